@@ -1,0 +1,175 @@
+//! Keeps secrets, and anything that is not one line, out of what is shown.
+
+const MASK: &str = "***";
+
+/// `text` without control characters or line breaks: one line, whatever came.
+pub(crate) fn one_line(text: String) -> String {
+    if text.chars().any(char::is_control) {
+        let spaced = text.replace(char::is_control, " ");
+        spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+    } else {
+        text
+    }
+}
+
+/// `text` with every secret masked, however it is written: plain,
+/// percent-encoded, inside JSON escapes, or a mixture of them (a `next` link
+/// inside JSON is both). The value after the word `access_token` is masked
+/// too, known or not.
+pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len());
+    let mut kept = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        let end = secrets
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .find_map(|secret| secret_at(bytes, at, secret.as_bytes()));
+        if let Some(end) = end {
+            out.push_str(&text[kept..at]);
+            out.push_str(MASK);
+            (at, kept) = (end, end);
+        } else if let Some((start, end)) = token_value_at(bytes, at) {
+            out.push_str(&text[kept..start]);
+            out.push_str(MASK);
+            (at, kept) = (end, end);
+        } else {
+            at += 1;
+        }
+    }
+    out.push_str(&text[kept..]);
+    out
+}
+
+/// Reads one byte of what is written at an index, and where that ends.
+type ReadByte = fn(&[u8], usize) -> Option<(u8, usize)>;
+
+/// Where the secret ends, if it is written at `at`. A secret is visible ASCII,
+/// so a match begins and ends on character boundaries.
+fn secret_at(text: &[u8], at: usize, secret: &[u8]) -> Option<usize> {
+    let run = |next: ReadByte| {
+        let mut at = at;
+        for &wanted in secret {
+            match next(text, at) {
+                Some((byte, end)) if byte == wanted => at = end,
+                _ => return None,
+            }
+        }
+        Some(at)
+    };
+    // As decoded JSON first, so that a secret with a `%` in it is found too.
+    run(json_byte).or_else(|| run(encoded_byte))
+}
+
+/// The byte written at `at`, JSON escapes read, and where it ends.
+fn json_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
+    match *text.get(at)? {
+        b'\\' => match *text.get(at + 1)? {
+            b'u' => {
+                let digits = std::str::from_utf8(text.get(at + 2..at + 6)?).ok()?;
+                let code = u32::from_str_radix(digits, 16).ok()?;
+                Some((u8::try_from(code).ok()?, at + 6))
+            }
+            other => Some((other, at + 2)),
+        },
+        byte => Some((byte, at + 1)),
+    }
+}
+
+/// The byte written at `at`, JSON escapes and then percent-encoding read.
+fn encoded_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
+    let (byte, end) = json_byte(text, at)?;
+    if byte == b'%' {
+        let digit = |at| {
+            let (byte, end) = json_byte(text, at)?;
+            Some(((byte as char).to_digit(16)? as u8, end))
+        };
+        if let Some((high, middle)) = digit(end) {
+            if let Some((low, end)) = digit(middle) {
+                return Some((high << 4 | low, end));
+            }
+        }
+    }
+    Some((byte, end))
+}
+
+/// The span of the value behind an `access_token` key at `at`, in JSON or in
+/// a query string.
+fn token_value_at(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    const KEY: &[u8] = b"access_token";
+    if !text[at..].starts_with(KEY) {
+        return None;
+    }
+    let mut start = at + KEY.len();
+    let mut assigned = false;
+    while let Some((byte @ (b'"' | b':' | b'=' | b' ' | b'\''), end)) = encoded_byte(text, start) {
+        assigned |= byte == b':' || byte == b'=';
+        start = end;
+    }
+    if !assigned {
+        return None;
+    }
+    let mut end = start;
+    while let Some((byte, next)) = encoded_byte(text, end) {
+        if byte.is_ascii_graphic() && !b"\"'&,;<>{}()#".contains(&byte) {
+            end = next;
+        } else {
+            break;
+        }
+    }
+    (end > start).then_some((start, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "IGQVJ/a%b=secret";
+
+    #[test]
+    fn finds_a_secret_however_it_is_written() {
+        for written in [
+            "IGQVJ/a%b=secret",
+            "IGQVJ%2Fa%25b%3Dsecret",
+            "IGQVJ%2fa%25b%3dsecret",
+            r"IGQVJ\/a%b=secret",
+            r"IGQVJ\u002Fa\u0025b\u003dsecret",
+            r"\u0049GQVJ\u00252Fa\u002525b\u00253Dsecret",
+        ] {
+            let text = format!("é before {written} after é");
+            assert_eq!(redact(&text, &["", TOKEN]), "é before *** after é");
+        }
+    }
+
+    #[test]
+    fn finds_every_copy_and_nothing_else() {
+        assert_eq!(redact("aXbXX", &["X"]), "a***b******");
+        assert_eq!(redact("IGQVJ/a%b=secre", &[TOKEN]), "IGQVJ/a%b=secre");
+        assert_eq!(redact("plain", &[]), "plain");
+    }
+
+    #[test]
+    fn masks_the_value_of_an_access_token_that_is_not_known() {
+        for (text, masked) in [
+            (
+                r#"{"access_token":"IGnew","expires_in":1}"#,
+                r#"{"access_token":"***","expires_in":1}"#,
+            ),
+            ("?access_token=IGnew&after=1", "?access_token=***&after=1"),
+            (
+                r"media?access_token\u003dIGnew\u0026x=1",
+                r"media?access_token\u003d***\u0026x=1",
+            ),
+            ("access_token%3DIGnew%26x", "access_token%3D***%26x"),
+            ("the access_token is bad", "the access_token is bad"),
+        ] {
+            assert_eq!(redact(text, &[]), masked);
+        }
+    }
+
+    #[test]
+    fn one_line_is_one_line() {
+        assert_eq!(one_line("a\r\n b\tc\0d".into()), "a b c d");
+    }
+}
