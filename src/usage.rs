@@ -1,0 +1,135 @@
+//! The two rate-limit headers.
+
+use crate::slot::{Loose, read_object};
+use miniserde::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How much of the allowance is used, as far as the service said.
+///
+/// From the headers `X-App-Usage` and `X-Business-Use-Case-Usage` (Meta's
+/// *Rate Limits* page). Both are often absent; a header that cannot be read
+/// counts as absent and never fails a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// The app's own allowance.
+    pub app: Option<AppUsage>,
+    /// The allowance of each business use case.
+    pub business: Vec<BusinessUsage>,
+}
+
+/// `X-App-Usage`. Each number is percent of the allowance; above 100 the calls
+/// are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AppUsage {
+    /// Calls made.
+    pub call_count: u64,
+    /// Total time.
+    pub total_time: u64,
+    /// Total processor time.
+    pub total_cputime: u64,
+}
+
+/// One entry of `X-Business-Use-Case-Usage`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BusinessUsage {
+    /// The id of the business, which the entry is filed under.
+    pub id: String,
+    /// The use case, for example `instagram`.
+    pub kind: Option<String>,
+    /// Calls made, in percent of the allowance.
+    pub call_count: u64,
+    /// Total time, in percent.
+    pub total_time: u64,
+    /// Total processor time, in percent.
+    pub total_cputime: u64,
+    /// How long until calls are taken again; zero while they are. The service
+    /// gives whole minutes.
+    pub regain_access: Duration,
+}
+
+impl Usage {
+    /// The highest of all percentages; `None` where neither header came.
+    pub fn percent(&self) -> Option<u64> {
+        let app = self
+            .app
+            .iter()
+            .flat_map(|app| [app.call_count, app.total_time, app.total_cputime]);
+        let business = self
+            .business
+            .iter()
+            .flat_map(|b| [b.call_count, b.total_time, b.total_cputime]);
+        app.chain(business).max()
+    }
+
+    /// How long to wait before the next call, where the service said so.
+    pub fn wait(&self) -> Option<Duration> {
+        self.business
+            .iter()
+            .map(|b| b.regain_access)
+            .max()
+            .filter(|wait| !wait.is_zero())
+    }
+
+    /// Reads the two headers; `None` where neither can be read.
+    pub(crate) fn from_headers(app: Option<&str>, business: Option<&str>) -> Option<Usage> {
+        let app = app
+            .and_then(|text| json::from_str::<Entry>(text).ok())
+            .map(|entry| AppUsage {
+                call_count: percent(&entry.call_count),
+                total_time: percent(&entry.total_time),
+                total_cputime: percent(&entry.total_cputime),
+            });
+        let business: Option<BTreeMap<String, Vec<Entry>>> =
+            business.and_then(|text| json::from_str(text).ok());
+        if app.is_none() && business.is_none() {
+            return None;
+        }
+        let mut usage = Usage {
+            app,
+            business: Vec::new(),
+        };
+        for (id, entries) in business.unwrap_or_default() {
+            for entry in entries {
+                let minutes = percent(&entry.estimated_time_to_regain_access);
+                usage.business.push(BusinessUsage {
+                    id: id.clone(),
+                    call_count: percent(&entry.call_count),
+                    total_time: percent(&entry.total_time),
+                    total_cputime: percent(&entry.total_cputime),
+                    regain_access: Duration::from_secs(minutes.saturating_mul(60)),
+                    kind: entry.kind.and_then(Loose::text),
+                });
+            }
+        }
+        Some(usage)
+    }
+}
+
+/// A number of the headers; a negative or missing one is zero.
+fn percent(number: &Option<Loose>) -> u64 {
+    number
+        .as_ref()
+        .and_then(Loose::number)
+        .map_or(0, |number| u64::try_from(number).unwrap_or(0))
+}
+
+#[derive(Default)]
+struct Entry {
+    kind: Option<Loose>,
+    call_count: Option<Loose>,
+    total_time: Option<Loose>,
+    total_cputime: Option<Loose>,
+    estimated_time_to_regain_access: Option<Loose>,
+}
+
+read_object!(Entry {
+    "type" => kind,
+    "call_count" => call_count,
+    "total_time" => total_time,
+    "total_cputime" => total_cputime,
+    "estimated_time_to_regain_access" => estimated_time_to_regain_access,
+});
