@@ -1,0 +1,671 @@
+//! The one road that every call walks: address, transport, body, status and
+//! error object. Redirects, retries and the rate-limit headers hang on it here.
+
+use crate::error::{ApiError, Error, ErrorKind, Result};
+use crate::query::{Address, check_length, push_param};
+use crate::redact::{one_line, redact};
+use crate::retry::{self, Clock, SystemClock};
+use crate::slot::{Loose, Slot, read_object};
+use crate::token::Token;
+use crate::transport::{Method, Minreq, Request, Response, Transport};
+use crate::usage::Usage;
+use miniserde::de::{Map, Visitor};
+use miniserde::{Deserialize, json, make_place};
+use std::fmt;
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const REDIRECTS: usize = 5;
+
+/// How much of a reply that is not understood is shown, in characters.
+const EXCERPT: usize = 120;
+
+/// What can be set, and what is shared: the transport and the latest usage.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) token: Token,
+    pub(crate) version: Option<String>,
+    pub(crate) base_url: String,
+    pub(crate) login_url: String,
+    pub(crate) timeout: Duration,
+    pub(crate) download_timeout: Duration,
+    pub(crate) body_limit: usize,
+    pub(crate) user_agent: String,
+    pub(crate) retries: u32,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) usage: Arc<Mutex<Usage>>,
+}
+
+impl Settings {
+    pub(crate) fn new(token: Token) -> Settings {
+        Settings {
+            token,
+            version: None,
+            base_url: "https://graph.instagram.com".to_owned(),
+            login_url: "https://api.instagram.com".to_owned(),
+            timeout: Duration::from_secs(30),
+            download_timeout: Duration::from_secs(3600),
+            body_limit: 16 * 1024 * 1024,
+            user_agent: concat!("mingram/", env!("CARGO_PKG_VERSION")).to_owned(),
+            retries: 2,
+            transport: Arc::new(Minreq),
+            clock: Arc::new(SystemClock),
+            usage: Arc::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("token", &self.token)
+            .field("version", &self.version)
+            .field("base_url", &redact(&self.base_url, &[self.token.expose()]))
+            .field("timeout", &self.timeout)
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One call, ready to walk the road.
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    /// For messages: `GET /me/media`.
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) body: Option<String>,
+    /// What must not be seen in any message.
+    pub(crate) secrets: Vec<&'a str>,
+    pub(crate) retries: u32,
+    pub(crate) timeout: Duration,
+    /// The address or the body carries a secret, so it goes to this host alone.
+    pub(crate) private: bool,
+    /// The reply holds a secret, so not even an excerpt of it is shown.
+    pub(crate) secret_reply: bool,
+    /// Where to start in a file.
+    pub(crate) range_from: u64,
+}
+
+/// A reply that is JSON and no error.
+pub(crate) struct Reply {
+    pub(crate) text: String,
+    pub(crate) usage: Usage,
+}
+
+impl Settings {
+    /// A call to a node or edge of the graph, with the token.
+    /// `path` is encoded; it is `None` where it could not be.
+    pub(crate) fn graph_call(
+        &self,
+        path: Option<&str>,
+        fields: &str,
+        params: &[(&str, &str)],
+    ) -> Result<Call<'_>> {
+        let token = self.token.checked()?;
+        let Some(path) = path else {
+            return Err(Error::invalid(
+                "the id or path is empty or has an empty, `.` or `..` part: write `node` or `node/edge`",
+            ));
+        };
+        let mut url = self.checked_url(&self.base_url, "base address")?;
+        if let Some(version) = &self.version {
+            push_version(&mut url, version)?;
+        }
+        url.push_str(path);
+        url.push('?');
+        if !fields.is_empty() {
+            push_param(&mut url, "fields", fields);
+        }
+        for (name, value) in params {
+            if *name == "access_token" {
+                return Err(Error::invalid(
+                    "the access token is added by the Api: leave `access_token` out",
+                ));
+            }
+            push_param(&mut url, name, value);
+        }
+        push_param(&mut url, "access_token", token);
+        let mut call = self.call(Method::Get, format!("GET {path}"), url)?;
+        call.secrets.push(token);
+        call.retries = self.retries;
+        Ok(call)
+    }
+
+    /// Any call, with nothing but what all calls have in common.
+    pub(crate) fn call(&self, method: Method, name: String, url: String) -> Result<Call<'_>> {
+        check_length(&url)?;
+        Ok(Call {
+            method,
+            name,
+            url,
+            body: None,
+            secrets: Vec::new(),
+            retries: 0,
+            timeout: self.timeout,
+            private: true,
+            secret_reply: false,
+            range_from: 0,
+        })
+    }
+
+    /// A configured host, checked, without a slash at its end.
+    pub(crate) fn checked_url(&self, url: &str, what: &str) -> Result<String> {
+        let fault = match Address::parse(url) {
+            Ok(address) if address.rest.contains('?') || url.contains('#') => {
+                "it has a query or a fragment"
+            }
+            Ok(_) => return Ok(url.trim_end_matches('/').to_owned()),
+            Err(fault) => fault,
+        };
+        Err(Error::invalid(format!("the {what} is not usable: {fault}")))
+    }
+
+    /// Sends the call, waits for all of its reply, and lets nothing pass that
+    /// is an error or no JSON.
+    pub(crate) fn send(&self, call: &Call<'_>) -> Result<Reply> {
+        self.retrying(call, || {
+            let response = self.open(call)?;
+            let usage = self.note_usage(&response);
+            let text = self.read_text(call, response, &usage)?;
+            Ok(Reply { text, usage })
+        })
+    }
+
+    /// [`send`](Settings::send), read into the caller's type.
+    pub(crate) fn send_for<T: Deserialize>(&self, call: &Call<'_>) -> Result<(T, Usage)> {
+        let reply = self.send(call)?;
+        match json::from_str(&reply.text) {
+            Ok(value) => Ok((value, reply.usage)),
+            Err(error) => Err(call.not_a(std::any::type_name::<T>(), &reply.text, error)),
+        }
+    }
+
+    /// Tries again, a few times, what failed for a passing reason. A timeout
+    /// does not count as one: the time that the caller set is used up.
+    pub(crate) fn retrying<T>(
+        &self,
+        call: &Call<'_>,
+        mut attempt: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        let mut retry = 0;
+        loop {
+            let error = match attempt() {
+                Ok(value) => return Ok(value),
+                Err(error) => error.in_call(&call.name, &call.secrets),
+            };
+            let wait = retry::wait(retry).max(error.retry_after().unwrap_or_default());
+            if retry >= call.retries
+                || !error.is_transient()
+                || error.is_timeout()
+                || wait > retry::LONGEST_WAIT
+            {
+                return Err(error);
+            }
+            self.clock.sleep(wait);
+            retry += 1;
+        }
+    }
+
+    /// One attempt, redirects followed where they may be, up to the headers of
+    /// a reply.
+    pub(crate) fn open(&self, call: &Call<'_>) -> Result<Response> {
+        if self.user_agent.is_empty()
+            || !self
+                .user_agent
+                .bytes()
+                .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        {
+            return Err(Error::invalid(
+                "the user agent is empty or not plain ASCII text on one line",
+            ));
+        }
+        let range = format!("bytes={}-", call.range_from);
+        let mut headers = vec![("User-Agent", self.user_agent.as_str()), ("Accept", "*/*")];
+        if call.body.is_some() {
+            headers.push(("Content-Type", "application/x-www-form-urlencoded"));
+        }
+        if call.range_from > 0 {
+            headers.push(("Range", &range));
+        }
+        let deadline = Instant::now().checked_add(call.timeout);
+        let mut url = call.url.clone();
+        for _ in 0..=REDIRECTS {
+            let timeout = deadline.map_or(call.timeout, |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            if timeout.is_zero() {
+                return Err(Error::new(
+                    ErrorKind::Timeout,
+                    "the time for this call ran out",
+                ));
+            }
+            let response = self.transport.send(&Request {
+                method: call.method,
+                url: &url,
+                headers: &headers,
+                body: call.body.as_deref(),
+                timeout,
+            })?;
+            if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+                return Ok(response);
+            }
+            url = redirected(call, &url, &response)
+                .map_err(|error| error.with_status(response.status))?;
+        }
+        Err(Error::new(
+            ErrorKind::Redirect,
+            format!("more than {REDIRECTS} redirects, one after another"),
+        ))
+    }
+
+    fn note_usage(&self, response: &Response) -> Usage {
+        let usage = Usage::from_headers(
+            response.header("x-app-usage"),
+            response.header("x-business-use-case-usage"),
+        );
+        if let Some(usage) = &usage {
+            *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage.clone();
+        }
+        usage.unwrap_or_default()
+    }
+
+    /// The whole body as text, if it is a JSON document and no error.
+    fn read_text(&self, call: &Call<'_>, response: Response, usage: &Usage) -> Result<String> {
+        let status = response.status;
+        let retry_after = usage.wait().or_else(|| retry_after(&response));
+        let content_type = response
+            .header("content-type")
+            .unwrap_or("no content type")
+            .to_owned();
+        let announced = response.length();
+        let body =
+            read_body(response, self.body_limit).map_err(|error| error.with_status(status))?;
+        let length = body.len();
+        let (mut text, utf8) = match String::from_utf8(body) {
+            Ok(text) => (text, true),
+            Err(error) => (
+                String::from_utf8_lossy(error.as_bytes()).into_owned(),
+                false,
+            ),
+        };
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        let good = (200..300).contains(&status);
+        // The word as a key or value, never inside a caption: quotes there are
+        // escaped. So most replies are not read twice.
+        if !good || text.contains("\"error") {
+            if let Some(api) = api_error(&redact(&text, &call.secrets), status) {
+                return Err(Error::api_error(api, retry_after));
+            }
+        }
+        let excerpt = || call.excerpt(&text);
+        if !good {
+            let message = format!(
+                "HTTP {status} ({content_type}, {length} bytes): {}",
+                excerpt()
+            );
+            return Err(Error::new(ErrorKind::Status, message)
+                .with_status(status)
+                .with_retry_after(retry_after));
+        }
+        if !utf8 {
+            let message = format!(
+                "the reply (HTTP {status}, {content_type}, {length} bytes) is not UTF-8 text"
+            );
+            return Err(Error::new(ErrorKind::NotJson, message).with_status(status));
+        }
+        if announced.is_none() && ends_early(&text) {
+            let message = format!("the connection ended inside the reply, after {length} bytes");
+            return Err(Error::new(ErrorKind::Truncated, message).with_status(status));
+        }
+        if !text.trim_ascii_start().starts_with(['{', '[']) {
+            let message = format!(
+                "the reply is not JSON (HTTP {status}, {content_type}, {length} bytes): {}",
+                excerpt()
+            );
+            return Err(Error::new(ErrorKind::NotJson, message).with_status(status));
+        }
+        Ok(text)
+    }
+}
+
+impl Call<'_> {
+    /// The beginning of a reply, without its secrets; redacted before it is
+    /// cut, so that no half of a secret is left.
+    pub(crate) fn excerpt(&self, text: &str) -> String {
+        if self.secret_reply {
+            return "(not shown, it may hold a token)".to_owned();
+        }
+        let line = one_line(redact(text, &self.secrets));
+        match line.char_indices().nth(EXCERPT) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None if line.is_empty() => "(empty)".to_owned(),
+            None => line,
+        }
+    }
+
+    /// JSON, but not this type.
+    pub(crate) fn not_a(&self, type_name: &str, text: &str, error: miniserde::Error) -> Error {
+        let message = format!(
+            "the reply is JSON, but not the {} that was wanted ({} bytes): {}",
+            short_name(type_name),
+            text.len(),
+            self.excerpt(text)
+        );
+        Error::new(ErrorKind::Decode, message)
+            .with_source(error)
+            .in_call(&self.name, &self.secrets)
+    }
+}
+
+fn push_version(url: &mut String, version: &str) -> Result<()> {
+    let digits = |part: &str| {
+        !part.is_empty() && part.len() < 5 && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match version
+        .strip_prefix('v')
+        .and_then(|number| number.split_once('.'))
+    {
+        Some((major, minor)) if digits(major) && digits(minor) => {
+            url.push('/');
+            url.push_str(version);
+            Ok(())
+        }
+        _ => Err(Error::invalid("the version is not written as `v25.0`")),
+    }
+}
+
+/// Where a redirect leads, if it may be followed.
+fn redirected(call: &Call<'_>, url: &str, response: &Response) -> Result<String> {
+    let refuse = |message: String| Err(Error::new(ErrorKind::Redirect, message));
+    let status = response.status;
+    if call.method != Method::Get {
+        return refuse(format!(
+            "a redirect (HTTP {status}) of a call that carries a secret is not followed"
+        ));
+    }
+    let Some(location) = response.header("location") else {
+        return refuse(format!(
+            "a redirect (HTTP {status}) that does not say where to"
+        ));
+    };
+    let from = Address::parse(url).map_err(Error::invalid)?;
+    let to = from.join(location);
+    let address = match Address::parse(&to) {
+        Ok(address) => address,
+        Err(fault) => {
+            return refuse(format!(
+                "a redirect (HTTP {status}) to an address that is not usable: {fault}"
+            ));
+        }
+    };
+    if call.private && !from.same_origin(&address) {
+        return refuse(format!(
+            "a redirect (HTTP {status}) to {}, which the access token must not reach",
+            address.host
+        ));
+    }
+    if from.https && !address.https {
+        return refuse(format!("a redirect (HTTP {status}) from https to http"));
+    }
+    check_length(&to)?;
+    Ok(to)
+}
+
+/// The whole body, if it stays under the limit and is as long as announced.
+pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
+    let too_large = || {
+        let message = format!(
+            "the reply is larger than the limit of {limit} bytes: raise it, or ask for smaller pages"
+        );
+        Err(Error::new(ErrorKind::TooLarge, message))
+    };
+    check_coding(&response)?;
+    let announced = response.length();
+    if announced.is_some_and(|length| length > limit as u64) {
+        return too_large();
+    }
+    if matches!(response.status, 204 | 304) {
+        return Ok(Vec::new());
+    }
+    let mut body = Vec::with_capacity(announced.map_or(0, |length| length as usize));
+    response
+        .body
+        .take((limit as u64).saturating_add(1))
+        .read_to_end(&mut body)?;
+    if body.len() > limit {
+        return too_large();
+    }
+    match announced {
+        Some(length) if (body.len() as u64) < length => Err(short(body.len() as u64, length)),
+        _ => Ok(body),
+    }
+}
+
+/// Refuses a compressed body: none was asked for, so none can be read.
+pub(crate) fn check_coding(response: &Response) -> Result<()> {
+    match response.header("content-encoding") {
+        Some(coding) if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") => {
+            Err(Error::new(
+                ErrorKind::Malformed,
+                "the reply is compressed, though that was not asked for",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn short(got: u64, announced: u64) -> Error {
+    let message = format!("the connection ended after {got} of {announced} bytes");
+    Error::new(ErrorKind::Truncated, message)
+}
+
+/// `Retry-After` in seconds; the form with a date counts as absent.
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
+    response
+        .header("retry-after")?
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
+}
+
+/// Whether a JSON text stops before its brackets and strings are closed: where
+/// no length was announced, nothing else tells a broken connection.
+fn ends_early(text: &str) -> bool {
+    let (mut depth, mut string, mut escaped) = (0i64, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if string => escaped = true,
+            b'"' => string = !string,
+            _ if string => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+    }
+    string || depth > 0 || text.trim_ascii().is_empty()
+}
+
+/// `a::b::C<d::E>` as `C<E>`.
+fn short_name(type_name: &str) -> String {
+    let mut out = String::new();
+    for part in type_name.split_inclusive("::") {
+        let of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        match part.ends_with("::") {
+            true => out.push_str(part.trim_end_matches(of_path)),
+            false => out.push_str(part),
+        }
+    }
+    out
+}
+
+/// The service's error, in either shape; `None` where there is none.
+fn api_error(text: &str, status: u16) -> Option<ApiError> {
+    let reply: ErrorReply = json::from_str(text).ok()?;
+    let text = |value: Option<Loose>| value.and_then(Loose::text).map(one_line);
+    if let Some(Fault(error)) = reply.error {
+        return Some(ApiError {
+            status,
+            code: error.code.and_then(|code| code.number()),
+            subcode: error.subcode.and_then(|code| code.number()),
+            error_type: text(error.error_type),
+            message: text(error.message).unwrap_or_default(),
+            user_title: text(error.user_title),
+            user_message: text(error.user_message),
+            is_transient: error.is_transient.and_then(|flag| flag.flag()),
+            trace_id: text(error.trace_id),
+        });
+    }
+    if reply.error_message.is_none() && reply.error_type.is_none() {
+        return None;
+    }
+    Some(ApiError {
+        status,
+        error_type: text(reply.error_type),
+        message: text(reply.error_message).unwrap_or_default(),
+        ..<ApiError as Default>::default()
+    })
+}
+
+#[derive(Default)]
+struct ErrorReply {
+    error: Option<Fault>,
+    error_type: Option<Loose>,
+    error_message: Option<Loose>,
+}
+
+read_object!(ErrorReply {
+    "error" => error,
+    "error_type" => error_type,
+    "error_message" => error_message,
+});
+
+/// The value of `error`: an object, or the message alone.
+#[derive(Default)]
+struct Fault(ErrorObject);
+
+#[derive(Default)]
+struct ErrorObject {
+    message: Option<Loose>,
+    error_type: Option<Loose>,
+    code: Option<Loose>,
+    subcode: Option<Loose>,
+    user_title: Option<Loose>,
+    user_message: Option<Loose>,
+    is_transient: Option<Loose>,
+    trace_id: Option<Loose>,
+}
+
+read_object!(ErrorObject {
+    "message" => message,
+    "type" => error_type,
+    "code" => code,
+    "error_subcode" => subcode,
+    "error_user_title" => user_title,
+    "error_user_msg" => user_message,
+    "is_transient" => is_transient,
+    "fbtrace_id" => trace_id,
+});
+
+make_place!(Place);
+
+impl Slot for Fault {
+    fn slot(out: &mut Option<Fault>) -> &mut dyn Visitor {
+        Place::new(out)
+    }
+}
+
+impl Visitor for Place<Fault> {
+    fn null(&mut self) -> miniserde::Result<()> {
+        self.out = None;
+        Ok(())
+    }
+
+    fn string(&mut self, message: &str) -> miniserde::Result<()> {
+        self.out.insert(Fault::default()).0.message = Some(Loose::Text(message.to_owned()));
+        Ok(())
+    }
+
+    fn map(&mut self) -> miniserde::Result<Box<dyn Map + '_>> {
+        Ok(Box::new(&mut self.out.insert(Fault::default()).0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_a_cut_document() {
+        for whole in ["{}", r#"{"a":"\"}"}"#, "[[],{}] ", r#""x""#, "1"] {
+            assert!(!ends_early(whole), "{whole}");
+        }
+        for cut in [
+            "",
+            " ",
+            "{",
+            r#"{"a":"b"#,
+            r#"{"a":"\"}"#,
+            "[[]",
+            r#"{"a":[{}]"#,
+        ] {
+            assert!(ends_early(cut), "{cut}");
+        }
+    }
+
+    #[test]
+    fn names_types_shortly() {
+        assert_eq!(short_name("mingram::model::User"), "User");
+        assert_eq!(short_name("a::b::Page<c::d::Media>"), "Page<Media>");
+        assert_eq!(short_name("(a::B, alloc::vec::Vec<c::D>)"), "(B, Vec<D>)");
+        assert_eq!(short_name("u8"), "u8");
+    }
+
+    #[test]
+    fn reads_every_shape_of_error() {
+        let read = |text| api_error(text, 400);
+        let full = read(
+            r#"{"error":{"message":"m\nn","type":"T","code":190,"error_subcode":2207050,"error_user_title":"t",
+               "error_user_msg":"u","is_transient":false,"fbtrace_id":"f","new":[1]}}"#,
+        );
+        assert_eq!(
+            full,
+            Some(ApiError {
+                status: 400,
+                code: Some(190),
+                subcode: Some(2_207_050),
+                error_type: Some("T".into()),
+                message: "m n".into(),
+                user_title: Some("t".into()),
+                user_message: Some("u".into()),
+                is_transient: Some(false),
+                trace_id: Some("f".into()),
+            })
+        );
+        let token_host =
+            read(r#"{"error_type":"OAuthException","code":400,"error_message":"used"}"#).unwrap();
+        assert_eq!(
+            (token_host.code, token_host.message.as_str()),
+            (None, "used")
+        );
+        assert_eq!(read(r#"{"error":"denied"}"#).unwrap().message, "denied");
+        assert_eq!(
+            read(r#"{"error":{"code":"4","message":[]}}"#).unwrap().code,
+            Some(4)
+        );
+        for none in [
+            "{}",
+            r#"{"error":null}"#,
+            r#"{"data":[{"error":{}}]}"#,
+            "[]",
+            "<html>",
+            "",
+        ] {
+            assert_eq!(read(none), None, "{none}");
+        }
+    }
+}
