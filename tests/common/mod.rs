@@ -1,0 +1,246 @@
+//! What the tests share: the fixtures, and servers on the loopback interface.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+#[path = "../../examples/common/replay.rs"]
+pub mod replay;
+
+use mingram::{Api, Clock};
+use replay::{Exchange, Received, Replay, TOKEN, read_request};
+use std::io::{BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+/// Every fixture, by its name without the ending, as `feed/page-1`.
+pub fn fixtures() -> Vec<Exchange> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut found = Vec::new();
+    for folder in std::fs::read_dir(&root).unwrap() {
+        let folder = folder.unwrap().path();
+        if !folder.is_dir() {
+            continue;
+        }
+        for file in std::fs::read_dir(&folder).unwrap() {
+            let file = file.unwrap().path();
+            let name = file
+                .strip_prefix(&root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .replace('\\', "/");
+            let name = name
+                .strip_suffix(".http")
+                .unwrap_or_else(|| panic!("{name} is no fixture"));
+            found.push(Exchange::parse(name, &std::fs::read(&file).unwrap()).unwrap());
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    assert!(!found.is_empty());
+    found
+}
+
+/// A replay of all fixtures, and an `Api` that talks to it.
+pub fn replay() -> (Replay, Api) {
+    let replay = Replay::start(fixtures()).unwrap();
+    let api = api(&replay.url());
+    (replay, api)
+}
+
+/// An `Api` for a server on the loopback interface: both addresses there, no
+/// retries, and a timeout that no honest test reaches.
+pub fn api(url: &str) -> Api {
+    Api::new(TOKEN)
+        .with_base_url(url)
+        .with_login_url(url)
+        .with_timeout(Duration::from_secs(20))
+        .with_retries(0)
+}
+
+/// A server that hands every connection, with the request read from it, to a
+/// function of the test.
+pub struct Server {
+    address: std::net::SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub fn start(answer: impl Fn(&Received, &mut TcpStream) + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server {
+            address: listener.local_addr().unwrap(),
+            received: Arc::default(),
+            stop: Arc::default(),
+        };
+        let (received, stop, answer) = (
+            server.received.clone(),
+            server.stop.clone(),
+            Arc::new(answer),
+        );
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+                let Ok(stream) = stream else { continue };
+                let (received, answer) = (received.clone(), answer.clone());
+                thread::spawn(move || {
+                    let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+                    let mut reader = BufReader::new(stream);
+                    if let Ok(Some(request)) = read_request(&mut reader) {
+                        received.lock().unwrap().push(request.clone());
+                        answer(&request, reader.get_mut());
+                    }
+                });
+            }
+        });
+        server
+    }
+
+    /// Answers each request with the next of these replies, byte for byte, and
+    /// closes; the last one from then on.
+    pub fn script<B: Into<Vec<u8>>>(replies: impl IntoIterator<Item = B>) -> Server {
+        let replies: Vec<Vec<u8>> = replies.into_iter().map(Into::into).collect();
+        let next = Mutex::new(0);
+        Server::start(move |_, stream| {
+            let mut next = next.lock().unwrap();
+            let reply = &replies[(*next).min(replies.len() - 1)];
+            *next += 1;
+            let _ = stream.write_all(reply);
+        })
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+
+    pub fn api(&self) -> Api {
+        api(&self.url())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// A reply with a JSON body.
+pub fn json(status: &str, body: &str) -> String {
+    reply(
+        status,
+        &[("Content-Type", "application/json; charset=UTF-8")],
+        body,
+    )
+}
+
+/// A reply with these headers and a length.
+pub fn reply(status: &str, headers: &[(&str, &str)], body: &str) -> String {
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    format!(
+        "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The value of a parameter of a request, percent-decoded by an independent
+/// library.
+pub fn param(request: &Received, name: &str) -> Option<String> {
+    let url = url::Url::parse("http://host")
+        .unwrap()
+        .join(&request.target)
+        .unwrap();
+    url.query_pairs()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// A feed of media with the ids 0, 1, 2, … in pages. Cursors are positions;
+/// the links carry the token and name another host, as the service's may.
+pub fn feed_server(items: usize, default_limit: usize) -> Server {
+    Server::start(move |request, stream| {
+        let number = |name| {
+            param(request, name)
+                .map(|value| value.trim_start_matches('c').parse::<usize>().unwrap())
+        };
+        let limit = number("limit").unwrap_or(default_limit);
+        let (from, to) = match (number("after"), number("before")) {
+            (Some(after), _) => (after, (after + limit).min(items)),
+            (None, Some(before)) => (before.saturating_sub(limit), before),
+            (None, None) => (0, limit.min(items)),
+        };
+        let _ = stream.write_all(json("200 OK", &feed_page(from, to, items)).as_bytes());
+    })
+}
+
+/// The JSON of one page of [`feed_server`].
+pub fn feed_page(from: usize, to: usize, items: usize) -> String {
+    let data: Vec<String> = (from..to).map(|id| format!(r#"{{"id":"{id}"}}"#)).collect();
+    let link = |name: &str, direction: &str, cursor: usize| {
+        format!(
+            r#","{name}":"https:\/\/graph.facebook.com\/x?access_token={TOKEN}&{direction}=c{cursor}""#
+        )
+    };
+    let next = if to < items {
+        link("next", "after", to)
+    } else {
+        String::new()
+    };
+    let previous = if from > 0 {
+        link("previous", "before", from)
+    } else {
+        String::new()
+    };
+    format!(
+        r#"{{"data":[{}],"paging":{{"cursors":{{"before":"c{from}","after":"c{to}"}}{next}{previous}}}}}"#,
+        data.join(",")
+    )
+}
+
+/// A clock that does not sleep: it notes what was asked of it, and time passes
+/// by that much.
+#[derive(Clone)]
+pub struct TestClock {
+    now: Arc<Mutex<SystemTime>>,
+    slept: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl TestClock {
+    pub fn new(unix_seconds: u64) -> TestClock {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds);
+        TestClock {
+            now: Arc::new(Mutex::new(now)),
+            slept: Arc::default(),
+        }
+    }
+
+    pub fn slept(&self) -> Vec<Duration> {
+        self.slept.lock().unwrap().clone()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> SystemTime {
+        *self.now.lock().unwrap()
+    }
+
+    fn sleep(&self, time: Duration) {
+        *self.now.lock().unwrap() += time;
+        self.slept.lock().unwrap().push(time);
+    }
+}
