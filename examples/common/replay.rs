@@ -4,6 +4,8 @@
 //! any other. The examples play the built-in sample with it, and the tests all
 //! of `fixtures/`, whose README tells the format.
 
+#![allow(dead_code, reason = "the tests use all of it, not every example does")]
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,7 +119,6 @@ impl Replay {
     }
 
     /// Every request so far, in the order they came.
-    #[allow(dead_code, reason = "the tests ask; not every example does")]
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
