@@ -135,7 +135,8 @@ impl Api {
         self.set(|settings| settings.retries = retries.min(MOST))
     }
 
-    /// How requests are sent. Default: minreq, a new connection for each.
+    /// How requests are sent. Default: minreq, a new connection for each; with
+    /// the feature `keep-alive` ureq, connections used again.
     pub fn with_transport(self, transport: impl Transport + 'static) -> Api {
         self.set(|settings| settings.transport = Arc::new(transport))
     }

@@ -7,7 +7,7 @@ use crate::redact::{one_line, redact};
 use crate::retry::{self, Clock, SystemClock};
 use crate::slot::{Loose, Slot, read_object};
 use crate::token::Token;
-use crate::transport::{Method, Minreq, Request, Response, Transport};
+use crate::transport::{Method, Request, Response, Transport, default_transport};
 use crate::usage::Usage;
 use miniserde::de::{Map, Visitor};
 use miniserde::{Deserialize, json, make_place};
@@ -50,7 +50,7 @@ impl Settings {
             body_limit: 16 * 1024 * 1024,
             user_agent: concat!("mingram/", env!("CARGO_PKG_VERSION")).to_owned(),
             retries: 2,
-            transport: Arc::new(Minreq),
+            transport: Arc::new(default_transport()),
             clock: Arc::new(SystemClock),
             usage: Arc::default(),
         }
@@ -435,7 +435,8 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
     response
         .body
         .take((limit as u64).saturating_add(1))
-        .read_to_end(&mut body)?;
+        .read_to_end(&mut body)
+        .map_err(|error| cut_short(error, body.len() as u64, announced))?;
     if body.len() > limit {
         return too_large();
     }
@@ -461,6 +462,18 @@ pub(crate) fn check_coding(response: &Response) -> Result<()> {
 pub(crate) fn short(got: u64, announced: u64) -> Error {
     let message = format!("the connection ended after {got} of {announced} bytes");
     Error::new(ErrorKind::Truncated, message)
+}
+
+/// A read that failed, with the lengths where it was the end that came early:
+/// one transport fails then, another just ends.
+pub(crate) fn cut_short(error: std::io::Error, got: u64, announced: Option<u64>) -> Error {
+    let error = Error::from(error);
+    match announced {
+        Some(announced) if error.kind() == ErrorKind::Truncated => {
+            short(got, announced).with_source(error)
+        }
+        _ => error,
+    }
 }
 
 /// `Retry-After` in seconds; the form with a date counts as absent.

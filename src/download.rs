@@ -1,6 +1,6 @@
 //! Files: streamed, verified, without the access token.
 
-use crate::call::{Call, Settings, check_coding, read_body, retry_after, short};
+use crate::call::{Call, Settings, check_coding, cut_short, read_body, retry_after, short};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::Address;
 use crate::transport::{Method, Response};
@@ -268,6 +268,11 @@ impl Read for Body {
         let left = self.end.map_or(u64::MAX, |end| end - self.position);
         let room = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         if room == 0 {
+            if self.end.is_some() && !buf.is_empty() {
+                // The transport is to see the end too, or it could not use the
+                // connection again.
+                let _ = self.inner.read(&mut [0]);
+            }
             return Ok(0);
         }
         let failed = |error: Error| io::Error::other(error.in_call(&self.name, &[]));
@@ -281,7 +286,7 @@ impl Read for Body {
                 Ok(length)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => Err(failed(Error::from(error))),
+            Err(error) => Err(failed(cut_short(error, self.position, self.end))),
         }
     }
 }

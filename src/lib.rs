@@ -43,8 +43,9 @@
 //! # What a call costs
 //!
 //! - A call is one request over a connection of its own: a TCP and a TLS
-//!   handshake, the TLS session resumed from the second on. A program that
-//!   wants more plugs in its own [`Transport`].
+//!   handshake, the TLS session resumed from the second on. The feature
+//!   `keep-alive` uses connections again, and a program that wants something
+//!   else plugs in its own [`Transport`].
 //! - A feed of *n* items takes as many requests as it has pages, and none before
 //!   the first item is asked for: the service gives 25 to a page, and up to 100
 //!   where [`Edge::limit`] asks for them.
@@ -90,7 +91,13 @@
 //!   `SSL_CERT_FILE`. Choose it with `default-features = false`: where both are
 //!   on, the Mozilla roots are used.
 //!
-//! With neither, plain http to a loopback address is all there is. Where the
+//! - `keep-alive`: requests go over ureq instead of minreq, which keeps
+//!   connections and uses them again: over a slow link a page then costs one
+//!   round trip and not three or four. It brings TLS along, with the Mozilla
+//!   roots (or the machine's, where `platform-roots` is on and `https` is not).
+//!   Choose it with `default-features = false`.
+//!
+//! With none of them, plain http to a loopback address is all there is. Where the
 //! program has installed no rustls crypto provider when the first https call is
 //! made, ring's is installed.
 //!

@@ -430,7 +430,7 @@ fn a_transport_of_ones_own() {
     );
 }
 
-#[cfg(not(any(feature = "https", feature = "platform-roots")))]
+#[cfg(not(any(feature = "https", feature = "platform-roots", feature = "keep-alive")))]
 #[test]
 fn without_tls_an_https_address_names_the_feature() {
     let error = Api::new(TOKEN).me(&[]).unwrap_err();

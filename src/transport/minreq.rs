@@ -1,4 +1,4 @@
-//! minreq behind the seam: the only file that names minreq and rustls.
+//! minreq behind the seam: the only file that names minreq.
 //!
 //! What minreq 3.0.0 does that a caller must not see is mended here:
 //!
@@ -19,7 +19,10 @@
 //! - an IPv6 address is cut at its first colon: refused here;
 //! - a body that ends early reads as complete: the caller compares the length.
 
-use super::{Method, Request, Response, Transport};
+use super::failure::from_io;
+#[cfg(any(feature = "https", feature = "platform-roots"))]
+use super::failure::from_tls;
+use super::{Method, Request, Response, Transport, check_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -68,7 +71,8 @@ impl Transport for Minreq {
         let mut reply = catch_unwind(AssertUnwindSafe(|| outgoing.send_lazy()))
             .unwrap_or_else(|_| Err(::minreq::Error::HeadersOverflow))
             .map_err(from_minreq)?;
-        check(&reply)?;
+        check_status(&reply)?;
+        check_lengths(&reply.headers)?;
         Ok(Response {
             status: reply.status_code,
             headers: std::mem::take(&mut reply.headers),
@@ -81,7 +85,7 @@ impl Transport for Minreq {
 }
 
 /// What minreq passes for a reply and is none.
-fn check(reply: &::minreq::ResponseLazy) -> Result<()> {
+fn check_status(reply: &::minreq::ResponseLazy) -> Result<()> {
     let malformed = |message: &str| Err(Error::new(ErrorKind::Malformed, message));
     if reply.status_code == 503 && reply.reason_phrase == "Server did not provide a status line" {
         return Err(Error::new(
@@ -95,30 +99,7 @@ fn check(reply: &::minreq::ResponseLazy) -> Result<()> {
     if reply.status_code > 599 {
         return malformed("the reply has a status that HTTP does not know");
     }
-    let of = |name: &'static str| {
-        let named = reply
-            .headers
-            .iter()
-            .filter(move |(key, _)| key.trim().eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.trim())
-    };
-    let mut lengths = of("content-length");
-    let mut chunked = of("transfer-encoding");
-    match lengths.next() {
-        Some(length) if !length.bytes().all(|byte| byte.is_ascii_digit()) => {
-            malformed("the reply's content-length is not a number")
-        }
-        Some(length) if lengths.any(|other| other != length) => {
-            malformed("the reply announces two different lengths")
-        }
-        Some(_) if chunked.next().is_some() => {
-            malformed("the reply announces both a length and chunks")
-        }
-        None if chunked.any(|coding| !coding.eq_ignore_ascii_case("chunked")) => {
-            malformed("the reply has a transfer-encoding other than chunked")
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// A body that says what failed, and stays failed.
@@ -200,33 +181,6 @@ fn from_minreq(error: ::minreq::Error) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
-fn from_io(error: io::Error, otherwise: &str) -> Error {
-    use io::ErrorKind as K;
-    #[cfg(any(feature = "https", feature = "platform-roots"))]
-    let error = match error.downcast::<rustls::Error>() {
-        Ok(error) => return from_tls(error),
-        Err(error) => error,
-    };
-    let (kind, message) = match error.kind() {
-        K::TimedOut | K::WouldBlock => (ErrorKind::Timeout, "the time for this call ran out"),
-        K::ConnectionRefused => (
-            ErrorKind::Connect,
-            "nobody answers at that address and port",
-        ),
-        K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown | K::AddrNotAvailable => (
-            ErrorKind::Connect,
-            "the host cannot be reached: check the network",
-        ),
-        // The resolver's failures have no kind of their own on a stable compiler.
-        _ if error.to_string().contains("failed to lookup address") => (
-            ErrorKind::Connect,
-            "the host's name was not found: check the network and the name",
-        ),
-        _ => (ErrorKind::ConnectionLost, otherwise),
-    };
-    Error::new(kind, message).with_source(error)
-}
-
 #[cfg(not(any(feature = "https", feature = "platform-roots")))]
 fn prepare_tls() -> Result<()> {
     Err(no_tls())
@@ -250,67 +204,4 @@ fn prepare_tls() -> Result<()> {
         let _ = ring::default_provider().install_default();
     }
     Ok(())
-}
-
-#[cfg(any(feature = "https", feature = "platform-roots"))]
-fn from_tls(error: rustls::Error) -> Error {
-    use rustls::{CertificateError as C, Error as T};
-    let clock = |what: &str| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let days = now.unwrap_or_default().as_secs() / 86_400;
-        format!(
-            "the server's certificate {what}, by this machine's clock, which stands at {}: check the clock first",
-            date(days)
-        )
-    };
-    let message = match &error {
-        T::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
-            clock("is not valid yet")
-        }
-        T::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => clock("has expired"),
-        T::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
-            "the server's certificate is for another name".to_owned()
-        }
-        T::InvalidCertificate(C::UnknownIssuer) => {
-            "the server's certificate comes from an authority that is not trusted here".to_owned()
-        }
-        T::InvalidCertificate(_) => "the server's certificate is not acceptable".to_owned(),
-        T::InvalidMessage(_) => "what answers there does not speak TLS".to_owned(),
-        T::General(_) => "TLS could not be set up".to_owned(),
-        _ => "TLS failed".to_owned(),
-    };
-    Error::new(ErrorKind::Tls, message).with_source(error)
-}
-
-/// Days since 1970-01-01 as a date.
-#[cfg(any(feature = "https", feature = "platform-roots"))]
-fn date(days: u64) -> String {
-    let days = days + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, year) = if month < 10 {
-        (month + 3, year)
-    } else {
-        (month - 9, year + 1)
-    };
-    format!("{:04}-{month:02}-{day:02}", era * 400 + year)
-}
-
-#[cfg(all(test, any(feature = "https", feature = "platform-roots")))]
-mod tests {
-    #[test]
-    fn dates() {
-        for (days, date) in [
-            (0, "1970-01-01"),
-            (59, "1970-03-01"),
-            (11_016, "2000-02-29"),
-            (20_780, "2026-11-23"),
-        ] {
-            assert_eq!(super::date(days), date);
-        }
-    }
 }
