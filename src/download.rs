@@ -2,7 +2,8 @@
 
 use crate::call::{Call, Settings, check_coding, cut_short, read_body, retry_after, short};
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::Address;
+use crate::query::{Address, without_fragment};
+use crate::redact::redact;
 use crate::transport::{Method, Response};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -79,7 +80,8 @@ impl<'a> Download<'a> {
             Error::invalid(format!("the address of the file is not usable: {fault}"))
         })?;
         let name = format!("GET {}", address.without_query());
-        let mut call = self.settings.call(Method::Get, name, self.url.to_owned())?;
+        let url = without_fragment(self.url).to_owned();
+        let mut call = self.settings.call(Method::Get, name, url)?;
         call.retries = self.settings.retries;
         call.timeout = self.settings.download_timeout;
         call.private = false;
@@ -181,7 +183,7 @@ impl<'a> Download<'a> {
         }
         let content_type = response.header("content-type").map(str::to_owned);
         Ok(Body {
-            name: call.name.clone(),
+            name: redact(&call.name, &call.secrets),
             content_type,
             start,
             position: start,
@@ -209,8 +211,9 @@ fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
 
 impl fmt::Debug for Download<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.split(['?', '#']).next().unwrap_or_default();
         f.debug_struct("Download")
-            .field("url", &self.url.split('?').next().unwrap_or_default())
+            .field("url", &redact(url, &[self.settings.token.expose()]))
             .field("resume_from", &self.from)
             .finish_non_exhaustive()
     }

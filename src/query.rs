@@ -78,6 +78,11 @@ pub(crate) fn check_length(address: &str) -> Result<()> {
     Ok(())
 }
 
+/// An address as it is sent: its fragment is the caller's own affair.
+pub(crate) fn without_fragment(address: &str) -> &str {
+    address.split('#').next().unwrap_or_default()
+}
+
 /// The value of a parameter in a query string, percent-decoded, `+` read as a
 /// space; `None` where it is missing.
 pub(crate) fn param(query: &str, name: &str) -> Option<String> {
@@ -142,7 +147,7 @@ impl<'a> Address<'a> {
         } else {
             return Err("it begins with neither https:// nor http://");
         };
-        let after = after.split('#').next().unwrap_or(after);
+        let after = without_fragment(after);
         let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
         let (host, port) = match authority
             .strip_prefix('[')
@@ -170,11 +175,14 @@ impl<'a> Address<'a> {
                     80
                 }
             }
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
-                .parse()
-                .map_err(|_| "its port is not a number from 1 to 65535")?,
-            _ => return Err("its port is not a number from 1 to 65535"),
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().unwrap_or(0)
+            }
+            _ => 0,
         };
+        if port == 0 {
+            return Err("its port is not a number from 1 to 65535");
+        }
         let address = Address {
             https,
             host,
@@ -209,7 +217,9 @@ impl<'a> Address<'a> {
     /// Where a `Location` points, seen from here.
     pub(crate) fn join(&self, location: &str) -> String {
         let scheme = if self.https { "https:" } else { "http:" };
-        if location.contains("://") {
+        // Before the path or query, where an address may be a value.
+        let start = location.split(['/', '?']).next().unwrap_or_default();
+        if start.ends_with(':') && location[start.len()..].starts_with("//") {
             return location.to_owned();
         }
         if location.starts_with("//") {
@@ -314,6 +324,7 @@ mod tests {
             "http://127.evil.example/",
             "https://[::1",
             "https://h:+1/",
+            "https://h:0/",
             "",
             "é",
         ] {
@@ -338,6 +349,8 @@ mod tests {
             ("/y?z", "https://h:444/y?z"),
             ("?z", "https://h:444/a/b?z"),
             ("y", "https://h:444/a/y"),
+            ("/y?z=ftp://x", "https://h:444/y?z=ftp://x"),
+            ("?z=ftp://x", "https://h:444/a/b?z=ftp://x"),
         ] {
             assert_eq!(from.join(location), to);
         }

@@ -10,6 +10,13 @@ pub(super) fn from_io(error: io::Error, otherwise: &str) -> Error {
         Ok(error) => return from_tls(error),
         Err(error) => error,
     };
+    #[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
+    if error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<rustls::pki_types::InvalidDnsNameError>())
+    {
+        return Error::invalid("the host of the address is no valid host name").with_source(error);
+    }
     let (kind, message) = match error.kind() {
         K::TimedOut | K::WouldBlock => (ErrorKind::Timeout, "the time for this call ran out"),
         K::ConnectionRefused => (
@@ -54,6 +61,10 @@ pub(super) fn from_tls(error: rustls::Error) -> Error {
         }
         T::InvalidCertificate(_) => "the server's certificate is not acceptable".to_owned(),
         T::InvalidMessage(_) => "what answers there does not speak TLS".to_owned(),
+        T::AlertReceived(_) | T::PeerIncompatible(_) => {
+            "the server refused the TLS connection, or speaks none of its versions known here"
+                .to_owned()
+        }
         T::General(_) => "TLS could not be set up".to_owned(),
         _ => "TLS failed".to_owned(),
     };

@@ -15,8 +15,15 @@
 //!   what ends such a reply;
 //! - no timeout unless one is set, and `MINREQ_TIMEOUT` for a default: one is
 //!   always set here. Whole seconds only: rounded up;
+//! - over TLS that timeout is for each read of the socket, and a record takes
+//!   as many as it likes: [`Watched`] here. A handshake that is never answered
+//!   has no timeout of its own at all: the call ends in time, but minreq leaves
+//!   its thread and the connection behind until the other side closes;
 //! - redirects followed anywhere: none here, the caller decides;
 //! - an IPv6 address is cut at its first colon: refused here;
+//! - a scheme must be in lower case: it is, here;
+//! - a fragment right behind the host is read as a part of it: the caller takes
+//!   fragments off;
 //! - a body that ends early reads as complete: the caller compares the length.
 
 use super::failure::from_io;
@@ -26,6 +33,9 @@ use super::{Method, Request, Response, Transport, check_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The most that status line and headers may weigh, in bytes. Meta's replies
 /// carry large headers, some 4 to 8 KiB.
@@ -56,12 +66,19 @@ impl Transport for Minreq {
             Method::Get => ::minreq::Method::Get,
             Method::Post => ::minreq::Method::Post,
         };
-        let seconds = request.timeout.as_secs() + u64::from(request.timeout.subsec_nanos() > 0);
-        let mut outgoing = ::minreq::Request::new(method, request.url)
+        let seconds = request.timeout.as_secs();
+        let seconds = seconds.saturating_add(u64::from(request.timeout.subsec_nanos() > 0));
+        let seconds = seconds.clamp(1, LONGEST);
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        let mut url = request.url.to_owned();
+        if let Some(scheme) = url.find("://") {
+            url[..scheme].make_ascii_lowercase();
+        }
+        let mut outgoing = ::minreq::Request::new(method, url)
             .with_follow_redirects(false)
             .with_max_headers_size(HEADERS)
             .with_max_status_line_length(HEADERS)
-            .with_timeout(seconds.clamp(1, LONGEST));
+            .with_timeout(seconds);
         for (name, value) in request.headers {
             outgoing = outgoing.with_header(*name, *value);
         }
@@ -73,13 +90,18 @@ impl Transport for Minreq {
             .map_err(from_minreq)?;
         check_status(&reply)?;
         check_lengths(&reply.headers)?;
+        let (status, headers) = (reply.status_code, std::mem::take(&mut reply.headers));
+        let body = Body {
+            reply,
+            failed: false,
+        };
         Ok(Response {
-            status: reply.status_code,
-            headers: std::mem::take(&mut reply.headers),
-            body: Box::new(Body {
-                reply,
-                failed: false,
-            }),
+            status,
+            headers,
+            body: match https {
+                true => Box::new(Watched::new(body, deadline)),
+                false => Box::new(body),
+            },
         })
     }
 }
@@ -87,7 +109,10 @@ impl Transport for Minreq {
 /// What minreq passes for a reply and is none.
 fn check_status(reply: &::minreq::ResponseLazy) -> Result<()> {
     let malformed = |message: &str| Err(Error::new(ErrorKind::Malformed, message));
-    if reply.status_code == 503 && reply.reason_phrase == "Server did not provide a status line" {
+    let made_up =
+        reply.status_code == 503 && reply.reason_phrase == "Server did not provide a status line";
+    // A status of one or two digits is one that was cut.
+    if made_up || reply.status_code < 100 {
         return Err(Error::new(
             ErrorKind::ConnectionLost,
             "the connection ended without an HTTP reply, or what came was not HTTP",
@@ -142,6 +167,89 @@ impl Read for Body {
                 },
             }
         })
+    }
+}
+
+/// A body that comes over TLS, read on a thread of its own from the first read
+/// on, and left behind there when the time is over. The thread ends with the
+/// body, when nobody wants the next piece, or when the server is silent for as
+/// long as the timeout.
+///
+/// minreq gives each read of the socket all the time that is left, and rustls
+/// reads until a record (up to 16 KiB) is whole: where a byte comes now and
+/// then, that takes hours.
+struct Watched {
+    body: Option<Body>,
+    pieces: Option<Receiver<io::Result<Vec<u8>>>>,
+    piece: io::Cursor<Vec<u8>>,
+    deadline: Instant,
+}
+
+impl Watched {
+    fn new(body: Body, deadline: Instant) -> Watched {
+        Watched {
+            body: Some(body),
+            pieces: None,
+            piece: io::Cursor::default(),
+            deadline,
+        }
+    }
+
+    /// The next piece; an empty one is the end.
+    fn next_piece(&mut self) -> io::Result<Vec<u8>> {
+        if let Some(body) = self.body.take() {
+            let (sender, receiver) = sync_channel(1);
+            thread::Builder::new()
+                .spawn(move || read_pieces(body, |piece| sender.send(piece).is_ok()))?;
+            self.pieces = Some(receiver);
+        }
+        let Some(pieces) = &self.pieces else {
+            return Ok(Vec::new());
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let piece = match pieces.recv_timeout(left) {
+            Ok(piece) => piece,
+            Err(RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
+            Err(RecvTimeoutError::Disconnected) => Err(io::ErrorKind::ConnectionAborted.into()),
+        };
+        if matches!(&piece, Ok(piece) if piece.is_empty()) {
+            self.pieces = None;
+        }
+        piece
+    }
+}
+
+/// Hands the body over piece by piece, until its end, a failure, or nobody
+/// takes it any more.
+fn read_pieces(mut body: Body, hand_over: impl Fn(io::Result<Vec<u8>>) -> bool) {
+    loop {
+        let mut piece = vec![0; 16 * 1024];
+        let read = match body.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read,
+        };
+        let last = !matches!(read, Ok(1..));
+        let piece = read.map(|length| {
+            piece.truncate(length);
+            piece
+        });
+        if !hand_over(piece) || last {
+            return;
+        }
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let length = self.piece.read(buf)?;
+        if length > 0 {
+            return Ok(length);
+        }
+        self.piece = io::Cursor::new(self.next_piece()?);
+        self.piece.read(buf)
     }
 }
 
