@@ -53,7 +53,8 @@ impl Transport for Minreq {
             Method::Get => ::minreq::Method::Get,
             Method::Post => ::minreq::Method::Post,
         };
-        let seconds = request.timeout.as_secs() + u64::from(request.timeout.subsec_nanos() > 0);
+        let part = u64::from(request.timeout.subsec_nanos() > 0);
+        let seconds = request.timeout.as_secs().saturating_add(part);
         let mut outgoing = ::minreq::Request::new(method, request.url)
             .with_follow_redirects(false)
             .with_max_headers_size(HEADERS)

@@ -1,0 +1,38 @@
+//! One test for each fault that was found and mended, so that it stays so.
+
+mod common;
+
+use common::{Server, json, reply};
+use mingram::{Api, ErrorKind, Request, Response, Transport};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Answers every request with the same reply, and keeps the addresses.
+#[derive(Clone, Default)]
+struct Same {
+    status: u16,
+    headers: &'static [(&'static str, &'static str)],
+    body: &'static str,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Transport for Same {
+    fn send(&self, request: &Request<'_>) -> mingram::Result<Response> {
+        self.asked.lock().unwrap().push(request.url.to_owned());
+        let headers = self.headers.iter();
+        Ok(Response {
+            status: self.status,
+            headers: headers
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
+            body: Box::new(self.body.as_bytes()),
+        })
+    }
+}
+
+#[test]
+fn the_longest_timeout_there_is() {
+    let server = Server::script([json("200 OK", r#"{"id":"1"}"#)]);
+    let api = server.api().with_timeout(Duration::MAX);
+    assert_eq!(api.me(&[]).unwrap().id, "1");
+}
