@@ -21,6 +21,9 @@ const REDIRECTS: usize = 5;
 /// How much of a reply that is not understood is shown, in characters.
 const EXCERPT: usize = 120;
 
+/// How much memory is taken for a body before its bytes come.
+const AT_ONCE: u64 = 256 * 1024;
+
 /// What can be set, and what is shared: the transport and the latest usage.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -431,7 +434,8 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
     if matches!(response.status, 204 | 304) {
         return Ok(Vec::new());
     }
-    let mut body = Vec::with_capacity(announced.map_or(0, |length| length as usize));
+    // What is announced need not come: memory for so much only, to begin with.
+    let mut body = Vec::with_capacity(announced.unwrap_or(0).min(AT_ONCE) as usize);
     response
         .body
         .take((limit as u64).saturating_add(1))

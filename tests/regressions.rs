@@ -36,3 +36,20 @@ fn the_longest_timeout_there_is() {
     let api = server.api().with_timeout(Duration::MAX);
     assert_eq!(api.me(&[]).unwrap().id, "1");
 }
+
+#[test]
+fn a_huge_length_where_no_limit_is_set() {
+    // The limit is off, so the length passes it; no memory is taken for it
+    // before the bytes come.
+    let transport = Same {
+        status: 200,
+        headers: &[("Content-Length", "18446744073709551615")],
+        body: r#"{"id":"1"}"#,
+        ..Same::default()
+    };
+    let api = Api::new("t")
+        .with_transport(transport)
+        .with_retries(0)
+        .with_body_limit(usize::MAX);
+    assert_eq!(api.me(&[]).unwrap_err().kind(), ErrorKind::Truncated);
+}
