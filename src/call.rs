@@ -300,7 +300,7 @@ impl Settings {
         // The word as a key or value, never inside a caption: quotes there are
         // escaped. So most replies are not read twice.
         if !good || text.contains("\"error") {
-            if let Some(api) = api_error(&redact(&text, &call.secrets), status) {
+            if let Some(api) = api_error(&text, status, &call.secrets) {
                 return Err(Error::api_error(api, retry_after));
             }
         }
@@ -507,10 +507,13 @@ fn short_name(type_name: &str) -> String {
     out
 }
 
-/// The service's error, in either shape; `None` where there is none.
-fn api_error(text: &str, status: u16) -> Option<ApiError> {
+/// The service's error, in either shape, without the secrets; `None` where
+/// there is none. They are taken out of what was read: before, the mask could
+/// stand where JSON wants a number.
+fn api_error(text: &str, status: u16, secrets: &[&str]) -> Option<ApiError> {
     let reply: ErrorReply = json::from_str(text).ok()?;
-    let text = |value: Option<Loose>| value.and_then(Loose::text).map(one_line);
+    let shown = |text: String| one_line(redact(&text, secrets));
+    let text = |value: Option<Loose>| value.and_then(Loose::text).map(shown);
     if let Some(Fault(error)) = reply.error {
         return Some(ApiError {
             status,
@@ -631,7 +634,7 @@ mod tests {
 
     #[test]
     fn reads_every_shape_of_error() {
-        let read = |text| api_error(text, 400);
+        let read = |text| api_error(text, 400, &[]);
         let full = read(
             r#"{"error":{"message":"m\nn","type":"T","code":190,"error_subcode":2207050,"error_user_title":"t",
                "error_user_msg":"u","is_transient":false,"fbtrace_id":"f","new":[1]}}"#,

@@ -53,3 +53,21 @@ fn a_huge_length_where_no_limit_is_set() {
         .with_body_limit(usize::MAX);
     assert_eq!(api.me(&[]).unwrap_err().kind(), ErrorKind::Truncated);
 }
+
+#[test]
+fn an_error_object_beside_a_null_token() {
+    // The value behind `access_token` is masked in what is shown, and that
+    // must not happen before the JSON is read: `***` is none.
+    for body in [
+        r#"{"error":{"message":"m IGQVJsample","code":190},"access_token":null}"#,
+        r#"{"access_token":0,"error":{"message":"m IGQVJsample","code":190}}"#,
+    ] {
+        for status in ["400 Bad Request", "200 OK"] {
+            let server = Server::script([json(status, body)]);
+            let error = server.api().me(&[]).unwrap_err();
+            assert!(error.is_token_invalid(), "{error}");
+            assert_eq!(error.api().unwrap().message, "m ***");
+            assert!(!format!("{error} {error:?}").contains("IGQVJsample"));
+        }
+    }
+}
