@@ -246,7 +246,8 @@ impl Settings {
             }
             let response = self.transport.send(&Request {
                 method: call.method,
-                url: &url,
+                // A fragment is for the caller alone.
+                url: url.split('#').next().unwrap_or_default(),
                 headers: &headers,
                 body: call.body.as_deref(),
                 timeout,

@@ -209,7 +209,8 @@ impl<'a> Address<'a> {
     /// Where a `Location` points, seen from here.
     pub(crate) fn join(&self, location: &str) -> String {
         let scheme = if self.https { "https:" } else { "http:" };
-        if location.contains("://") {
+        let scheme_of = location.split([':', '/', '?', '#']).next().unwrap_or("");
+        if location[scheme_of.len()..].starts_with(':') {
             return location.to_owned();
         }
         if location.starts_with("//") {
@@ -338,6 +339,8 @@ mod tests {
             ("/y?z", "https://h:444/y?z"),
             ("?z", "https://h:444/a/b?z"),
             ("y", "https://h:444/a/y"),
+            ("/y?z=https://x/", "https://h:444/y?z=https://x/"),
+            ("mailto:x", "mailto:x"),
         ] {
             assert_eq!(from.join(location), to);
         }

@@ -71,3 +71,33 @@ fn an_error_object_beside_a_null_token() {
         }
     }
 }
+
+#[test]
+fn a_redirect_with_an_address_in_its_query() {
+    // Relative, though `://` is in it.
+    let server = Server::start(|request, stream| {
+        use std::io::Write;
+        let reply = match request.target.starts_with("/me") {
+            true => reply("302 Found", &[("Location", "/b?from=https://h/x")], ""),
+            false => json("200 OK", r#"{"id":"1"}"#),
+        };
+        let _ = stream.write_all(reply.as_bytes());
+    });
+    assert_eq!(server.api().me(&[]).unwrap().id, "1");
+    assert_eq!(server.received()[1].target, "/b?from=https://h/x");
+}
+
+#[test]
+fn a_fragment_is_not_sent() {
+    let transport = Same {
+        status: 302,
+        headers: &[("Location", "/x?y#z")],
+        ..Same::default()
+    };
+    let asked = transport.asked.clone();
+    let api = Api::new("t").with_transport(transport).with_retries(0);
+    let error = api.download("https://h/a#b", &mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Redirect);
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked[..2], ["https://h/a", "https://h:443/x?y"]);
+}
