@@ -1,6 +1,7 @@
 //! Addresses: paths and query strings, percent-encoded by hand (RFC 3986).
 
 use crate::error::{Error, Result};
+use std::net::Ipv4Addr;
 
 /// Longer than this, in bytes, and no server takes the address.
 const LONGEST: usize = 32 * 1024;
@@ -113,6 +114,19 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Whether a host is an IPv4 address in one of its odd spellings: resolvers
+/// take `127.1`, `2130706433` and `0x7f.1` for one, and no domain ends so.
+fn ends_in_number(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or("");
+    let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    let digits = hexadecimal.unwrap_or(last);
+    (hexadecimal.is_some() || !digits.is_empty())
+        && digits.chars().all(|c| match hexadecimal {
+            Some(_) => c.is_ascii_hexdigit(),
+            None => c.is_ascii_digit(),
+        })
+}
+
 /// An http or https address, taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Address<'a> {
@@ -162,6 +176,9 @@ impl<'a> Address<'a> {
         {
             return Err("its host is not a plain host name");
         }
+        if inner == host && ends_in_number(host) && host.parse::<Ipv4Addr>().is_err() {
+            return Err("its host is a number, and not an IPv4 address in full");
+        }
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => {
                 if https {
@@ -195,7 +212,7 @@ impl<'a> Address<'a> {
             || self.host == "[::1]"
             || self
                 .host
-                .parse::<std::net::Ipv4Addr>()
+                .parse::<Ipv4Addr>()
                 .is_ok_and(|ip| ip.is_loopback())
     }
 
@@ -315,18 +332,25 @@ mod tests {
             "http://127.evil.example/",
             "https://[::1",
             "https://h:+1/",
+            "https://other.3/",
+            "https://2130706433/",
+            "https://127.1/",
+            "https://a.0x7F/",
+            "https://127.0.0.1./",
             "",
             "é",
         ] {
             assert!(Address::parse(bad).is_err(), "{bad}");
         }
-        for loopback in [
+        for good in [
             "http://localhost/",
             "http://127.0.0.1:8080",
             "http://127.9.9.9/",
             "http://[::1]/",
+            "https://1.2.3.4/",
+            "https://a.b3.x3c/",
         ] {
-            assert!(Address::parse(loopback).is_ok(), "{loopback}");
+            assert!(Address::parse(good).is_ok(), "{good}");
         }
     }
 

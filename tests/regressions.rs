@@ -47,7 +47,7 @@ fn a_huge_length_where_no_limit_is_set() {
         body: r#"{"id":"1"}"#,
         ..Same::default()
     };
-    let api = Api::new("t")
+    let api = Api::new(common::replay::TOKEN)
         .with_transport(transport)
         .with_retries(0)
         .with_body_limit(usize::MAX);
@@ -95,9 +95,34 @@ fn a_fragment_is_not_sent() {
         ..Same::default()
     };
     let asked = transport.asked.clone();
-    let api = Api::new("t").with_transport(transport).with_retries(0);
+    let api = Api::new(common::replay::TOKEN)
+        .with_transport(transport)
+        .with_retries(0);
     let error = api.download("https://h/a#b", &mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Redirect);
     let asked = asked.lock().unwrap();
     assert_eq!(asked[..2], ["https://h/a", "https://h:443/x?y"]);
+}
+
+/// Found by the fuzz target `reply`.
+#[test]
+fn a_redirect_to_a_number_for_a_host() {
+    for location in ["https://other.3/b?c", "https://2130706433/", "//0x7f.1/"] {
+        let transport = Same {
+            status: 302,
+            headers: Box::leak(Box::new([("Location", location)])),
+            ..Same::default()
+        };
+        let asked = transport.asked.clone();
+        let api = Api::new(common::replay::TOKEN)
+            .with_transport(transport)
+            .with_retries(0);
+        let error = api.download("https://h/a", &mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Redirect);
+        assert!(
+            error.to_string().contains("its host is a number"),
+            "{error}"
+        );
+        assert_eq!(asked.lock().unwrap().len(), 1);
+    }
 }
