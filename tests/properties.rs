@@ -113,7 +113,7 @@ fn segments(url: &Url) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn an_edge_is_read_back_as_it_was_meant(
@@ -395,7 +395,7 @@ fn read_all(status: u16, reply: &str) {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn no_tree_is_too_much(
@@ -656,7 +656,7 @@ fn start(api: &Api, cursor: Option<&str>, backwards: bool) -> Edge<Media> {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn each_item_once_in_order(feed in feed(), from in from()) {
