@@ -21,14 +21,13 @@ const REDIRECTS: usize = 5;
 /// The longest user agent, in bytes.
 const USER_AGENT: usize = 512;
 
-/// So much memory at most is set aside for a length that is only announced.
-const RESERVED: usize = 64 * 1024;
-
 /// How much of a reply that is not understood is shown, in characters.
 const EXCERPT: usize = 120;
 
 /// It is taken from so many bytes; a long reply is not read to its end for it.
 const EXCERPT_OF: usize = 16 * 1024;
+/// How much memory is taken for a body before its bytes come.
+const AT_ONCE: u64 = 256 * 1024;
 
 /// What can be set, and what is shared: the transport and the latest usage.
 #[derive(Clone)]
@@ -453,8 +452,8 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
     if matches!(response.status, 204 | 304) {
         return Ok(Vec::new());
     }
-    let mut body =
-        Vec::with_capacity(announced.map_or(0, |length| length.min(RESERVED as u64) as usize));
+    // What is announced need not come: memory for so much only, to begin with.
+    let mut body = Vec::with_capacity(announced.unwrap_or(0).min(AT_ONCE) as usize);
     response
         .body
         .take((limit as u64).saturating_add(1))

@@ -1,6 +1,7 @@
 //! Addresses: paths and query strings, percent-encoded by hand (RFC 3986).
 
 use crate::error::{Error, Result};
+use std::net::Ipv4Addr;
 
 /// Longer than this, in bytes, and no server takes the address.
 const LONGEST: usize = 32 * 1024;
@@ -118,6 +119,19 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Whether a host is an IPv4 address in one of its odd spellings: resolvers
+/// take `127.1`, `2130706433` and `0x7f.1` for one, and no domain ends so.
+fn ends_in_number(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or("");
+    let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    let digits = hexadecimal.unwrap_or(last);
+    (hexadecimal.is_some() || !digits.is_empty())
+        && digits.chars().all(|c| match hexadecimal {
+            Some(_) => c.is_ascii_hexdigit(),
+            None => c.is_ascii_digit(),
+        })
+}
+
 /// An http or https address, taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Address<'a> {
@@ -167,6 +181,9 @@ impl<'a> Address<'a> {
         {
             return Err("its host is not a plain host name");
         }
+        if inner == host && ends_in_number(host) && host.parse::<Ipv4Addr>().is_err() {
+            return Err("its host is a number, and not an IPv4 address in full");
+        }
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => {
                 if https {
@@ -203,7 +220,7 @@ impl<'a> Address<'a> {
             || self.host == "[::1]"
             || self
                 .host
-                .parse::<std::net::Ipv4Addr>()
+                .parse::<Ipv4Addr>()
                 .is_ok_and(|ip| ip.is_loopback())
     }
 
@@ -217,9 +234,8 @@ impl<'a> Address<'a> {
     /// Where a `Location` points, seen from here.
     pub(crate) fn join(&self, location: &str) -> String {
         let scheme = if self.https { "https:" } else { "http:" };
-        // Before the path or query, where an address may be a value.
-        let start = location.split(['/', '?']).next().unwrap_or_default();
-        if start.ends_with(':') && location[start.len()..].starts_with("//") {
+        let scheme_of = location.split([':', '/', '?', '#']).next().unwrap_or("");
+        if location[scheme_of.len()..].starts_with(':') {
             return location.to_owned();
         }
         if location.starts_with("//") {
@@ -325,18 +341,25 @@ mod tests {
             "https://[::1",
             "https://h:+1/",
             "https://h:0/",
+            "https://other.3/",
+            "https://2130706433/",
+            "https://127.1/",
+            "https://a.0x7F/",
+            "https://127.0.0.1./",
             "",
             "é",
         ] {
             assert!(Address::parse(bad).is_err(), "{bad}");
         }
-        for loopback in [
+        for good in [
             "http://localhost/",
             "http://127.0.0.1:8080",
             "http://127.9.9.9/",
             "http://[::1]/",
+            "https://1.2.3.4/",
+            "https://a.b3.x3c/",
         ] {
-            assert!(Address::parse(loopback).is_ok(), "{loopback}");
+            assert!(Address::parse(good).is_ok(), "{good}");
         }
     }
 
@@ -351,6 +374,8 @@ mod tests {
             ("y", "https://h:444/a/y"),
             ("/y?z=ftp://x", "https://h:444/y?z=ftp://x"),
             ("?z=ftp://x", "https://h:444/a/b?z=ftp://x"),
+            ("/y?z=https://x/", "https://h:444/y?z=https://x/"),
+            ("mailto:x", "mailto:x"),
         ] {
             assert_eq!(from.join(location), to);
         }
