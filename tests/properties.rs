@@ -469,10 +469,10 @@ proptest! {
 /// How one page tells where its neighbours are.
 #[derive(Clone, Copy, Debug)]
 enum Links {
-    CursorsAndLinks,
-    LinksAlone,
+    BothWays,
+    NoCursors,
     /// A link that names no cursor, beside the cursors.
-    BareLinks,
+    NoQuery,
 }
 
 /// One way for a request to fail.
@@ -494,11 +494,7 @@ struct Feed {
 
 fn feed() -> impl Strategy<Value = Feed> {
     let size = prop_oneof![2 => Just(0usize), 3 => 1usize..8];
-    let links = prop::sample::select(vec![
-        Links::CursorsAndLinks,
-        Links::LinksAlone,
-        Links::BareLinks,
-    ]);
+    let links = prop::sample::select(vec![Links::BothWays, Links::NoCursors, Links::NoQuery]);
     let fails = prop::sample::select(vec![
         Fails::Status,
         Fails::ServiceError,
@@ -566,10 +562,10 @@ impl Feed {
         let (before, after) = (self.cursor(page, false), self.cursor(page, true));
         let links = self.pages[page].1;
         let mut paging = Map::new();
-        if !matches!(links, Links::LinksAlone) {
+        if !matches!(links, Links::NoCursors) {
             paging.insert("cursors".into(), json!({"before": before, "after": after}));
         }
-        let bare = matches!(links, Links::BareLinks);
+        let bare = matches!(links, Links::NoQuery);
         let written = |name, cursor| {
             if bare {
                 "https://h/".into()
