@@ -16,6 +16,7 @@ mod retry;
 mod secret;
 mod slot;
 mod token;
+mod token_file;
 mod transport;
 mod usage;
 
@@ -28,5 +29,6 @@ pub use model::{AccountType, Media, MediaProductType, MediaType, Owner, User, ur
 pub use page::{Cursors, Page};
 pub use retry::{Clock, SystemClock};
 pub use token::{App, Code, Login, LongLivedToken, ShortLivedToken, Token};
-pub use transport::{Method, Request, Response, Transport};
+pub use token_file::{Refresh, RefreshOutcome, TokenFile};
+pub use transport::{Method, Minreq, Request, Response, Transport};
 pub use usage::{AppUsage, BusinessUsage, Usage};

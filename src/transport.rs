@@ -8,7 +8,7 @@ use std::time::Duration;
 #[path = "transport/minreq.rs"]
 mod over_minreq;
 
-pub(crate) use over_minreq::Minreq;
+pub use over_minreq::Minreq;
 
 /// Sends one HTTP request and answers with one streaming response.
 ///
