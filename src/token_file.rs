@@ -260,7 +260,10 @@ impl TokenFile {
     /// The file, if nobody else may read it.
     fn open(&self) -> Result<File> {
         let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => self.failed("is not there", error),
+            io::ErrorKind::NotFound => {
+                let message = format!("there is no token file {}", self.path.display());
+                Error::new(ErrorKind::Io, message).with_source(error)
+            }
             _ => self.failed("cannot be read", error),
         };
         // Looked at before it is opened: a pipe would wait for a writer.

@@ -211,7 +211,7 @@ fn refuses_places_that_hold_no_file() {
     let link = "the token file DIR/link is a symbolic link: give the path of the file itself";
     assert_eq!(both("link"), (link.into(), link.into()));
     let (load, save) = both("none/token.json");
-    assert!(load.contains("is not there"), "{load}");
+    assert_eq!(load, "there is no token file DIR/none/token.json");
     assert_eq!(
         save,
         "the token file DIR/none/token.json is in a folder that does not exist: make the folder first"
