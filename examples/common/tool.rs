@@ -172,9 +172,10 @@ pub fn span(time: Duration) -> String {
     format!("{number} {unit}{plural}")
 }
 
-/// `in 5 days` or `5 days ago`.
+/// `in 5 days`, `5 days ago` or `now`.
 pub fn from_now(at: SystemTime, now: SystemTime) -> String {
     match at.duration_since(now) {
+        _ if now.duration_since(at).is_ok_and(|past| past.as_secs() == 0) => "now".to_owned(),
         Ok(time) => format!("in {}", span(time)),
         Err(past) => format!("{} ago", span(past.duration())),
     }
