@@ -118,7 +118,8 @@ impl TokenFile {
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where there is no such file or it cannot be read;
+    /// [`Io`](ErrorKind::Io) where there is no such file
+    /// ([`is_not_found`](Error::is_not_found) tells) or it cannot be read;
     /// [`InvalidInput`](ErrorKind::InvalidInput) where others may read it too
     /// (the message says how to mend that), and where it is no token file.
     pub fn load(&self) -> Result<LongLivedToken> {

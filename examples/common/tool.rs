@@ -120,12 +120,11 @@ pub fn token_file(given: Option<PathBuf>) -> Result<TokenFile> {
 
 /// An error of the token file, with what to do where there is none.
 pub fn no_token(error: Error) -> Failure {
-    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
-    match source.map(io::Error::kind) {
-        Some(io::ErrorKind::NotFound) => Failure::new(format!(
+    match error.is_not_found() {
+        true => Failure::new(format!(
             "{error}: make one with `token login` or `token import`"
         )),
-        _ => Failure::new(error),
+        false => Failure::new(error),
     }
 }
 
