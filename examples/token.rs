@@ -355,11 +355,13 @@ fn refresh(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
     Ok(0)
 }
 
+/// Who it is, on one line whatever the service says.
 fn whose(user: &mingram::User) -> String {
-    match &user.username {
+    let text = match &user.username {
         Some(name) => format!("{name} ({})", user.id),
         None => user.id.clone(),
-    }
+    };
+    text.replace(char::is_control, " ")
 }
 
 /// The dates of a token, a line for each.

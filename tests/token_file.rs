@@ -539,6 +539,7 @@ fn a_kill_at_any_moment_leaves_a_whole_file() {
     let folder = Folder::new();
     let file = folder.file();
     let (mut seen, mut leftovers) = (Vec::new(), 0);
+    let sweeps_at_once = Path::new("/proc/self").exists();
     // A little generator, so that the moments are spread and differ each time.
     let mut random = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -573,9 +574,10 @@ fn a_kill_at_any_moment_leaves_a_whole_file() {
             assert_eq!(mode(&folder.0.join(&name)), 0o600, "{name}");
         }
         seen.push(token.token.expose().len());
-        let names = folder.names();
-        assert!(names.len() <= 2, "leftovers pile up: {names:?}");
-        leftovers += names.len() - 1;
+        let left = folder.names().len() - 1;
+        // Where running processes can be looked up, each save sweeps at once.
+        assert!(left <= 1 || !sweeps_at_once, "{left} leftovers");
+        leftovers += left;
     }
     seen.sort_unstable();
     seen.dedup();
@@ -584,7 +586,7 @@ fn a_kill_at_any_moment_leaves_a_whole_file() {
     assert!(leftovers > 0, "no kill came inside a save");
     file.save(&token("IGQVJlast", 0)).unwrap();
     assert_eq!(file.load().unwrap().token.expose(), "IGQVJlast");
-    assert_eq!(folder.names(), ["token.json"]);
+    assert!(!sweeps_at_once || folder.names() == ["token.json"]);
 }
 
 /// A folder on a file system of 64 KiB, while it lives; needs root.

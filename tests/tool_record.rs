@@ -389,6 +389,17 @@ fn a_retry_is_an_exchange_of_its_own_and_a_broken_reply_is_none() {
 }
 
 #[test]
+fn writes_nothing_where_the_token_is_still_in_it() {
+    let hidden = REAL.replace('/', "\\/");
+    let server = Server::script([json("200 OK", &format!("<html>{hidden}</html>"))]);
+    let (_folder, out, ended) = record(&server.url(), "");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let says = "record: the access token is in profile still, so nothing is written\n";
+    assert_eq!(ended.err, says);
+    assert_eq!(std::fs::read_dir(out).unwrap().count(), 0);
+}
+
+#[test]
 fn refuses_a_folder_with_a_recording_and_bad_options() {
     let says = |program: Program, code, text: &str| {
         let ended = program.run();
@@ -539,6 +550,26 @@ fn headers_that_are_not_known_do_not_pass() {
 }
 
 #[test]
+fn a_token_in_words_goes_known_or_not() {
+    let mut scrub = Scrub::new(REAL, Keep::default());
+    for (text, expected) in [
+        ("bad IGQVJ/re%al=secret!", "bad IGQVJsample!"),
+        ("é IGQVJ%2fre%25al%3Dsecret.", "é IGQVJsample."),
+        (
+            "(access_token=IGold%2F_x) é",
+            "(access_token=IGQVJsample) é",
+        ),
+        (
+            "access_token= and access_token",
+            "access_token= and access_token",
+        ),
+        ("IGQVJ/re%al=secre", "IGQVJ/re%al=secre"),
+    ] {
+        assert_eq!(scrub.body(text), expected);
+    }
+}
+
+#[test]
 fn names_in_kept_captions_go() {
     let mut scrub = Scrub::new(
         REAL,
@@ -598,4 +629,102 @@ fn hostile_text_does_not_stop_it() {
     }
     // Brackets without end take no stack.
     scrubbed(Keep::default(), &"[".repeat(1_000_000));
+}
+
+/// A JSON value with every text emptied: its shape.
+fn shape(value: &serde_json::Value) -> String {
+    use serde_json::Value as V;
+    match value {
+        V::Object(object) => {
+            let mut shapes: Vec<String> = object
+                .iter()
+                .map(|(key, value)| match key.parse::<u64>() {
+                    Ok(_) => format!("id:{}", shape(value)),
+                    Err(_) => format!("{key}:{}", shape(value)),
+                })
+                .collect();
+            shapes.sort();
+            format!("{{{}}}", shapes.join(","))
+        }
+        V::Array(array) => format!("{:?}", array.iter().map(shape).collect::<Vec<_>>()),
+        V::String(text) if text.is_empty() => "empty".to_owned(),
+        V::String(_) => "text".to_owned(),
+        V::Number(number) if number.as_u64() > Some(1 << 53) => "id".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn every_fixture_keeps_its_shape_and_no_secret() {
+    let mut documents = 0;
+    for keep in [
+        Keep::default(),
+        Keep {
+            ids: true,
+            captions: true,
+        },
+    ] {
+        for exchange in fixtures() {
+            let reply = String::from_utf8(exchange.reply).unwrap();
+            let (_, body) = reply.split_once("\r\n\r\n").unwrap();
+            for written in written().into_iter().take(6) {
+                // JSON's escapes are for JSON.
+                if written.contains('\\') && !body.starts_with(['{', '[']) {
+                    continue;
+                }
+                let body = body.replace(TOKEN, &written);
+                let mut scrub = Scrub::new(REAL, keep);
+                scrub.body(&body);
+                let new = scrub.body(&body);
+                assert_eq!(scrub.leak(&new), None, "{}: {new}", exchange.name);
+                assert!(!new.contains("secret"), "{}: {new}", exchange.name);
+                let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text);
+                if let Ok(old) = parse(&body) {
+                    documents += 1;
+                    assert_eq!(
+                        shape(&parse(&new).unwrap()),
+                        shape(&old),
+                        "{}",
+                        exchange.name
+                    );
+                }
+            }
+        }
+    }
+    assert!(documents > 200, "{documents}");
+}
+
+#[test]
+fn no_damaged_document_stops_it() {
+    let bodies: Vec<Vec<u8>> = fixtures()
+        .into_iter()
+        .map(|exchange| exchange.reply)
+        .collect();
+    const ALPHABET: &[u8] = b"\"\\{}[]:/%?&@u0\xc3";
+    let mut random = 1u64;
+    let mut next = |below: usize| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) as usize % below
+    };
+    for _ in 0..2000 {
+        let mut body = bodies[next(bodies.len())].clone();
+        for _ in 0..1 + next(8) {
+            let at = next(body.len());
+            match next(3) {
+                0 => body[at] = ALPHABET[next(ALPHABET.len())],
+                1 => body.truncate(at + 1),
+                _ => drop(body.remove(at)),
+            }
+            if body.is_empty() {
+                body.push(b'{');
+            }
+        }
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let start = body.find(['{', '[']).unwrap_or_default();
+        let mut scrub = Scrub::new(REAL, Keep::default());
+        let new = scrub.body(&body[start..]);
+        scrub.leak(&new);
+    }
 }

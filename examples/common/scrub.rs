@@ -177,9 +177,7 @@ impl Scrub {
 
     /// Text for people: the token, user names and ids go, the words stay.
     fn prose(&mut self, text: &str) -> String {
-        let text = text
-            .replace(&encode(&self.token), TOKEN)
-            .replace(&self.token, TOKEN);
+        let text = self.without_token(text);
         let mut out = String::with_capacity(text.len());
         let mut rest = text.as_str();
         while let Some(first) = rest.chars().next() {
@@ -202,6 +200,30 @@ impl Scrub {
                     out += dots;
                 }
                 _ => out += word,
+            }
+        }
+        out
+    }
+
+    /// Text with the token replaced, plain or percent-encoded, and any other
+    /// that is said to be one.
+    fn without_token(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let named = out.ends_with("access_token=");
+            let of_token = |c: char| c.is_ascii_graphic() && !"\"'&,;<>{}()#".contains(c);
+            let length = match token_length(rest, &self.token) {
+                Some(length) => length,
+                None if named => rest.find(|c| !of_token(c)).unwrap_or(rest.len()),
+                None => 0,
+            };
+            if length > 0 {
+                out.push_str(TOKEN);
+                rest = &rest[length..];
+            } else {
+                out.push(first);
+                rest = &rest[first.len_utf8()..];
             }
         }
         out
@@ -442,15 +464,27 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn encode(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(byte.into());
-            }
-            _ => out += &format!("%{byte:02X}"),
+/// How much of the text is the token, if the text begins with it: each byte
+/// plain or percent-encoded, once or twice.
+fn token_length(text: &str, token: &str) -> Option<usize> {
+    let encoded = |rest: &[u8], percent: &str| {
+        let rest = rest.strip_prefix(percent.as_bytes())?;
+        let hex = std::str::from_utf8(rest.get(..2)?).ok()?;
+        let byte = u8::from_str_radix(hex, 16).ok()?;
+        Some((byte, percent.len() + 2))
+    };
+    let run = |percents: &[&str]| {
+        let mut rest = text.as_bytes();
+        for &wanted in token.as_bytes() {
+            let mut ways = percents.iter().filter_map(|percent| encoded(rest, percent));
+            let plain = || Some((*rest.first()?, 1));
+            let (_, length) = ways
+                .find(|(byte, _)| *byte == wanted)
+                .or_else(|| plain().filter(|(byte, _)| *byte == wanted))?;
+            rest = &rest[length..];
         }
-    }
-    out
+        Some(text.len() - rest.len())
+    };
+    // As it stands first, so that a token with a `%` in it is found too.
+    run(&[]).or_else(|| run(&["%25", "%"]))
 }
