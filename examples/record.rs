@@ -26,8 +26,8 @@ Usage: record DIR [--pages N] [--limit N] [--all-fields] [--keep-ids]
                   [--keep-captions] [--file FILE]
 
 Asks for the profile, pages of media, one media and an album's children, and
-writes each exchange into DIR as one file NAME.http: the request, and the reply
-to the byte, as they can be replayed in tests and shown to others.
+writes each exchange into DIR as one file NAME.http: the request and the reply,
+ready to be replayed in tests and shown to others.
 
 The access token, cursors, user names, captions, ids, the names of files and the
 signatures in their addresses are replaced, the same thing by the same word in
