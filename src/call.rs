@@ -7,7 +7,7 @@ use crate::redact::{one_line, redact};
 use crate::retry::{self, Clock, SystemClock};
 use crate::slot::{Loose, Slot, read_object};
 use crate::token::Token;
-use crate::transport::{Method, Request, Response, Transport, default_transport};
+use crate::transport::{DefaultTransport, Method, Request, Response, Transport};
 use crate::usage::Usage;
 use miniserde::de::{Map, Visitor};
 use miniserde::{Deserialize, json, make_place};
@@ -58,7 +58,7 @@ impl Settings {
             body_limit: 16 * 1024 * 1024,
             user_agent: concat!("mingram/", env!("CARGO_PKG_VERSION")).to_owned(),
             retries: 2,
-            transport: Arc::new(default_transport()),
+            transport: Arc::new(DefaultTransport::default()),
             clock: Arc::new(SystemClock),
             usage: Arc::default(),
         }

@@ -214,10 +214,14 @@ impl Error {
     }
 
     /// There is no such node, or no right to see it (code 100 with subcode
-    /// 33), or nothing at that address (HTTP 404 and 410).
+    /// 33), or nothing at that address (HTTP 404 and 410), or no such file.
     pub fn is_not_found(&self) -> bool {
         match self.api() {
             Some(api) => api.code == Some(100) && api.subcode == Some(33),
+            None if self.0.kind == ErrorKind::Io => {
+                let source = self.source().and_then(|source| source.downcast_ref());
+                source.map(io::Error::kind) == Some(io::ErrorKind::NotFound)
+            }
             None => matches!(self.0.status, Some(404 | 410)),
         }
     }

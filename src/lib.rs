@@ -123,6 +123,7 @@ mod retry;
 mod secret;
 mod slot;
 mod token;
+mod token_file;
 mod transport;
 mod usage;
 
@@ -135,7 +136,8 @@ pub use model::{AccountType, Media, MediaProductType, MediaType, Owner, User, ur
 pub use page::{Cursors, Page};
 pub use retry::{Clock, SystemClock};
 pub use token::{App, Code, Login, LongLivedToken, ShortLivedToken, Token};
-pub use transport::{Method, Request, Response, Transport};
+pub use token_file::{Refresh, RefreshOutcome, TokenFile};
+pub use transport::{DefaultTransport, Method, Request, Response, Transport};
 pub use usage::{AppUsage, BusinessUsage, Usage};
 
 /// The README's program compiles.

@@ -11,17 +11,10 @@ mod minreq;
 #[cfg(feature = "keep-alive")]
 mod ureq;
 
-/// The transport of an `Api` that was given none.
 #[cfg(not(feature = "keep-alive"))]
-pub(crate) fn default_transport() -> impl Transport {
-    minreq::Minreq
-}
-
-/// The transport of an `Api` that was given none.
+pub use minreq::DefaultTransport;
 #[cfg(feature = "keep-alive")]
-pub(crate) fn default_transport() -> impl Transport {
-    ureq::Ureq::new()
-}
+pub use ureq::DefaultTransport;
 
 /// Sends one HTTP request and answers with one streaming response.
 ///

@@ -44,11 +44,34 @@ const HEADERS: usize = 64 * 1024;
 /// Longer than any timeout needs to be, and short enough for every clock: a year.
 const LONGEST: u64 = 365 * 24 * 3600;
 
-/// The default transport.
-#[derive(Debug)]
-pub(crate) struct Minreq;
+/// What an [`Api`](crate::Api) sends its requests with where it was given
+/// nothing else: minreq, a new connection for each request; with the feature
+/// `keep-alive`, ureq, connections used again.
+///
+/// It is public so that a transport of one's own can wrap it, to count, log or
+/// record what passes:
+///
+/// ```no_run
+/// use mingram::{Api, DefaultTransport, Request, Response, Result, Transport};
+///
+/// struct Timed<T>(T);
+///
+/// impl<T: Transport> Transport for Timed<T> {
+///     fn send(&self, request: &Request<'_>) -> Result<Response> {
+///         let start = std::time::Instant::now();
+///         let response = self.0.send(request);
+///         eprintln!("{} ms", start.elapsed().as_millis());
+///         response
+///     }
+/// }
+///
+/// let api = Api::new("IGQVJ...").with_transport(Timed(DefaultTransport::default()));
+/// ```
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct DefaultTransport;
 
-impl Transport for Minreq {
+impl Transport for DefaultTransport {
     fn send(&self, request: &Request<'_>) -> Result<Response> {
         let https = request
             .url

@@ -21,15 +21,37 @@ const IDLE: Duration = Duration::from_secs(15);
 /// The most that status line and headers may weigh, in bytes.
 const HEADERS: usize = 64 * 1024;
 
-/// The transport of the feature `keep-alive`.
-pub(crate) struct Ureq {
+/// What an [`Api`](crate::Api) sends its requests with where it was given
+/// nothing else: minreq, a new connection for each request; with the feature
+/// `keep-alive`, ureq, connections used again.
+///
+/// It is public so that a transport of one's own can wrap it, to count, log or
+/// record what passes:
+///
+/// ```no_run
+/// use mingram::{Api, DefaultTransport, Request, Response, Result, Transport};
+///
+/// struct Timed<T>(T);
+///
+/// impl<T: Transport> Transport for Timed<T> {
+///     fn send(&self, request: &Request<'_>) -> Result<Response> {
+///         let start = std::time::Instant::now();
+///         let response = self.0.send(request);
+///         eprintln!("{} ms", start.elapsed().as_millis());
+///         response
+///     }
+/// }
+///
+/// let api = Api::new("IGQVJ...").with_transport(Timed(DefaultTransport::default()));
+/// ```
+pub struct DefaultTransport {
     agent: ::ureq::Agent,
     /// A reply has come, so there may be connections that lie idle.
     used: AtomicBool,
 }
 
-impl Ureq {
-    pub(crate) fn new() -> Ureq {
+impl Default for DefaultTransport {
+    fn default() -> DefaultTransport {
         let config = ::ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -46,12 +68,14 @@ impl Ureq {
                 .root_certs(::ureq::tls::RootCerts::PlatformVerifier)
                 .build(),
         );
-        Ureq {
+        DefaultTransport {
             agent: config.build().into(),
             used: AtomicBool::new(false),
         }
     }
+}
 
+impl DefaultTransport {
     fn exchange(&self, request: &Request<'_>, fresh: bool) -> Result<http::Response<::ureq::Body>> {
         let method = match request.method {
             Method::Get => http::Method::GET,
@@ -88,7 +112,7 @@ impl Ureq {
     }
 }
 
-impl Transport for Ureq {
+impl Transport for DefaultTransport {
     fn send(&self, request: &Request<'_>) -> Result<Response> {
         // A code is good for one attempt, so it gets a connection of its own.
         let fresh = request.method == Method::Post;
@@ -174,8 +198,8 @@ fn from_ureq(error: ::ureq::Error) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
-impl fmt::Debug for Ureq {
+impl fmt::Debug for DefaultTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ureq").finish_non_exhaustive()
+        f.debug_struct("DefaultTransport").finish_non_exhaustive()
     }
 }
