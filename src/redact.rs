@@ -68,10 +68,11 @@ fn secret_at(text: &[u8], at: usize, secret: &[u8]) -> Option<usize> {
     run(json_byte).or_else(|| run(encoded_byte))
 }
 
-/// Whether the text ends here, or inside an escape that begins here.
+/// Whether the text ends here, or inside an escape that begins here: a percent
+/// and two digits, each written as `\u00XX`, are 18 bytes.
 fn is_cut(text: &[u8], at: usize) -> bool {
     match text.get(at) {
-        Some(b'%' | b'\\') => text.len() - at < 6,
+        Some(b'%' | b'\\') => text.len() - at < 18,
         Some(_) => false,
         None => true,
     }

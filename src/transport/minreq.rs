@@ -169,25 +169,26 @@ impl Read for Body {
             .unwrap_or_else(|_| Err(io::Error::other(::minreq::Error::HeadersOverflow)));
         read.map_err(|error| {
             self.failed = true;
+            // Between chunks minreq wraps what the connection says.
+            let error = match error.downcast::<::minreq::Error>() {
+                Ok(::minreq::Error::IoError(error)) | Err(error) => error,
+                Ok(error) => return io::Error::other(from_minreq(error)),
+            };
             match error.kind() {
                 // Plain enough, and the caller has its own words for them.
                 io::ErrorKind::TimedOut
                 | io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::ConnectionReset => error,
-                _ => match error.downcast::<::minreq::Error>() {
-                    Ok(error) => io::Error::other(from_minreq(error)),
-                    Err(error)
-                        if error
-                            .get_ref()
-                            .is_some_and(|inner| inner.is::<std::num::ParseIntError>()) =>
-                    {
-                        io::Error::other(malformed_chunk().with_source(error))
-                    }
-                    Err(error) => io::Error::other(from_io(
-                        error,
-                        "the connection broke while the body was read",
-                    )),
-                },
+                _ if error
+                    .get_ref()
+                    .is_some_and(|inner| inner.is::<std::num::ParseIntError>()) =>
+                {
+                    io::Error::other(malformed_chunk().with_source(error))
+                }
+                _ => io::Error::other(from_io(
+                    error,
+                    "the connection broke while the body was read",
+                )),
             }
         })
     }
