@@ -118,7 +118,7 @@ impl Api {
         self.set(|settings| settings.body_limit = bytes)
     }
 
-    /// The `User-Agent` header, plain ASCII. Default: `mingram/` and its version.
+    /// The `User-Agent` header, plain ASCII of at most 512 bytes. Default: `mingram/` and its version.
     pub fn with_user_agent(self, name: impl Into<String>) -> Api {
         self.set(|settings| settings.user_agent = name.into())
     }

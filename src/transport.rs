@@ -72,7 +72,8 @@ impl Method {
 pub struct Request<'a> {
     /// The method.
     pub method: Method,
-    /// The whole address, percent-encoded: visible ASCII and nothing else.
+    /// The whole address, percent-encoded: visible ASCII and nothing else, and
+    /// no fragment.
     pub url: &'a str,
     /// Header names and values, checked: no line breaks in them. The transport
     /// adds `Host` and `Content-Length`.

@@ -545,11 +545,13 @@ mod trusted {
             assert!(error.is_timeout(), "{error}");
             assert!(start.elapsed() < 2 * second, "{:?}", start.elapsed());
             let start = Instant::now();
-            let error = api
-                .download(&format!("{}/f", server.url()), &mut Vec::new())
-                .unwrap_err();
+            let url = format!("{}/f", server.url());
+            let mut body = api.file(&url).open().unwrap();
+            let error = Error::from(body.read(&mut [0; 8]).unwrap_err());
             assert!(error.is_timeout(), "{error}");
             assert!(start.elapsed() < 2 * second, "{:?}", start.elapsed());
+            // What failed stays so, and is no end of the file.
+            assert!(body.read(&mut [0; 8]).is_err());
         });
     }
 

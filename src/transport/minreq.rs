@@ -206,6 +206,8 @@ struct Watched {
     body: Option<Body>,
     pieces: Option<Receiver<io::Result<Vec<u8>>>>,
     piece: io::Cursor<Vec<u8>>,
+    /// The end was reached; without it, where there is no next piece, it failed.
+    ended: bool,
     deadline: Instant,
 }
 
@@ -215,6 +217,7 @@ impl Watched {
             body: Some(body),
             pieces: None,
             piece: io::Cursor::default(),
+            ended: false,
             deadline,
         }
     }
@@ -224,11 +227,15 @@ impl Watched {
         if let Some(body) = self.body.take() {
             let (sender, receiver) = sync_channel(1);
             thread::Builder::new()
-                .spawn(move || read_pieces(body, |piece| sender.send(piece).is_ok()))?;
+                .spawn(move || read_pieces(body, |piece| sender.send(piece).is_ok()))
+                .map_err(io::Error::other)?;
             self.pieces = Some(receiver);
         }
         let Some(pieces) = &self.pieces else {
-            return Ok(Vec::new());
+            return match self.ended {
+                true => Ok(Vec::new()),
+                false => Err(io::ErrorKind::ConnectionAborted.into()),
+            };
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         let piece = match pieces.recv_timeout(left) {
@@ -236,7 +243,8 @@ impl Watched {
             Err(RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
             Err(RecvTimeoutError::Disconnected) => Err(io::ErrorKind::ConnectionAborted.into()),
         };
-        if matches!(&piece, Ok(piece) if piece.is_empty()) {
+        if !matches!(&piece, Ok(piece) if !piece.is_empty()) {
+            self.ended = piece.is_ok();
             self.pieces = None;
         }
         piece
