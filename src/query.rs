@@ -234,6 +234,8 @@ impl<'a> Address<'a> {
         let path = self.rest.split('?').next().unwrap_or("");
         let base = if location.starts_with('/') {
             ""
+        } else if location.is_empty() || location.starts_with('#') {
+            self.rest
         } else if location.starts_with('?') {
             path
         } else {
@@ -369,6 +371,8 @@ mod tests {
             ("y", "https://h:444/a/y"),
             ("/y?z=https://x/", "https://h:444/y?z=https://x/"),
             ("mailto:x", "mailto:x"),
+            ("", "https://h:444/a/b?c"),
+            ("#d", "https://h:444/a/b?c#d"),
         ] {
             assert_eq!(from.join(location), to);
         }
