@@ -1,7 +1,7 @@
 //! Addresses: paths and query strings, percent-encoded by hand (RFC 3986).
 
 use crate::error::{Error, Result};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Longer than this, in bytes, and no server takes the address.
 const LONGEST: usize = 32 * 1024;
@@ -170,19 +170,17 @@ impl<'a> Address<'a> {
             Some(end) => authority.split_at(end + 1),
             None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
         };
-        let inner = host
-            .strip_prefix('[')
-            .map_or(host, |host| host.trim_end_matches(']'));
         let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        if inner.is_empty()
-            || !inner
-                .bytes()
-                .all(|byte| of_name(byte) || (inner != host && byte == b':'))
-        {
-            return Err("its host is not a plain host name");
-        }
-        if inner == host && ends_in_number(host) && host.parse::<Ipv4Addr>().is_err() {
-            return Err("its host is a number, and not an IPv4 address in full");
+        let literal = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        match literal {
+            Some(ip) if ip.parse::<Ipv6Addr>().is_ok() => {}
+            None if host.is_empty() || !host.bytes().all(of_name) => {
+                return Err("its host is not a plain host name");
+            }
+            None if !ends_in_number(host) || host.parse::<Ipv4Addr>().is_ok() => {}
+            _ => return Err("its host is a number, and not an IP address in full"),
         }
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => {
@@ -244,6 +242,8 @@ impl<'a> Address<'a> {
         let path = self.rest.split('?').next().unwrap_or("");
         let base = if location.starts_with('/') {
             ""
+        } else if location.is_empty() || location.starts_with('#') {
+            self.rest
         } else if location.starts_with('?') {
             path
         } else {
@@ -339,6 +339,11 @@ mod tests {
             "http://[::2]/",
             "http://127.evil.example/",
             "https://[::1",
+            "https://[h",
+            "https://[h]/",
+            "https://[]/",
+            "https://h]/",
+            "https://[::1]x/",
             "https://h:+1/",
             "https://h:0/",
             "https://other.3/",
@@ -357,6 +362,7 @@ mod tests {
             "http://127.9.9.9/",
             "http://[::1]/",
             "https://1.2.3.4/",
+            "https://[2001:db8::1]/",
             "https://a.b3.x3c/",
         ] {
             assert!(Address::parse(good).is_ok(), "{good}");
@@ -376,6 +382,8 @@ mod tests {
             ("?z=ftp://x", "https://h:444/a/b?z=ftp://x"),
             ("/y?z=https://x/", "https://h:444/y?z=https://x/"),
             ("mailto:x", "mailto:x"),
+            ("", "https://h:444/a/b?c"),
+            ("#d", "https://h:444/a/b?c#d"),
         ] {
             assert_eq!(from.join(location), to);
         }

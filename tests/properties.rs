@@ -266,6 +266,96 @@ proptest! {
     }
 }
 
+/// A `Location`: whole, relative in each way, or neither.
+fn location() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "https:",
+        "http:",
+        "ftp:",
+        "//",
+        "/",
+        "?",
+        "#",
+        ":",
+        "@",
+        "..",
+        ".",
+        "a",
+        "b.example",
+        "1.2.3",
+        "127.0.0.1",
+        "[::1]",
+        "[",
+        "]",
+        ":8443",
+        "x=https://y",
+        "&",
+        "%2F",
+        "é",
+        "-",
+        "//h/",
+    ]);
+    vec(part, 0..8).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    #[test]
+    fn a_redirect_leads_where_a_url_library_says(
+        location in location(), from in prop::sample::select(vec!["", "/", "/a/b", "/a/b?c=/d", "?c", "/a#b"]),
+    ) {
+        let from = format!("https://h.example{from}");
+        let to = location.clone();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let api = Api::new(TOKEN).with_retries(0).with_transport(Redirects { to, asked: asked.clone() });
+        let done = api.download(&from, &mut Vec::new());
+        let asked = asked.lock().unwrap().clone();
+        if let Err(error) = &done {
+            shown(error);
+            prop_assert_eq!(error.kind(), ErrorKind::Redirect);
+            prop_assert_eq!(asked.len(), 1);
+            return Ok(());
+        }
+        let mut wanted = Url::parse(&from).unwrap().join(&location).unwrap();
+        wanted.set_fragment(None);
+        prop_assert_eq!(wanted.scheme(), "https");
+        prop_assert!(wanted.username().is_empty());
+        prop_assert_eq!(&Url::parse(&asked[1]).unwrap(), &wanted);
+
+        // The same, asked with the token: nothing leaves the host it is for.
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let api = Api::new(TOKEN).with_retries(0).with_base_url("https://h.example");
+        let _ = api.with_transport(Redirects { to: location, asked: kept.clone() }).me(&[]);
+        for url in kept.lock().unwrap().iter() {
+            let origin = Url::parse(url).unwrap().origin();
+            prop_assert_eq!(origin.ascii_serialization(), "https://h.example");
+        }
+    }
+}
+
+/// Redirects the first request, and answers the next with an empty file.
+struct Redirects {
+    to: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Transport for Redirects {
+    fn send(&self, request: &Request<'_>) -> mingram::Result<Response> {
+        let mut asked = self.asked.lock().unwrap();
+        asked.push(request.url.to_owned());
+        let (status, name, value) = match asked.len() {
+            1 => (302, "Location", self.to.clone()),
+            _ => (200, "Content-Length", "0".to_owned()),
+        };
+        Ok(Response {
+            status,
+            headers: vec![(name.to_owned(), value)],
+            body: Box::new(std::io::empty()),
+        })
+    }
+}
+
 /// Every key that mingram reads, and some that it does not.
 fn key() -> impl Strategy<Value = String> {
     let known = [

@@ -106,8 +106,14 @@ fn a_fragment_is_not_sent() {
 
 /// Found by the fuzz target `reply`.
 #[test]
-fn a_redirect_to_a_number_for_a_host() {
-    for location in ["https://other.3/b?c", "https://2130706433/", "//0x7f.1/"] {
+fn a_redirect_to_a_host_that_is_none() {
+    for (location, fault) in [
+        ("https://other.3/b?c", "its host is a number"),
+        ("https://2130706433/", "its host is a number"),
+        ("//0x7f.1/", "its host is a number"),
+        ("https://[other.e?'??", "its host is not a plain host name"),
+        ("https://[other.e]/", "its host is a number"),
+    ] {
         let transport = Same {
             status: 302,
             headers: Box::leak(Box::new([("Location", location)])),
@@ -119,10 +125,7 @@ fn a_redirect_to_a_number_for_a_host() {
             .with_retries(0);
         let error = api.download("https://h/a", &mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Redirect);
-        assert!(
-            error.to_string().contains("its host is a number"),
-            "{error}"
-        );
+        assert!(error.to_string().contains(fault), "{error}");
         assert_eq!(asked.lock().unwrap().len(), 1);
     }
 }
