@@ -435,7 +435,8 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
     response
         .body
         .take((limit as u64).saturating_add(1))
-        .read_to_end(&mut body)?;
+        .read_to_end(&mut body)
+        .map_err(Error::of_body)?;
     if body.len() > limit {
         return too_large();
     }

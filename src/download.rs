@@ -281,7 +281,7 @@ impl Read for Body {
                 Ok(length)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => Err(failed(Error::from(error))),
+            Err(error) => Err(failed(Error::of_body(error))),
         }
     }
 }
