@@ -489,7 +489,7 @@ pub(crate) fn short(got: u64, announced: u64) -> Error {
 /// A read that failed, with the lengths where it was the end that came early:
 /// one transport fails then, another just ends.
 pub(crate) fn cut_short(error: std::io::Error, got: u64, announced: Option<u64>) -> Error {
-    let error = Error::from(error);
+    let error = Error::of_body(error);
     match announced {
         Some(announced) if error.kind() == ErrorKind::Truncated => {
             short(got, announced).with_source(error)

@@ -103,30 +103,20 @@ impl<'a> Download<'a> {
     /// As for [`Api::download`](crate::Api::download). Where the rest alone was
     /// asked for and all of it came, nothing is written:
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput); use
-    /// [`open`](Download::open) to be ready for both.
+    /// [`open`](Download::open) and [`Body::write_to`] to be ready for both.
     pub fn write_to(mut self, writer: &mut dyn Write) -> Result<u64> {
         let mut body = self.open()?;
         if body.start() != self.from {
             let message = "the server sends the whole file only: begin again with an empty one";
             return Err(Error::invalid(message).in_call(&body.name, &[]));
         }
-        let mut piece = vec![0; 32 * 1024];
-        loop {
-            let length = match body.read(&mut piece) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::from(error)),
-            };
-            writer
-                .write_all(&piece[..length])
-                .map_err(|error| body.not_written(error))?;
-            if let Some(progress) = &mut self.progress {
-                progress(body.position(), body.total());
-            }
-        }
-        writer.flush().map_err(|error| body.not_written(error))?;
-        Ok(body.position())
+        let mut pieces = Pieces {
+            writer,
+            progress: self.progress.as_deref_mut(),
+            position: body.position(),
+            total: body.total(),
+        };
+        body.write_to(&mut pieces)
     }
 
     fn body(&self, call: &Call<'_>, response: Response) -> Result<Body> {
@@ -221,7 +211,8 @@ impl fmt::Debug for Download<'_> {
 
 /// A file as it comes. Reading ends in an error, and not in an end, where the
 /// connection ends before the announced length; the [`io::Error`] holds an
-/// [`Error`], and `Error::from` takes it out.
+/// [`Error`], and `Error::from` takes it out. [`write_to`](Body::write_to) does
+/// that by itself.
 pub struct Body {
     name: String,
     content_type: Option<String>,
@@ -255,6 +246,30 @@ impl Body {
         self.content_type.as_deref()
     }
 
+    /// Reads all that is left into `writer`, through 32 KiB, and answers how
+    /// many bytes of the file are behind it then.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Api::download`](crate::Api::download); [`io::copy`] would not
+    /// say whether the connection failed or the writer.
+    pub fn write_to(&mut self, writer: &mut dyn Write) -> Result<u64> {
+        let mut piece = vec![0; 32 * 1024];
+        loop {
+            let length = match self.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::from(error)),
+            };
+            writer
+                .write_all(&piece[..length])
+                .map_err(|error| self.not_written(error))?;
+        }
+        writer.flush().map_err(|error| self.not_written(error))?;
+        Ok(self.position)
+    }
+
     fn not_written(&self, error: io::Error) -> Error {
         let message = format!(
             "the file could not be written after {} bytes: {error}",
@@ -263,6 +278,29 @@ impl Body {
         Error::new(ErrorKind::Io, message)
             .with_source(error)
             .in_call(&self.name, &[])
+    }
+}
+
+/// The writer of [`Download::write_to`], which tells how far it is.
+struct Pieces<'w, 'p, 'a> {
+    writer: &'w mut dyn Write,
+    progress: Option<&'p mut Progress<'a>>,
+    position: u64,
+    total: Option<u64>,
+}
+
+impl Write for Pieces<'_, '_, '_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.writer.write_all(piece)?;
+        self.position += piece.len() as u64;
+        if let Some(progress) = &mut self.progress {
+            progress(self.position, self.total);
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }
 
