@@ -18,6 +18,7 @@ mod slot;
 mod token;
 mod transport;
 mod usage;
+mod value;
 
 pub use api::Api;
 pub use download::{Body, Download};

@@ -70,17 +70,19 @@ macro_rules! node {
             pub $nested: $held,
         }
 
+        /// Fills the node where it is; only what is required or of another
+        /// type on the wire waits here.
         struct $builder<'a> {
-            out: &'a mut Option<$name>,
+            node: &'a mut $name,
             id: Option<String>,
-            $($field: Option<$ty>,)*
             $nested: Option<$wire>,
             nests: bool,
         }
 
         impl<'a> $builder<'a> {
             fn new(out: &'a mut Option<$name>, nests: bool) -> Self {
-                $builder { out, id: None, $($field: None,)* $nested: None, nests }
+                let node = out.insert(<$name as Default>::default());
+                $builder { node, id: None, $nested: None, nests }
             }
         }
 
@@ -100,19 +102,16 @@ macro_rules! node {
             fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
                 Ok(match key {
                     "id" => Slot::slot(&mut self.id),
-                    $(stringify!($field) => Slot::slot(&mut self.$field),)*
+                    $(stringify!($field) => Slot::slot(&mut self.node.$field),)*
                     stringify!($nested) if self.nests => Slot::slot(&mut self.$nested),
                     _ => <dyn Visitor>::ignore(),
                 })
             }
 
             fn finish(&mut self) -> Result<()> {
+                self.node.id = required(self.id.take())?;
                 let $from = self.$nested.take();
-                *self.out = Some($name {
-                    id: required(self.id.take())?,
-                    $($field: self.$field.take(),)*
-                    $nested: $read,
-                });
+                self.node.$nested = $read;
                 Ok(())
             }
         }
