@@ -5,14 +5,13 @@ use crate::error::{ApiError, Error, ErrorKind, Result};
 use crate::query::{Address, check_length, push_param, without_fragment};
 use crate::redact::{one_line, redact};
 use crate::retry::{self, Clock, SystemClock};
-use crate::slot::{Loose, Slot, read_object};
 use crate::token::Token;
 use crate::transport::{DefaultTransport, Method, Request, Response, Transport};
 use crate::usage::Usage;
-use miniserde::de::{Map, Visitor};
-use miniserde::{Deserialize, json, make_place};
+use crate::value::Value;
+use miniserde::{Deserialize, json};
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -454,13 +453,16 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
     }
     // What is announced need not come: memory for so much only, to begin with.
     let mut body = Vec::with_capacity(announced.unwrap_or(0).min(AT_ONCE) as usize);
-    response
-        .body
-        .take((limit as u64).saturating_add(1))
-        .read_to_end(&mut body)
-        .map_err(|error| cut_short(error, body.len() as u64, announced))?;
-    if body.len() > limit {
-        return too_large();
+    let mut reader = response.body;
+    let mut piece = [0; 8 * 1024];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) if length > limit - body.len() => return too_large(),
+            Ok(length) => body.extend_from_slice(&piece[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(cut_short(error, body.len() as u64, announced)),
+        }
     }
     match announced {
         Some(length) if (body.len() as u64) < length => Err(short(body.len() as u64, length)),
@@ -552,7 +554,7 @@ fn mend_surrogates(text: &mut String) {
 fn short_name(type_name: &str) -> String {
     let mut out = String::new();
     for part in type_name.split_inclusive("::") {
-        let of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        let of_path = |c: char| c.is_ascii_alphanumeric() || !c.is_ascii() || "_:".contains(c);
         match part.ends_with("::") {
             true => out.push_str(part.trim_end_matches(of_path)),
             false => out.push_str(part),
@@ -565,97 +567,40 @@ fn short_name(type_name: &str) -> String {
 /// secrets are taken out of what was read, not out of the JSON: a mask in place
 /// of a number or `null` would make it unreadable.
 fn api_error(text: &str, status: u16, secrets: &[&str]) -> Option<ApiError> {
-    let reply: ErrorReply = json::from_str(text).ok()?;
-    let text = |value: Option<Loose>| {
-        let text = value.and_then(Loose::text)?;
-        Some(one_line(redact(&text, secrets)))
-    };
-    if let Some(Fault(error)) = reply.error {
-        return Some(ApiError {
-            status,
-            code: error.code.and_then(|code| code.number()),
-            subcode: error.subcode.and_then(|code| code.number()),
-            error_type: text(error.error_type),
-            message: text(error.message).unwrap_or_default(),
-            user_title: text(error.user_title),
-            user_message: text(error.user_message),
-            is_transient: error.is_transient.and_then(|flag| flag.flag()),
-            trace_id: text(error.trace_id),
-        });
-    }
-    if reply.error_message.is_none() && reply.error_type.is_none() {
-        return None;
-    }
-    Some(ApiError {
+    let reply: Value = json::from_str(text).ok()?;
+    let shown = |text: String| one_line(redact(&text, secrets));
+    let text = |of: &Value, key: &str| of.get(key).and_then(Value::text).map(shown);
+    let number = |of: &Value, key: &str| of.get(key).and_then(Value::number);
+    let mut api = ApiError {
         status,
-        error_type: text(reply.error_type),
-        message: text(reply.error_message).unwrap_or_default(),
         ..<ApiError as Default>::default()
-    })
-}
-
-#[derive(Default)]
-struct ErrorReply {
-    error: Option<Fault>,
-    error_type: Option<Loose>,
-    error_message: Option<Loose>,
-}
-
-read_object!(ErrorReply {
-    "error" => error,
-    "error_type" => error_type,
-    "error_message" => error_message,
-});
-
-/// The value of `error`: an object, or the message alone.
-#[derive(Default)]
-struct Fault(ErrorObject);
-
-#[derive(Default)]
-struct ErrorObject {
-    message: Option<Loose>,
-    error_type: Option<Loose>,
-    code: Option<Loose>,
-    subcode: Option<Loose>,
-    user_title: Option<Loose>,
-    user_message: Option<Loose>,
-    is_transient: Option<Loose>,
-    trace_id: Option<Loose>,
-}
-
-read_object!(ErrorObject {
-    "message" => message,
-    "type" => error_type,
-    "code" => code,
-    "error_subcode" => subcode,
-    "error_user_title" => user_title,
-    "error_user_msg" => user_message,
-    "is_transient" => is_transient,
-    "fbtrace_id" => trace_id,
-});
-
-make_place!(Place);
-
-impl Slot for Fault {
-    fn slot(out: &mut Option<Fault>) -> &mut dyn Visitor {
-        Place::new(out)
+    };
+    match reply.get("error") {
+        Some(Value::Text(message)) => api.message = shown(message.clone()),
+        Some(error @ Value::Object(_)) => {
+            api.code = number(error, "code");
+            api.subcode = number(error, "error_subcode");
+            api.error_type = text(error, "type");
+            api.message = text(error, "message").unwrap_or_default();
+            api.user_title = text(error, "error_user_title");
+            api.user_message = text(error, "error_user_msg");
+            if let Some(Value::Flag(flag)) = error.get("is_transient") {
+                api.is_transient = Some(*flag);
+            }
+            api.trace_id = text(error, "fbtrace_id");
+        }
+        // Neither of the two forms that errors have.
+        Some(_) => return None,
+        None => {
+            api.error_type = text(&reply, "error_type");
+            let message = text(&reply, "error_message");
+            if message.is_none() && api.error_type.is_none() {
+                return None;
+            }
+            api.message = message.unwrap_or_default();
+        }
     }
-}
-
-impl Visitor for Place<Fault> {
-    fn null(&mut self) -> miniserde::Result<()> {
-        self.out = None;
-        Ok(())
-    }
-
-    fn string(&mut self, message: &str) -> miniserde::Result<()> {
-        self.out.insert(Fault::default()).0.message = Some(Loose::Text(message.to_owned()));
-        Ok(())
-    }
-
-    fn map(&mut self) -> miniserde::Result<Box<dyn Map + '_>> {
-        Ok(Box::new(&mut self.out.insert(Fault::default()).0))
-    }
+    Some(api)
 }
 
 #[cfg(test)]

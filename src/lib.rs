@@ -126,6 +126,7 @@ mod token;
 mod token_file;
 mod transport;
 mod usage;
+mod value;
 
 pub use api::Api;
 pub use download::{Body, Download};

@@ -1,11 +1,12 @@
 //! A page of a collection, and the cursors around it.
 
 use crate::query::param;
-use crate::slot::{Entries, Slot, read_object, required};
+use crate::slot::{Entries, Slot, required};
 use crate::usage::Usage;
+use crate::value::Value;
 use miniserde::de::{Deserialize, Map, Visitor};
 use miniserde::ser::Fragment;
-use miniserde::{Result, Serialize, make_place};
+use miniserde::{Error, Result, Serialize, make_place};
 
 /// One page of an edge: the items, and where its neighbours are.
 ///
@@ -80,7 +81,7 @@ fn continued<'a>(link: &'a Option<Link>, cursor: &'a Option<String>) -> Option<&
 
 #[derive(Default)]
 struct Paging {
-    cursors: Option<Cursors>,
+    cursors: Cursors,
     next: Option<Link>,
     previous: Option<Link>,
 }
@@ -106,7 +107,7 @@ impl<T: Deserialize> Visitor for Place<Page<T>> {
 struct PageBuilder<'a, T> {
     out: &'a mut Option<Page<T>>,
     data: Option<Vec<T>>,
-    paging: Option<Paging>,
+    paging: Option<Value>,
 }
 
 impl<T: Deserialize> Map for PageBuilder<'_, T> {
@@ -124,10 +125,10 @@ impl<T: Deserialize> Map for PageBuilder<'_, T> {
             cursors,
             next,
             previous,
-        } = self.paging.take().unwrap_or_default();
+        } = Paging::read(self.paging.take())?;
         *self.out = Some(Page {
             data,
-            cursors: cursors.unwrap_or_default(),
+            cursors,
             usage: Usage::default(),
             next,
             previous,
@@ -136,39 +137,40 @@ impl<T: Deserialize> Map for PageBuilder<'_, T> {
     }
 }
 
-read_object!(Paging { "cursors" => cursors, "next" => next, "previous" => previous, } keep_cursors);
-read_object!(Cursors { "before" => before, "after" => after, });
-
-/// Replaces the links by the cursors in them. The direction decides which
-/// parameter of a link is its cursor.
-fn keep_cursors(paging: &mut Paging) {
-    for (link, name) in [
-        (&mut paging.next, "after"),
-        (&mut paging.previous, "before"),
-    ] {
-        if let Some(Link(link)) = link {
-            let query = link.as_deref().and_then(|link| link.split_once('?'));
-            *link = query.and_then(|(_, query)| param(query, name));
+impl Paging {
+    /// Absent is none of it; of another form is an error, because a page that
+    /// is not understood must not pass for the last.
+    fn read(paging: Option<Value>) -> Result<Paging> {
+        let mut read = Paging::default();
+        let Some(paging) = paging else {
+            return Ok(read);
+        };
+        match paging.get("cursors") {
+            None => {}
+            Some(cursors @ Value::Object(_)) => {
+                let text = |key| match cursors.get(key).map(Value::text) {
+                    Some(None) => Err(Error),
+                    text => Ok(text.flatten()),
+                };
+                read.cursors.before = text("before")?;
+                read.cursors.after = text("after")?;
+            }
+            Some(_) => return Err(Error),
         }
-    }
-}
-
-impl Slot for Link {
-    fn slot(out: &mut Option<Link>) -> &mut dyn Visitor {
-        Place::new(out)
-    }
-}
-
-/// An empty link is none.
-impl Visitor for Place<Link> {
-    fn null(&mut self) -> Result<()> {
-        self.out = None;
-        Ok(())
-    }
-
-    fn string(&mut self, link: &str) -> Result<()> {
-        self.out = (!link.is_empty()).then(|| Link(Some(link.to_owned())));
-        Ok(())
+        // The direction decides which parameter of a link is its cursor.
+        let link = |key, cursor| match paging.get(key) {
+            None => Ok(None),
+            // An empty link is none.
+            Some(Value::Text(link)) if link.is_empty() => Ok(None),
+            Some(Value::Text(link)) => {
+                let query = link.split_once('?').map(|(_, query)| query);
+                Ok(Some(Link(query.and_then(|query| param(query, cursor)))))
+            }
+            Some(_) => Err(Error),
+        };
+        read.next = link("next", "after")?;
+        read.previous = link("previous", "before")?;
+        Ok(read)
     }
 }
 

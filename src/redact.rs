@@ -8,12 +8,19 @@ const PART: usize = 5;
 
 /// `text` without control characters or line breaks: one line, whatever came.
 pub(crate) fn one_line(text: String) -> String {
-    if text.chars().any(char::is_control) {
-        let spaced = text.replace(char::is_control, " ");
-        spaced.split_whitespace().collect::<Vec<_>>().join(" ")
-    } else {
-        text
+    if !text.contains(char::is_control) {
+        return text;
     }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !c.is_control() && !c.is_whitespace() {
+            out.push(c);
+        } else if !out.is_empty() && !out.ends_with(' ') {
+            out.push(' ');
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
 }
 
 /// `text` with every secret masked, however it is written: plain,

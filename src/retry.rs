@@ -42,8 +42,8 @@ pub(crate) fn wait(retry: u32) -> Duration {
         .min(LONGEST_WAIT);
     // std's hasher is seeded at random, and that is all the randomness needed.
     let random = RandomState::new().build_hasher().finish();
-    let half = full / 2;
-    half + half.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
+    let half = full.as_millis() as u64 / 2;
+    Duration::from_millis(half + random % (half + 1))
 }
 
 #[cfg(test)]

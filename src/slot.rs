@@ -116,39 +116,20 @@ macro_rules! read_object {
 }
 pub(crate) use read_object;
 
-/// Any value, for a reply that must not fail for its form: an error object, a
-/// rate-limit header. Arrays and objects read as absent.
+/// A number, bare or in a string, for a field that must not fail for its form.
+/// Anything else reads as absent.
 #[derive(Clone, Debug)]
 pub(crate) enum Loose {
     Text(String),
     Number(i64),
-    Flag(bool),
 }
 
 impl Loose {
-    /// The text, or a number written as text.
-    pub(crate) fn text(self) -> Option<String> {
-        match self {
-            Loose::Text(text) => Some(text),
-            Loose::Number(number) => Some(number.to_string()),
-            Loose::Flag(_) => None,
-        }
-    }
-
     /// The number, or digits in a string.
     pub(crate) fn number(&self) -> Option<i64> {
         match self {
             Loose::Text(text) => text.trim().parse().ok(),
             Loose::Number(number) => Some(*number),
-            Loose::Flag(_) => None,
-        }
-    }
-
-    /// The flag.
-    pub(crate) fn flag(&self) -> Option<bool> {
-        match self {
-            Loose::Flag(flag) => Some(*flag),
-            _ => None,
         }
     }
 }
@@ -165,8 +146,8 @@ impl Visitor for Place<Loose> {
         Ok(())
     }
 
-    fn boolean(&mut self, b: bool) -> Result<()> {
-        self.out = Some(Loose::Flag(b));
+    fn boolean(&mut self, _: bool) -> Result<()> {
+        self.out = None;
         Ok(())
     }
 

@@ -1,8 +1,7 @@
 //! The two rate-limit headers.
 
-use crate::slot::{Loose, read_object};
+use crate::value::Value;
 use miniserde::json;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How much of the allowance is used, as far as the service said.
@@ -76,32 +75,34 @@ impl Usage {
 
     /// Reads the two headers; `None` where neither can be read.
     pub(crate) fn from_headers(app: Option<&str>, business: Option<&str>) -> Option<Usage> {
-        let app = app
-            .and_then(|text| json::from_str::<Entry>(text).ok())
-            .map(|entry| AppUsage {
-                call_count: percent(&entry.call_count),
-                total_time: percent(&entry.total_time),
-                total_cputime: percent(&entry.total_cputime),
-            });
-        let business: Option<BTreeMap<String, Vec<Entry>>> =
-            business.and_then(|text| json::from_str(text).ok());
-        if app.is_none() && business.is_none() {
+        let read = |text: Option<&str>| text.and_then(|text| json::from_str::<Value>(text).ok());
+        let app = read(app).map(|entry| AppUsage {
+            call_count: percent(&entry, "call_count"),
+            total_time: percent(&entry, "total_time"),
+            total_cputime: percent(&entry, "total_cputime"),
+        });
+        let entries = match read(business) {
+            Some(Value::Object(entries)) => Some(entries),
+            _ => None,
+        };
+        if app.is_none() && entries.is_none() {
             return None;
         }
         let mut usage = Usage {
             app,
             business: Vec::new(),
         };
-        for (id, entries) in business.unwrap_or_default() {
-            for entry in entries {
-                let minutes = percent(&entry.estimated_time_to_regain_access);
+        for (id, list) in entries.unwrap_or_default() {
+            let Value::List(list) = list else { continue };
+            for (_, entry) in list {
+                let minutes = percent(&entry, "estimated_time_to_regain_access");
                 usage.business.push(BusinessUsage {
                     id: id.clone(),
-                    call_count: percent(&entry.call_count),
-                    total_time: percent(&entry.total_time),
-                    total_cputime: percent(&entry.total_cputime),
+                    kind: entry.get("type").and_then(Value::text),
+                    call_count: percent(&entry, "call_count"),
+                    total_time: percent(&entry, "total_time"),
+                    total_cputime: percent(&entry, "total_cputime"),
                     regain_access: Duration::from_secs(minutes.saturating_mul(60)),
-                    kind: entry.kind.and_then(Loose::text),
                 });
             }
         }
@@ -110,26 +111,7 @@ impl Usage {
 }
 
 /// A number of the headers; a negative or missing one is zero.
-fn percent(number: &Option<Loose>) -> u64 {
-    number
-        .as_ref()
-        .and_then(Loose::number)
-        .map_or(0, |number| u64::try_from(number).unwrap_or(0))
+fn percent(entry: &Value, key: &str) -> u64 {
+    let number = entry.get(key).and_then(Value::number);
+    number.map_or(0, |number| u64::try_from(number).unwrap_or(0))
 }
-
-#[derive(Default)]
-struct Entry {
-    kind: Option<Loose>,
-    call_count: Option<Loose>,
-    total_time: Option<Loose>,
-    total_cputime: Option<Loose>,
-    estimated_time_to_regain_access: Option<Loose>,
-}
-
-read_object!(Entry {
-    "type" => kind,
-    "call_count" => call_count,
-    "total_time" => total_time,
-    "total_cputime" => total_cputime,
-    "estimated_time_to_regain_access" => estimated_time_to_regain_access,
-});

@@ -340,8 +340,30 @@ fn no_tls() -> Error {
 fn prepare_tls() -> Result<()> {
     use rustls::crypto::{CryptoProvider, ring};
     if CryptoProvider::get_default().is_none() {
+        let provider = CryptoProvider {
+            key_provider: &NoKeys,
+            ..ring::default_provider()
+        };
         // Another thread may have come first; then its choice stands.
-        let _ = ring::default_provider().install_default();
+        let _ = provider.install_default();
     }
     Ok(())
+}
+
+/// Reads no private keys: mingram shows no certificate of its own, and ring's
+/// code for signing with one weighs as much as all of mingram.
+#[cfg(any(feature = "https", feature = "platform-roots"))]
+#[derive(Debug)]
+struct NoKeys;
+
+#[cfg(any(feature = "https", feature = "platform-roots"))]
+impl rustls::crypto::KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _: rustls::pki_types::PrivateKeyDer<'static>,
+    ) -> std::result::Result<std::sync::Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
+        Err(rustls::Error::General(
+            "mingram's crypto provider reads no private keys: install another one before the first call".into(),
+        ))
+    }
 }
