@@ -53,8 +53,9 @@
 //!   ([`Api::with_body_limit`]), then one page of structs; eight bytes for each
 //!   page that went before. A download goes through 32 KiB.
 //! - The default transport runs each request on a thread of minreq's, up to the
-//!   headers of the reply, to keep its time. There are no threads otherwise,
-//!   and no state outside the `Api`.
+//!   headers of the reply, to keep its time, and reads a body that comes over TLS
+//!   on one of its own. There are no threads otherwise, and no state outside the
+//!   `Api`.
 //!
 //! # When it fails
 //!
@@ -99,7 +100,8 @@
 //!
 //! With none of them, plain http to a loopback address is all there is. Where the
 //! program has installed no rustls crypto provider when the first https call is
-//! made, ring's is installed.
+//! made, ring's is installed, for clients only: it reads no private keys, which
+//! saves 39 KB of program. A program that serves TLS installs its own first.
 //!
 //! # What it does not do
 //!
