@@ -76,6 +76,9 @@ const NEAR: u64 = 80;
 const HOUR: Duration = Duration::from_secs(3600);
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
+/// After so many downloads that broke, the rest waits for the next look.
+const BROKEN: u32 = 3;
+
 /// Which pictures of an album.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Albums {
@@ -398,14 +401,14 @@ impl Frame {
         self.list(&ours)?;
         if new + removed > 0 {
             let all = ours.len();
-            (self.log)(&format!("{new} new, {removed} removed: {all} pictures"));
+            (self.log)(&format!("{new} new, {removed} removed, {all} in all"));
         }
         trouble.map_or(Ok(()), |trouble| Err(trouble.into()))
     }
 
     /// Downloads the pictures that are missing, as far as that goes.
     fn fetch(&self, api: &Api, pictures: &[Picture]) -> (Vec<Fetched>, Option<Failure>) {
-        let (mut fetched, mut trouble) = (Vec::new(), None);
+        let (mut fetched, mut trouble, mut broken) = (Vec::new(), None, 0);
         for picture in pictures {
             let Some(url) = &picture.url else { continue };
             if self.folder.find(&picture.stem).is_some() {
@@ -427,12 +430,21 @@ impl Frame {
             };
             match fetch.run(url) {
                 Ok(picture) => fetched.push(picture),
-                // Only this one; the others may be all right.
-                Err(failure @ Failure::Content(_)) => trouble = Some(failure),
-                Err(Failure::Call(error)) if error.kind() == ErrorKind::Status => {
-                    trouble = Some(error.into());
+                Err(failure @ Failure::Disk(..)) => return (fetched, Some(failure)),
+                Err(Failure::Call(error))
+                    if error.is_rate_limited() || error.is_token_invalid() =>
+                {
+                    return (fetched, Some(error.into()));
                 }
-                Err(failure) => return (fetched, Some(failure)),
+                // Only this one; the others may be all right.
+                Err(failure) => {
+                    let passing = matches!(&failure, Failure::Call(error) if error.is_transient());
+                    broken += u32::from(passing);
+                    trouble = Some(failure);
+                    if broken == BROKEN {
+                        break;
+                    }
+                }
             }
         }
         (fetched, trouble)

@@ -89,10 +89,7 @@ fn keeps_the_newest_and_removes_only_its_own() {
     }
     let output = once(&account, &dir, &["--count", "4"]);
     assert!(output.status.success(), "{}", said(&output));
-    assert_eq!(
-        text(&output.stderr),
-        "frame: 3 new, 0 removed: 3 pictures\n"
-    );
+    assert_eq!(text(&output.stderr), "frame: 3 new, 0 removed, 3 in all\n");
     let own = [
         "2026-02-03_7_01_71.jpg",
         "2026-02-13_8.jpg",
@@ -119,19 +116,13 @@ fn keeps_the_newest_and_removes_only_its_own() {
         .unwrap()
         .insert(0, Item::image(10, 60, 500));
     let output = once(&account, &dir, &["--count", "3"]);
-    assert_eq!(
-        text(&output.stderr),
-        "frame: 1 new, 1 removed: 3 pictures\n"
-    );
+    assert_eq!(text(&output.stderr), "frame: 1 new, 1 removed, 3 in all\n");
     assert!(dir.join("2026-03-05_10.jpg").exists());
     assert!(!dir.join(own[0]).exists());
     // The whole account goes; what is not its own stays.
     account.items.lock().unwrap().clear();
     let output = once(&account, &dir, &[]);
-    assert_eq!(
-        text(&output.stderr),
-        "frame: 0 new, 3 removed: 0 pictures\n"
-    );
+    assert_eq!(text(&output.stderr), "frame: 0 new, 3 removed, 0 in all\n");
     for name in others {
         assert_eq!(
             fs::read_to_string(dir.join(name)).unwrap(),
@@ -199,12 +190,43 @@ fn an_albums_pictures_by_choice() {
         ]
     );
     let output = once(&account, &temp.0, &["--count", "4"]);
-    assert_eq!(
-        text(&output.stderr),
-        "frame: 1 new, 1 removed: 4 pictures\n"
-    );
+    assert_eq!(text(&output.stderr), "frame: 1 new, 1 removed, 4 in all\n");
     assert!(!temp.join("2026-02-03_7_02_72.jpg").exists());
     assert!(temp.join("2026-01-21_6.jpg").exists());
+}
+
+#[test]
+fn a_picture_that_cannot_be_had_does_not_keep_out_the_others() {
+    for (refusal, begin) in [
+        (
+            "404 Not Found",
+            "frame: the service refuses: GET 127.0.0.1/file/9: HTTP 404 ",
+        ),
+        (
+            "503 Service Unavailable",
+            "frame: the service does not answer as it should: GET 127.0.0.1/file/9: HTTP 503 ",
+        ),
+    ] {
+        let account = Account::with_faults(feed(), move |request, _| {
+            match request.target.starts_with("/file/9") {
+                true => Fault::Reply(reply(refusal, &[], "")),
+                false => Fault::None,
+            }
+        });
+        let temp = Temp::new("others");
+        let output = once(&account, &temp.0, &["--count", "3"]);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let errors = text(&output.stderr);
+        assert!(
+            errors.starts_with("frame: 2 new, 0 removed, 2 in all\n"),
+            "{errors}"
+        );
+        assert!(errors.contains(begin), "{errors}");
+        assert_eq!(
+            pictures(&temp.0),
+            ["2026-02-03_7_01_71.jpg", "2026-02-13_8.jpg"]
+        );
+    }
 }
 
 #[test]
@@ -638,7 +660,7 @@ fn survives_an_hour_of_faults() {
     for wanted in [
         "the clock is not set yet: it stands before 2026; trying again in 15 seconds",
         "the access token: refreshed",
-        "4 new, 0 removed: 4 pictures",
+        "4 new, 0 removed, 4 in all",
         "all is well again, after 1 minute",
         "the network is gone: GET /me/media: the host's name was not found",
         "the service does not answer as it should: GET /me/media: the connection ended without an HTTP reply",
@@ -649,7 +671,7 @@ fn survives_an_hour_of_faults() {
         "the access token is dead: GET /me/media: ",
         "the service refuses: GET 127.0.0.1/file/1",
         "the folder cannot be written: ",
-        "4 new, 4 removed: 4 pictures",
+        "4 new, 4 removed, 4 in all",
         "all is well again, after ",
         "ended",
     ] {

@@ -347,6 +347,18 @@ pub fn tool(name: &str) -> PathBuf {
         "{} is not built: run `cargo build --examples`",
         tool.display()
     );
+    // `cargo test --test NAME` builds no examples: an old one would be tested.
+    let made = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let list = fs::read_to_string(tool.with_extension("d")).unwrap_or_default();
+    let sources = list.split_once(": ").map_or("", |(_, sources)| sources);
+    for source in sources.split_whitespace().map(Path::new) {
+        assert!(
+            made(source) <= made(&tool),
+            "{} is newer than {}: run `cargo build --examples`",
+            source.display(),
+            tool.display()
+        );
+    }
     tool
 }
 
