@@ -107,9 +107,14 @@ impl<T: Deserialize> Edge<T> {
     }
 
     /// Any other parameter, sent with every page. Of one that is set twice the
-    /// last counts.
+    /// last counts; `after` and `before` are the methods of that name.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Edge<T> {
         let name = name.into();
+        match name.as_str() {
+            "after" => return self.after(value),
+            "before" => return self.before(value),
+            _ => {}
+        }
         self.params.retain(|(set, _)| *set != name);
         self.params.push((name, value.into()));
         self

@@ -307,3 +307,13 @@ fn the_usage_of_a_page_is_on_the_page() {
     assert_eq!(page.usage.app.unwrap().call_count, 7);
     assert_eq!(api.clone().usage(), page.usage);
 }
+
+#[test]
+fn a_cursor_given_as_a_parameter_is_sent_once() {
+    let server = feed_server(60, 25);
+    let edge = server.api().my_media(&[]).limit(20).param("after", "c10");
+    assert_eq!(ids(edge.into_iter()), (10..60).collect::<Vec<_>>());
+    for request in server.received() {
+        assert_eq!(request.target.matches("after=").count(), 1);
+    }
+}
