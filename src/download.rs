@@ -1,9 +1,10 @@
 //! Files: streamed, verified, without the access token.
 
-use crate::call::{Call, Settings, check_coding, cut_short, read_body, retry_after, short};
+use crate::call::{Call, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::{Address, without_fragment};
 use crate::redact::redact;
+use crate::reply::{check_coding, cut_short, read_body, retry_after, short};
 use crate::transport::{Method, Response};
 use std::fmt;
 use std::io::{self, Read, Write};

@@ -121,6 +121,7 @@ mod model;
 mod page;
 mod query;
 mod redact;
+mod reply;
 mod retry;
 mod secret;
 mod slot;
