@@ -37,19 +37,6 @@ Exit code: 0 done, 1 the service or the network failed, 2 a wrong option.
 /// What the built-in sample was recorded with.
 const SAMPLE_PAGE_SIZE: u32 = 4;
 
-/// The media of an album, and what both APIs have of every media.
-const FIELDS: &[M] = &[
-    M::Id,
-    M::Caption,
-    M::MediaType,
-    M::MediaUrl,
-    M::Permalink,
-    M::ThumbnailUrl,
-    M::Timestamp,
-    M::Username,
-    M::Children(M::CHILD),
-];
-
 struct Options {
     limit: Option<usize>,
     page_size: Option<u32>,
@@ -161,7 +148,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     } else {
         write_profile(&mut out, &me)?;
     }
-    let feed = api.my_media(FIELDS).limit(page_size).into_iter();
+    let feed = api.my_media(M::OPENED).limit(page_size).into_iter();
     for media in feed.take(options.limit.unwrap_or(usize::MAX)) {
         let media = media?;
         if options.json {

@@ -138,6 +138,20 @@ impl MediaField<'_> {
         MediaField::Username,
     ];
 
+    /// [`BASIC`](MediaField::BASIC), and albums opened: their children with all
+    /// of [`CHILD`](MediaField::CHILD), in the same call.
+    pub const OPENED: &'static [MediaField<'static>] = &[
+        MediaField::Id,
+        MediaField::Caption,
+        MediaField::MediaType,
+        MediaField::MediaUrl,
+        MediaField::Permalink,
+        MediaField::ThumbnailUrl,
+        MediaField::Timestamp,
+        MediaField::Username,
+        MediaField::Children(MediaField::CHILD),
+    ];
+
     /// [`BASIC`](MediaField::BASIC) and what any media of an Instagram Login
     /// account has besides.
     pub const LOGIN: &'static [MediaField<'static>] = &[
@@ -267,6 +281,10 @@ mod tests {
             "id,caption,media_type,media_url,permalink,thumbnail_url,timestamp,username"
         );
         assert_eq!(list(M::CHILD), list(M::BASIC).replace("caption,", ""));
+        assert_eq!(
+            list(M::OPENED),
+            format!("{},children{{{}}}", list(M::BASIC), list(M::CHILD))
+        );
         assert!(list(M::LOGIN).contains("media_product_type,media_url"));
         assert!(list(U::LOGIN).starts_with("id,user_id,username,name"));
     }

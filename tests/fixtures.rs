@@ -19,17 +19,6 @@ type Check = fn(&Api);
 const ME: &str = "17841405793187218";
 const IMAGE: &str = "17895695668004550";
 const ALBUM: &str = "17896450804038745";
-const FEED: &[M] = &[
-    M::Id,
-    M::Caption,
-    M::MediaType,
-    M::MediaUrl,
-    M::Permalink,
-    M::ThumbnailUrl,
-    M::Timestamp,
-    M::Username,
-    M::Children(M::CHILD),
-];
 
 #[rustfmt::skip]
 const TABLE: &[(&str, Check)] = &[
@@ -330,7 +319,7 @@ fn page(mut pages: mingram::Pages<Media>) -> Page<Media> {
 }
 
 fn feed(api: &Api, cursor: Option<&str>) -> Page<Media> {
-    let edge = api.my_media(FEED).limit(4);
+    let edge = api.my_media(M::OPENED).limit(4);
     page(match cursor {
         Some(cursor) => edge.after(cursor).pages(),
         None => edge.pages(),
