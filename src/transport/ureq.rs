@@ -246,7 +246,7 @@ impl Transport for DefaultTransport {
         check_lengths(&headers)?;
         let mut body = Body {
             inner: body.into_reader(),
-            failed: false,
+            failed: None,
             idle: stays_open(head.version, &headers).then(|| (self.shared.clone(), origin)),
         };
         let mut response = Response {
@@ -277,7 +277,7 @@ fn stays_open(version: http::Version, headers: &[(String, String)]) -> bool {
 /// A body whose errors are mingram's, and that stays failed.
 struct Body {
     inner: ::ureq::BodyReader<'static>,
-    failed: bool,
+    failed: Option<io::ErrorKind>,
     /// Whose connection lies idle when this has come to its end.
     idle: Option<(Arc<Mutex<Shared>>, String)>,
 }
@@ -292,28 +292,32 @@ impl Body {
 
 impl Read for Body {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.failed {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
         }
         if buf.is_empty() {
             return Ok(0);
         }
-        let read = self.inner.read(buf).map_err(|error| match error.kind() {
-            // Plain enough, and the caller has its own words for them.
-            io::ErrorKind::TimedOut
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset => error,
-            _ => io::Error::other(match error.downcast::<::ureq::Error>() {
-                Ok(error) => from_ureq(error),
-                Err(error) => from_io(error, "the connection broke while the body was read"),
-            }),
-        });
-        match read {
-            Ok(0) => self.ended(),
-            Ok(_) => {}
-            Err(_) => self.failed = true,
+        let read = self.inner.read(buf);
+        if matches!(read, Ok(0)) {
+            self.ended();
         }
-        read
+        read.map_err(|error| match error.kind() {
+            // Plain enough, and the caller has its own words for them.
+            kind @ (io::ErrorKind::TimedOut
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset) => {
+                self.failed = Some(kind);
+                error
+            }
+            _ => {
+                self.failed = Some(io::ErrorKind::ConnectionAborted);
+                io::Error::other(match error.downcast::<::ureq::Error>() {
+                    Ok(error) => from_ureq(error),
+                    Err(error) => from_io(error, "the connection broke while the body was read"),
+                })
+            }
+        })
     }
 }
 
