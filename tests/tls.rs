@@ -731,7 +731,7 @@ mod compiled_in {
 }
 
 /// A program without TLS says which feature it lacks, and sends nothing.
-#[cfg(not(any(feature = "https", feature = "platform-roots")))]
+#[cfg(not(any(feature = "https", feature = "platform-roots", feature = "keep-alive")))]
 #[test]
 fn without_tls() {
     use mingram::{Api, ErrorKind};
