@@ -98,6 +98,16 @@ pub fn fails(kind: ErrorKind, piece: &'static str) -> Want {
     Want::Fails(kind, piece)
 }
 
+/// Where the two transports rightly differ: minreq, and ureq (the feature
+/// `keep-alive`).
+pub fn either<T>(minreq: T, keep_alive: T) -> T {
+    if cfg!(feature = "keep-alive") {
+        keep_alive
+    } else {
+        minreq
+    }
+}
+
 /// A reply with a JSON body and its length.
 pub fn json(body: &str) -> Vec<u8> {
     common::json("200 OK", body).into_bytes()
