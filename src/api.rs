@@ -15,7 +15,7 @@ use miniserde::{Deserialize, json};
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// An Instagram account, read through the API at `graph.instagram.com`.
 ///
@@ -119,7 +119,7 @@ impl Api {
         self.set(|settings| settings.body_limit = bytes)
     }
 
-    /// The `User-Agent` header, plain ASCII. Default: `mingram/` and its version.
+    /// The `User-Agent` header, plain ASCII of at most 512 bytes. Default: `mingram/` and its version.
     pub fn with_user_agent(self, name: impl Into<String>) -> Api {
         self.set(|settings| settings.user_agent = name.into())
     }
@@ -136,7 +136,7 @@ impl Api {
         self.set(|settings| settings.retries = retries.min(MOST))
     }
 
-    /// How requests are sent. Default: minreq, a new connection for each.
+    /// How requests are sent. Default: [`DefaultTransport`](crate::DefaultTransport).
     pub fn with_transport(self, transport: impl Transport + 'static) -> Api {
         self.set(|settings| settings.transport = Arc::new(transport))
     }
@@ -299,7 +299,7 @@ impl Api {
         let mut call = self.settings.call(Method::Get, name, url)?;
         call.secrets = vec![token, secret.unwrap_or_default()];
         self.token_reply(call, "LongLivedToken", |reply| {
-            reply.into_long_lived(self.settings.clock.now())
+            reply.into_long_lived(self.now())
         })
     }
 
@@ -324,6 +324,11 @@ impl Api {
         json::from_str(&text)
             .or_else(|error| unwrapped(&text).ok_or(error))
             .map_err(|error| call.not_a(std::any::type_name::<T>(), &text, error))
+    }
+
+    /// The time of day, by the clock in use.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.settings.clock.now()
     }
 
     /// What the rate-limit headers said, the last time they came with a call of

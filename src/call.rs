@@ -2,11 +2,11 @@
 //! error object. Redirects, retries and the rate-limit headers hang on it here.
 
 use crate::error::{ApiError, Error, ErrorKind, Result};
-use crate::query::{Address, check_length, push_param};
+use crate::query::{Address, check_length, push_param, without_fragment};
 use crate::redact::{one_line, redact};
 use crate::retry::{self, Clock, SystemClock};
 use crate::token::Token;
-use crate::transport::{Method, Minreq, Request, Response, Transport};
+use crate::transport::{DefaultTransport, Method, Request, Response, Transport};
 use crate::usage::Usage;
 use crate::value::Value;
 use miniserde::{Deserialize, json};
@@ -17,11 +17,16 @@ use std::time::{Duration, Instant};
 
 const REDIRECTS: usize = 5;
 
-/// The most room made for a reply before it comes, in bytes.
-const ROOM: u64 = 1024 * 1024;
+/// The longest user agent, in bytes.
+const USER_AGENT: usize = 512;
 
 /// How much of a reply that is not understood is shown, in characters.
 const EXCERPT: usize = 120;
+
+/// It is taken from so many bytes; a long reply is not read to its end for it.
+const EXCERPT_OF: usize = 16 * 1024;
+/// How much memory is taken for a body before its bytes come.
+const AT_ONCE: u64 = 256 * 1024;
 
 /// What can be set, and what is shared: the transport and the latest usage.
 #[derive(Clone)]
@@ -52,7 +57,7 @@ impl Settings {
             body_limit: 16 * 1024 * 1024,
             user_agent: concat!("mingram/", env!("CARGO_PKG_VERSION")).to_owned(),
             retries: 2,
-            transport: Arc::new(Minreq),
+            transport: Arc::new(DefaultTransport::default()),
             clock: Arc::new(SystemClock),
             usage: Arc::default(),
         }
@@ -214,14 +219,17 @@ impl Settings {
     /// a reply.
     pub(crate) fn open(&self, call: &Call<'_>) -> Result<Response> {
         if self.user_agent.is_empty()
+            || self.user_agent.len() > USER_AGENT
+            || self.user_agent.trim_ascii().len() < self.user_agent.len()
             || !self
                 .user_agent
                 .bytes()
                 .all(|byte| byte == b' ' || byte.is_ascii_graphic())
         {
-            return Err(Error::invalid(
-                "the user agent is empty or not plain ASCII text on one line",
-            ));
+            return Err(Error::invalid(format!(
+                "the user agent is empty, longer than {USER_AGENT} bytes, has a space at an end, \
+                 or is not plain ASCII text on one line"
+            )));
         }
         let range = format!("bytes={}-", call.range_from);
         let mut headers = vec![("User-Agent", self.user_agent.as_str()), ("Accept", "*/*")];
@@ -295,11 +303,12 @@ impl Settings {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
+        mend_surrogates(&mut text);
         let good = (200..300).contains(&status);
         // The word as a key or value, never inside a caption: quotes there are
         // escaped. So most replies are not read twice.
         if !good || text.contains("\"error") {
-            if let Some(api) = api_error(&redact(&text, &call.secrets), status) {
+            if let Some(api) = api_error(&text, status, &call.secrets) {
                 return Err(Error::api_error(api, retry_after));
             }
         }
@@ -319,7 +328,7 @@ impl Settings {
             );
             return Err(Error::new(ErrorKind::NotJson, message).with_status(status));
         }
-        if announced.is_none() && ends_early(&text) {
+        if announced.is_none() && status != 204 && ends_early(&text) {
             let message = format!("the connection ended inside the reply, after {length} bytes");
             return Err(Error::new(ErrorKind::Truncated, message).with_status(status));
         }
@@ -341,7 +350,11 @@ impl Call<'_> {
         if self.secret_reply {
             return "(not shown, it may hold a token)".to_owned();
         }
-        let line = one_line(redact(text, &self.secrets));
+        let mut end = text.len().min(EXCERPT_OF);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let line = one_line(redact(&text[..end], &self.secrets));
         match line.char_indices().nth(EXCERPT) {
             Some((end, _)) => format!("{}…", &line[..end]),
             None if line.is_empty() => "(empty)".to_owned(),
@@ -413,8 +426,13 @@ fn redirected(call: &Call<'_>, url: &str, response: &Response) -> Result<String>
     if from.https && !address.https {
         return refuse(format!("a redirect (HTTP {status}) from https to http"));
     }
-    check_length(&to)?;
-    Ok(to)
+    if check_length(&to).is_err() {
+        return refuse(format!(
+            "a redirect (HTTP {status}) to an address of {} bytes, which no server takes",
+            to.len()
+        ));
+    }
+    Ok(without_fragment(&to).to_owned())
 }
 
 /// The whole body, if it stays under the limit and is as long as announced.
@@ -433,10 +451,8 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
     if matches!(response.status, 204 | 304) {
         return Ok(Vec::new());
     }
-    // A length is a promise, not a fact: room for a page is made at once, and
-    // for more as it comes.
-    let room = announced.unwrap_or(0).min(ROOM);
-    let mut body = Vec::with_capacity(room as usize);
+    // What is announced need not come: memory for so much only, to begin with.
+    let mut body = Vec::with_capacity(announced.unwrap_or(0).min(AT_ONCE) as usize);
     let mut reader = response.body;
     let mut piece = [0; 8 * 1024];
     loop {
@@ -445,7 +461,7 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
             Ok(length) if length > limit - body.len() => return too_large(),
             Ok(length) => body.extend_from_slice(&piece[..length]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(cut_short(error, body.len() as u64, announced)),
         }
     }
     match announced {
@@ -470,6 +486,18 @@ pub(crate) fn check_coding(response: &Response) -> Result<()> {
 pub(crate) fn short(got: u64, announced: u64) -> Error {
     let message = format!("the connection ended after {got} of {announced} bytes");
     Error::new(ErrorKind::Truncated, message)
+}
+
+/// A read that failed, with the lengths where it was the end that came early:
+/// one transport fails then, another just ends.
+pub(crate) fn cut_short(error: std::io::Error, got: u64, announced: Option<u64>) -> Error {
+    let error = Error::of_body(error);
+    match announced {
+        Some(announced) if error.kind() == ErrorKind::Truncated => {
+            short(got, announced).with_source(error)
+        }
+        _ => error,
+    }
 }
 
 /// `Retry-After` in seconds; the form with a date counts as absent.
@@ -499,6 +527,29 @@ fn ends_early(text: &str) -> bool {
     string || depth > 0 || text.trim_ascii().is_empty()
 }
 
+/// Writes U+FFFD for each escaped surrogate that has no partner, as half of an
+/// emoji where a text was cut: miniserde would fail the whole page for it.
+fn mend_surrogates(text: &mut String) {
+    let surrogate = |text: &str, at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        let code = u32::from_str_radix(digits, 16).ok()?;
+        (0xD800..=0xDFFF).contains(&code).then_some(code < 0xDC00)
+    };
+    let mut at = 0;
+    while let Some(found) = text[at..].find('\\') {
+        at += found;
+        at += match surrogate(text, at) {
+            Some(true) if surrogate(text, at + 6) == Some(false) => 12,
+            Some(_) => {
+                text.replace_range(at + 2..at + 6, "fffd");
+                6
+            }
+            // The escaped character may be any, and more than a byte long.
+            None => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
+        };
+    }
+}
+
 /// `a::b::C<d::E>` as `C<E>`.
 fn short_name(type_name: &str) -> String {
     let mut out = String::new();
@@ -512,17 +563,20 @@ fn short_name(type_name: &str) -> String {
     out
 }
 
-/// The service's error, in either shape; `None` where there is none.
-fn api_error(text: &str, status: u16) -> Option<ApiError> {
+/// The service's error, in either shape; `None` where there is none. The
+/// secrets are taken out of what was read, not out of the JSON: a mask in place
+/// of a number or `null` would make it unreadable.
+fn api_error(text: &str, status: u16, secrets: &[&str]) -> Option<ApiError> {
     let reply: Value = json::from_str(text).ok()?;
-    let text = |of: &Value, key: &str| of.get(key).and_then(Value::text).map(one_line);
+    let shown = |text: String| one_line(redact(&text, secrets));
+    let text = |of: &Value, key: &str| of.get(key).and_then(Value::text).map(shown);
     let number = |of: &Value, key: &str| of.get(key).and_then(Value::number);
     let mut api = ApiError {
         status,
         ..<ApiError as Default>::default()
     };
     match reply.get("error") {
-        Some(Value::Text(message)) => api.message = one_line(message.clone()),
+        Some(Value::Text(message)) => api.message = shown(message.clone()),
         Some(error @ Value::Object(_)) => {
             api.code = number(error, "code");
             api.subcode = number(error, "error_subcode");
@@ -572,6 +626,26 @@ mod tests {
     }
 
     #[test]
+    fn surrogates_without_a_partner_are_replaced() {
+        for (text, mended) in [
+            ("", ""),
+            (r"\ud83c\udf5e", r"\ud83c\udf5e"),
+            (r"\ud83c\ud83c\uDF5E", r"\ufffd\ud83c\uDF5E"),
+            (r"a\ud83c", r"a\ufffd"),
+            (r"\udf5e\ud83c", r"\ufffd\ufffd"),
+            (r"\\ud83c", r"\\ud83c"),
+            (r"\\\ud83cx", r"\\\ufffdx"),
+            (r"\ud83", r"\ud83"),
+            (r"\u00e9\é\", r"\u00e9\é\"),
+            ("\\u+d83é\\ud8é", "\\u+d83é\\ud8é"),
+        ] {
+            let mut text = text.to_owned();
+            mend_surrogates(&mut text);
+            assert_eq!(text, mended);
+        }
+    }
+
+    #[test]
     fn names_types_shortly() {
         assert_eq!(short_name("mingram::model::User"), "User");
         assert_eq!(short_name("a::b::Page<c::d::Media>"), "Page<Media>");
@@ -581,7 +655,7 @@ mod tests {
 
     #[test]
     fn reads_every_shape_of_error() {
-        let read = |text| api_error(text, 400);
+        let read = |text| api_error(text, 400, &[]);
         let full = read(
             r#"{"error":{"message":"m\nn","type":"T","code":190,"error_subcode":2207050,"error_user_title":"t",
                "error_user_msg":"u","is_transient":false,"fbtrace_id":"f","new":[1]}}"#,

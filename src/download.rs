@@ -1,8 +1,9 @@
 //! Files: streamed, verified, without the access token.
 
-use crate::call::{Call, Settings, check_coding, read_body, retry_after, short};
+use crate::call::{Call, Settings, check_coding, cut_short, read_body, retry_after, short};
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::Address;
+use crate::query::{Address, without_fragment};
+use crate::redact::redact;
 use crate::transport::{Method, Response};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -79,7 +80,8 @@ impl<'a> Download<'a> {
             Error::invalid(format!("the address of the file is not usable: {fault}"))
         })?;
         let name = format!("GET {}", address.without_query());
-        let mut call = self.settings.call(Method::Get, name, self.url.to_owned())?;
+        let url = without_fragment(self.url).to_owned();
+        let mut call = self.settings.call(Method::Get, name, url)?;
         call.retries = self.settings.retries;
         call.timeout = self.settings.download_timeout;
         call.private = false;
@@ -101,30 +103,20 @@ impl<'a> Download<'a> {
     /// As for [`Api::download`](crate::Api::download). Where the rest alone was
     /// asked for and all of it came, nothing is written:
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput); use
-    /// [`open`](Download::open) to be ready for both.
+    /// [`open`](Download::open) and [`Body::write_to`] to be ready for both.
     pub fn write_to(mut self, writer: &mut dyn Write) -> Result<u64> {
         let mut body = self.open()?;
         if body.start() != self.from {
             let message = "the server sends the whole file only: begin again with an empty one";
             return Err(Error::invalid(message).in_call(&body.name, &[]));
         }
-        let mut piece = vec![0; 32 * 1024];
-        loop {
-            let length = match body.read(&mut piece) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::from(error)),
-            };
-            writer
-                .write_all(&piece[..length])
-                .map_err(|error| body.not_written(error))?;
-            if let Some(progress) = &mut self.progress {
-                progress(body.position(), body.total());
-            }
-        }
-        writer.flush().map_err(|error| body.not_written(error))?;
-        Ok(body.position())
+        let mut pieces = Pieces {
+            writer,
+            progress: self.progress.as_deref_mut(),
+            position: body.position(),
+            total: body.total(),
+        };
+        body.write_to(&mut pieces)
     }
 
     fn body(&self, call: &Call<'_>, response: Response) -> Result<Body> {
@@ -181,7 +173,7 @@ impl<'a> Download<'a> {
         }
         let content_type = response.header("content-type").map(str::to_owned);
         Ok(Body {
-            name: call.name.clone(),
+            name: redact(&call.name, &call.secrets),
             content_type,
             start,
             position: start,
@@ -209,8 +201,9 @@ fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
 
 impl fmt::Debug for Download<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.split(['?', '#']).next().unwrap_or_default();
         f.debug_struct("Download")
-            .field("url", &self.url.split('?').next().unwrap_or_default())
+            .field("url", &redact(url, &[self.settings.token.expose()]))
             .field("resume_from", &self.from)
             .finish_non_exhaustive()
     }
@@ -218,7 +211,8 @@ impl fmt::Debug for Download<'_> {
 
 /// A file as it comes. Reading ends in an error, and not in an end, where the
 /// connection ends before the announced length; the [`io::Error`] holds an
-/// [`Error`], and `Error::from` takes it out.
+/// [`Error`], and `Error::from` takes it out. [`write_to`](Body::write_to) does
+/// that by itself.
 pub struct Body {
     name: String,
     content_type: Option<String>,
@@ -252,6 +246,30 @@ impl Body {
         self.content_type.as_deref()
     }
 
+    /// Reads all that is left into `writer`, through 32 KiB, and answers how
+    /// many bytes of the file are behind it then.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Api::download`](crate::Api::download); [`io::copy`] would not
+    /// say whether the connection failed or the writer.
+    pub fn write_to(&mut self, writer: &mut dyn Write) -> Result<u64> {
+        let mut piece = vec![0; 32 * 1024];
+        loop {
+            let length = match self.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::from(error)),
+            };
+            writer
+                .write_all(&piece[..length])
+                .map_err(|error| self.not_written(error))?;
+        }
+        writer.flush().map_err(|error| self.not_written(error))?;
+        Ok(self.position)
+    }
+
     fn not_written(&self, error: io::Error) -> Error {
         let message = format!(
             "the file could not be written after {} bytes: {error}",
@@ -263,11 +281,39 @@ impl Body {
     }
 }
 
+/// The writer of [`Download::write_to`], which tells how far it is.
+struct Pieces<'w, 'p, 'a> {
+    writer: &'w mut dyn Write,
+    progress: Option<&'p mut Progress<'a>>,
+    position: u64,
+    total: Option<u64>,
+}
+
+impl Write for Pieces<'_, '_, '_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.writer.write_all(piece)?;
+        self.position += piece.len() as u64;
+        if let Some(progress) = &mut self.progress {
+            progress(self.position, self.total);
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
 impl Read for Body {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let left = self.end.map_or(u64::MAX, |end| end - self.position);
         let room = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         if room == 0 {
+            if self.end.is_some() && !buf.is_empty() {
+                // The transport is to see the end too, or it could not use the
+                // connection again.
+                let _ = self.inner.read(&mut [0]);
+            }
             return Ok(0);
         }
         let failed = |error: Error| io::Error::other(error.in_call(&self.name, &[]));
@@ -281,7 +327,7 @@ impl Read for Body {
                 Ok(length)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => Err(failed(Error::from(error))),
+            Err(error) => Err(failed(cut_short(error, self.position, self.end))),
         }
     }
 }

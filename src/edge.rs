@@ -3,6 +3,7 @@
 use crate::call::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Page;
+use crate::redact::redact;
 use miniserde::Deserialize;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -44,6 +45,16 @@ enum Start {
     First,
     After(String),
     Before(String),
+}
+
+impl Start {
+    fn map(&self, change: impl Fn(&str) -> String) -> Start {
+        match self {
+            Start::First => Start::First,
+            Start::After(cursor) => Start::After(change(cursor)),
+            Start::Before(cursor) => Start::Before(change(cursor)),
+        }
+    }
 }
 
 impl<T: Deserialize> Edge<T> {
@@ -149,6 +160,13 @@ impl<T: Deserialize> Edge<T> {
     }
 }
 
+impl<T> Edge<T> {
+    /// Whole links are sometimes given for a cursor, and the token is in them.
+    fn shown(&self, cursor: Option<&str>) -> Option<String> {
+        cursor.map(|cursor| redact(cursor, &[self.settings.token.expose()]))
+    }
+}
+
 impl<T> Clone for Edge<T> {
     fn clone(&self) -> Edge<T> {
         Edge {
@@ -164,11 +182,20 @@ impl<T> Clone for Edge<T> {
 
 impl<T> fmt::Debug for Edge<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |text: &str| redact(text, &[self.settings.token.expose()]);
+        let params: Vec<(String, String)> = self
+            .params
+            .iter()
+            .map(|(name, value)| match name.as_str() {
+                "access_token" => (name.clone(), show(&format!("{name}={value}"))),
+                _ => (show(name), show(value)),
+            })
+            .collect();
         f.debug_struct("Edge")
-            .field("path", &self.path)
-            .field("fields", &self.fields)
-            .field("params", &self.params)
-            .field("start", &self.start)
+            .field("path", &self.path.as_deref().map(show))
+            .field("fields", &show(&self.fields))
+            .field("params", &params)
+            .field("start", &self.start.map(show))
             .finish_non_exhaustive()
     }
 }
@@ -278,7 +305,7 @@ impl<T> fmt::Debug for Pages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pages")
             .field("edge", &self.edge)
-            .field("cursor", &self.cursor)
+            .field("cursor", &self.edge.shown(self.cursor.as_deref()))
             .field("ahead", &self.ahead)
             .finish_non_exhaustive()
     }
@@ -362,7 +389,7 @@ impl<T> fmt::Debug for Items<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Items")
             .field("pages", &self.pages)
-            .field("cursor", &self.cursor())
+            .field("cursor", &self.pages.edge.shown(self.cursor()))
             .field("taken", &self.taken)
             .finish_non_exhaustive()
     }

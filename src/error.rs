@@ -214,10 +214,14 @@ impl Error {
     }
 
     /// There is no such node, or no right to see it (code 100 with subcode
-    /// 33), or nothing at that address (HTTP 404 and 410).
+    /// 33), or nothing at that address (HTTP 404 and 410), or no such file.
     pub fn is_not_found(&self) -> bool {
         match self.api() {
             Some(api) => api.code == Some(100) && api.subcode == Some(33),
+            None if self.0.kind == ErrorKind::Io => {
+                let source = self.source().and_then(|source| source.downcast_ref());
+                source.map(io::Error::kind) == Some(io::ErrorKind::NotFound)
+            }
             None => matches!(self.0.status, Some(404 | 410)),
         }
     }
@@ -338,10 +342,26 @@ impl fmt::Display for ApiError {
     }
 }
 
-/// A body that fails may carry a whole [`Error`] inside its `io::Error`; any
-/// other failure is told apart by its kind.
+/// The [`Error`] that a [`Body`](crate::Body) put inside its `io::Error`, taken
+/// out. Any other `io::Error` is the caller's own, a file's say, and becomes
+/// [`ErrorKind::Io`].
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
+        match error.downcast::<Error>() {
+            Ok(error) => error,
+            Err(error) => Error::new(
+                ErrorKind::Io,
+                format!("a file could not be read or written: {error}"),
+            )
+            .with_source(error),
+        }
+    }
+}
+
+impl Error {
+    /// A transport's body that failed: it may carry a whole [`Error`] inside
+    /// its `io::Error`; any other failure is told apart by its kind.
+    pub(crate) fn of_body(error: io::Error) -> Error {
         use io::ErrorKind as K;
         let error = match error.downcast::<Error>() {
             Ok(error) => return error,
@@ -359,5 +379,24 @@ impl From<io::Error> for Error {
             ),
         };
         Error::new(kind, message).with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `File::create(path)?` in a function that answers with mingram's error
+    /// must not pass for a broken connection, which one would try again.
+    #[test]
+    fn a_callers_own_io_error_is_no_broken_connection() {
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::TimedOut] {
+            let error = Error::from(io::Error::from(kind));
+            assert_eq!(error.kind(), ErrorKind::Io);
+            assert!(!error.is_transient());
+        }
+        let lost = Error::new(ErrorKind::ConnectionLost, "gone");
+        let error = Error::from(io::Error::other(lost));
+        assert_eq!(error.kind(), ErrorKind::ConnectionLost);
     }
 }

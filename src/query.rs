@@ -1,6 +1,7 @@
 //! Addresses: paths and query strings, percent-encoded by hand (RFC 3986).
 
 use crate::error::{Error, Result};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Longer than this, in bytes, and no server takes the address.
 const LONGEST: usize = 32 * 1024;
@@ -78,6 +79,11 @@ pub(crate) fn check_length(address: &str) -> Result<()> {
     Ok(())
 }
 
+/// An address as it is sent: its fragment is the caller's own affair.
+pub(crate) fn without_fragment(address: &str) -> &str {
+    address.split('#').next().unwrap_or_default()
+}
+
 /// The value of a parameter in a query string, percent-decoded, `+` read as a
 /// space; `None` where it is missing.
 pub(crate) fn param(query: &str, name: &str) -> Option<String> {
@@ -113,6 +119,19 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Whether a host is an IPv4 address in one of its odd spellings: resolvers
+/// take `127.1`, `2130706433` and `0x7f.1` for one, and no domain ends so.
+fn ends_in_number(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or("");
+    let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    let digits = hexadecimal.unwrap_or(last);
+    (hexadecimal.is_some() || !digits.is_empty())
+        && digits.chars().all(|c| match hexadecimal {
+            Some(_) => c.is_ascii_hexdigit(),
+            None => c.is_ascii_digit(),
+        })
+}
+
 /// An http or https address, taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Address<'a> {
@@ -142,7 +161,7 @@ impl<'a> Address<'a> {
         } else {
             return Err("it begins with neither https:// nor http://");
         };
-        let after = after.split('#').next().unwrap_or(after);
+        let after = without_fragment(after);
         let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
         let (host, port) = match authority
             .strip_prefix('[')
@@ -151,16 +170,17 @@ impl<'a> Address<'a> {
             Some(end) => authority.split_at(end + 1),
             None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
         };
-        let inner = host
-            .strip_prefix('[')
-            .map_or(host, |host| host.trim_end_matches(']'));
         let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        if inner.is_empty()
-            || !inner
-                .bytes()
-                .all(|byte| of_name(byte) || (inner != host && byte == b':'))
-        {
-            return Err("its host is not a plain host name");
+        let literal = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        match literal {
+            Some(ip) if ip.parse::<Ipv6Addr>().is_ok() => {}
+            None if host.is_empty() || !host.bytes().all(of_name) => {
+                return Err("its host is not a plain host name");
+            }
+            None if !ends_in_number(host) || host.parse::<Ipv4Addr>().is_ok() => {}
+            _ => return Err("its host is a number, and not an IP address in full"),
         }
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => {
@@ -170,11 +190,14 @@ impl<'a> Address<'a> {
                     80
                 }
             }
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
-                .parse()
-                .map_err(|_| "its port is not a number from 1 to 65535")?,
-            _ => return Err("its port is not a number from 1 to 65535"),
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().unwrap_or(0)
+            }
+            _ => 0,
         };
+        if port == 0 {
+            return Err("its port is not a number from 1 to 65535");
+        }
         let address = Address {
             https,
             host,
@@ -195,7 +218,7 @@ impl<'a> Address<'a> {
             || self.host == "[::1]"
             || self
                 .host
-                .parse::<std::net::Ipv4Addr>()
+                .parse::<Ipv4Addr>()
                 .is_ok_and(|ip| ip.is_loopback())
     }
 
@@ -209,7 +232,8 @@ impl<'a> Address<'a> {
     /// Where a `Location` points, seen from here.
     pub(crate) fn join(&self, location: &str) -> String {
         let scheme = if self.https { "https:" } else { "http:" };
-        if location.contains("://") {
+        let scheme_of = location.split([':', '/', '?', '#']).next().unwrap_or("");
+        if location[scheme_of.len()..].starts_with(':') {
             return location.to_owned();
         }
         if location.starts_with("//") {
@@ -218,6 +242,8 @@ impl<'a> Address<'a> {
         let path = self.rest.split('?').next().unwrap_or("");
         let base = if location.starts_with('/') {
             ""
+        } else if location.is_empty() || location.starts_with('#') {
+            self.rest
         } else if location.starts_with('?') {
             path
         } else {
@@ -313,19 +339,33 @@ mod tests {
             "http://[::2]/",
             "http://127.evil.example/",
             "https://[::1",
+            "https://[h",
+            "https://[h]/",
+            "https://[]/",
+            "https://h]/",
+            "https://[::1]x/",
             "https://h:+1/",
+            "https://h:0/",
+            "https://other.3/",
+            "https://2130706433/",
+            "https://127.1/",
+            "https://a.0x7F/",
+            "https://127.0.0.1./",
             "",
             "é",
         ] {
             assert!(Address::parse(bad).is_err(), "{bad}");
         }
-        for loopback in [
+        for good in [
             "http://localhost/",
             "http://127.0.0.1:8080",
             "http://127.9.9.9/",
             "http://[::1]/",
+            "https://1.2.3.4/",
+            "https://[2001:db8::1]/",
+            "https://a.b3.x3c/",
         ] {
-            assert!(Address::parse(loopback).is_ok(), "{loopback}");
+            assert!(Address::parse(good).is_ok(), "{good}");
         }
     }
 
@@ -338,6 +378,12 @@ mod tests {
             ("/y?z", "https://h:444/y?z"),
             ("?z", "https://h:444/a/b?z"),
             ("y", "https://h:444/a/y"),
+            ("/y?z=ftp://x", "https://h:444/y?z=ftp://x"),
+            ("?z=ftp://x", "https://h:444/a/b?z=ftp://x"),
+            ("/y?z=https://x/", "https://h:444/y?z=https://x/"),
+            ("mailto:x", "mailto:x"),
+            ("", "https://h:444/a/b?c"),
+            ("#d", "https://h:444/a/b?c#d"),
         ] {
             assert_eq!(from.join(location), to);
         }

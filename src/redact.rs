@@ -2,6 +2,10 @@
 
 const MASK: &str = "***";
 
+/// So many bytes of a secret, at the end of a text that was cut there, are
+/// masked as well.
+const PART: usize = 5;
+
 /// `text` without control characters or line breaks: one line, whatever came.
 pub(crate) fn one_line(text: String) -> String {
     if !text.contains(char::is_control) {
@@ -56,17 +60,29 @@ type ReadByte = fn(&[u8], usize) -> Option<(u8, usize)>;
 /// so a match begins and ends on character boundaries.
 fn secret_at(text: &[u8], at: usize, secret: &[u8]) -> Option<usize> {
     let run = |next: ReadByte| {
-        let mut at = at;
+        let (mut at, mut matched) = (at, 0);
         for &wanted in secret {
             match next(text, at) {
                 Some((byte, end)) if byte == wanted => at = end,
+                _ if matched >= PART && is_cut(text, at) => return Some(text.len()),
                 _ => return None,
             }
+            matched += 1;
         }
         Some(at)
     };
     // As decoded JSON first, so that a secret with a `%` in it is found too.
     run(json_byte).or_else(|| run(encoded_byte))
+}
+
+/// Whether the text ends here, or inside an escape that begins here: a percent
+/// and two digits, each written as `\u00XX`, are 18 bytes.
+fn is_cut(text: &[u8], at: usize) -> bool {
+    match text.get(at) {
+        Some(b'%' | b'\\') => text.len() - at < 18,
+        Some(_) => false,
+        None => true,
+    }
 }
 
 /// The byte written at `at`, JSON escapes read, and where it ends.
@@ -152,8 +168,22 @@ mod tests {
     #[test]
     fn finds_every_copy_and_nothing_else() {
         assert_eq!(redact("aXbXX", &["X"]), "a***b******");
-        assert_eq!(redact("IGQVJ/a%b=secre", &[TOKEN]), "IGQVJ/a%b=secre");
+        assert_eq!(redact("IGQVJ/a%b=secreT", &[TOKEN]), "IGQVJ/a%b=secreT");
         assert_eq!(redact("plain", &[]), "plain");
+    }
+
+    #[test]
+    fn finds_a_secret_that_is_cut_at_the_end() {
+        for cut in [
+            "IGQVJ",
+            "IGQVJ/a%b=secre",
+            r"IGQVJ\u002fa",
+            r"IGQVJ\u00",
+            "IGQVJ%2",
+        ] {
+            assert_eq!(redact(&format!("é {cut}"), &[TOKEN]), "é ***", "{cut}");
+        }
+        assert_eq!(redact("IGQV", &[TOKEN]), "IGQV");
     }
 
     #[test]

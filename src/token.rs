@@ -163,15 +163,15 @@ impl Code {
                 None => format!("the login was refused ({reason})"),
             });
         }
+        let Some(code) = param(query, "code").filter(|code| !code.is_empty()) else {
+            return refuse("there is no `code` in this address: give the whole address of the page after the login".to_owned());
+        };
         if !state.is_empty() && param(query, "state").as_deref() != Some(state) {
             return refuse(
                 "the state of this address is not the one of this login: begin again".to_owned(),
             );
         }
-        match param(query, "code") {
-            Some(code) if !code.is_empty() => Ok(Code::new(&code)),
-            _ => refuse("there is no `code` in this address: give the whole address of the page after the login".to_owned()),
-        }
+        Ok(Code::new(&code))
     }
 
     pub(crate) fn checked(&self) -> Result<&str> {
@@ -217,7 +217,45 @@ pub struct LongLivedToken {
     pub obtained_at: SystemTime,
 }
 
+/// A younger token is not refreshed by the service (Meta's *Refresh Access
+/// Token* page).
+const REFRESHABLE: Duration = Duration::from_secs(24 * 3600);
+
+/// With less than this left, a token is due for a refresh.
+const MARGIN: Duration = Duration::from_secs(7 * 24 * 3600);
+
 impl LongLivedToken {
+    /// A token from elsewhere, Meta's dashboard say: how long it is good for,
+    /// counted from `obtained_at`, or `None` where nobody said.
+    pub fn new(
+        token: impl Into<Token>,
+        expires_in: Option<Duration>,
+        obtained_at: SystemTime,
+    ) -> LongLivedToken {
+        LongLivedToken {
+            token: token.into(),
+            token_type: None,
+            expires_in,
+            obtained_at,
+        }
+    }
+
+    /// When it is old enough to be refreshed: 24 hours after it was obtained.
+    pub fn refreshable_at(&self) -> SystemTime {
+        let at = self.obtained_at.checked_add(REFRESHABLE);
+        at.unwrap_or(self.obtained_at)
+    }
+
+    /// When a refresh is due: with a third of its life or seven days left,
+    /// whichever comes first. Where its life is not known, as soon as it is
+    /// [refreshable](LongLivedToken::refreshable_at), and never before.
+    pub fn refresh_due_at(&self) -> SystemTime {
+        let life = self.expires_in.unwrap_or_default();
+        let due = (life - life / 3).min(life.saturating_sub(MARGIN));
+        let at = self.obtained_at.checked_add(due.max(REFRESHABLE));
+        at.unwrap_or_else(|| self.refreshable_at())
+    }
+
     /// When it expires; `None` where the service did not say, or said
     /// something that no clock can show.
     pub fn expires_at(&self) -> Option<SystemTime> {
@@ -373,6 +411,26 @@ mod tests {
     }
 
     #[test]
+    fn a_refresh_is_due_late_in_life() {
+        const DAY: u64 = 24 * 3600;
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let due_after = |expires_in: Option<u64>| {
+            let token = LongLivedToken::new("IGQ", expires_in.map(Duration::from_secs), now);
+            assert_eq!(token.refreshable_at(), now + Duration::from_secs(DAY));
+            let due = token.refresh_due_at().duration_since(now).unwrap();
+            due.as_secs()
+        };
+        assert_eq!(due_after(Some(60 * DAY)), 40 * DAY);
+        assert_eq!(due_after(Some(5_183_944)), 3_455_962);
+        assert_eq!(due_after(Some(12 * DAY)), 5 * DAY);
+        assert_eq!(due_after(Some(5 * DAY)), DAY);
+        assert_eq!(due_after(Some(5012)), DAY);
+        assert_eq!(due_after(Some(0)), DAY);
+        assert_eq!(due_after(Some(u64::MAX)), DAY);
+        assert_eq!(due_after(None), DAY);
+    }
+
+    #[test]
     fn a_reply_without_a_token_is_none() {
         for text in [
             "{}",
@@ -431,6 +489,7 @@ mod tests {
         assert!(message("?code=a&state=t", "s").contains("state"));
         assert!(message("?code=a", "s").contains("state"));
         assert!(message("https://example.com/", "").contains("no `code`"));
+        assert!(message("https://example.com/", "s").contains("no `code`"));
         assert!(message("?code=", "").contains("no `code`"));
     }
 

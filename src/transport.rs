@@ -1,20 +1,26 @@
 //! The seam: one request in, one streaming response out.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
 use std::io::Read;
 use std::time::Duration;
 
-#[path = "transport/minreq.rs"]
-mod over_minreq;
+mod failure;
+#[cfg(not(feature = "keep-alive"))]
+mod minreq;
+#[cfg(feature = "keep-alive")]
+mod ureq;
 
-pub(crate) use over_minreq::Minreq;
+#[cfg(not(feature = "keep-alive"))]
+pub use minreq::DefaultTransport;
+#[cfg(feature = "keep-alive")]
+pub use ureq::DefaultTransport;
 
 /// Sends one HTTP request and answers with one streaming response.
 ///
-/// The default goes through minreq, a new connection for each request. A
-/// program that pools connections, an ESP-IDF client or a replay of recorded
-/// exchanges plugs in its own with
+/// The default goes through minreq, a new connection for each request; with the
+/// feature `keep-alive`, through ureq, which uses connections again. An ESP-IDF
+/// client or a replay of recorded exchanges plugs in its own with
 /// [`Api::with_transport`](crate::Api::with_transport).
 ///
 /// # What an implementation must do
@@ -66,7 +72,8 @@ impl Method {
 pub struct Request<'a> {
     /// The method.
     pub method: Method,
-    /// The whole address, percent-encoded: visible ASCII and nothing else.
+    /// The whole address, percent-encoded: visible ASCII and nothing else, and
+    /// no fragment.
     pub url: &'a str,
     /// Header names and values, checked: no line breaks in them. The transport
     /// adds `Host` and `Content-Length`.
@@ -125,5 +132,34 @@ impl fmt::Debug for Response {
             .field("status", &self.status)
             .field("headers", &names)
             .finish_non_exhaustive()
+    }
+}
+
+/// Refuses a reply whose length is announced in two ways, or in none that can
+/// be read: which of them counts is what request smuggling is made of.
+fn check_lengths(headers: &[(String, String)]) -> Result<()> {
+    let malformed = |message: &str| Err(Error::new(ErrorKind::Malformed, message));
+    let of = |name: &'static str| {
+        let named = headers
+            .iter()
+            .filter(move |(key, _)| key.trim().eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.trim())
+    };
+    let mut lengths = of("content-length");
+    let mut chunked = of("transfer-encoding");
+    match lengths.next() {
+        Some(length) if !length.bytes().all(|byte| byte.is_ascii_digit()) => {
+            malformed("the reply's content-length is not a number")
+        }
+        Some(length) if lengths.any(|other| other != length) => {
+            malformed("the reply announces two different lengths")
+        }
+        Some(_) if chunked.next().is_some() => {
+            malformed("the reply announces both a length and chunks")
+        }
+        None if chunked.any(|coding| !coding.eq_ignore_ascii_case("chunked")) => {
+            malformed("the reply has a transfer-encoding other than chunked")
+        }
+        _ => Ok(()),
     }
 }

@@ -4,9 +4,11 @@
 //! any other. The examples play the built-in sample with it, and the tests all
 //! of `fixtures/`, whose README tells the format.
 
+#![allow(dead_code, reason = "the tests use all of it, not every example does")]
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -78,6 +80,7 @@ pub struct Received {
 pub struct Replay {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
+    connections: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
 }
 
@@ -89,9 +92,11 @@ impl Replay {
         let replay = Replay {
             address: listener.local_addr()?,
             received: Arc::default(),
+            connections: Arc::default(),
             stop: Arc::default(),
         };
         let (received, stop) = (replay.received.clone(), replay.stop.clone());
+        let connections = replay.connections.clone();
         let played = Arc::new(Mutex::new(vec![false; exchanges.len()]));
         let exchanges = Arc::new(exchanges);
         thread::spawn(move || {
@@ -100,6 +105,7 @@ impl Replay {
                     break;
                 }
                 let Ok(stream) = stream else { continue };
+                connections.fetch_add(1, Ordering::SeqCst);
                 let (exchanges, played, received) =
                     (exchanges.clone(), played.clone(), received.clone());
                 thread::spawn(move || {
@@ -116,8 +122,12 @@ impl Replay {
         format!("http://{}", self.address)
     }
 
+    /// How many connections there have been.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
     /// Every request so far, in the order they came.
-    #[allow(dead_code, reason = "the tests ask; not every example does")]
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }

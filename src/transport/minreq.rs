@@ -1,4 +1,4 @@
-//! minreq behind the seam: the only file that names minreq and rustls.
+//! minreq behind the seam: the only file that names minreq.
 //!
 //! What minreq 3.0.0 does that a caller must not see is mended here:
 //!
@@ -15,14 +15,27 @@
 //!   what ends such a reply;
 //! - no timeout unless one is set, and `MINREQ_TIMEOUT` for a default: one is
 //!   always set here. Whole seconds only: rounded up;
+//! - over TLS that timeout is for each read of the socket, and a record takes
+//!   as many as it likes: [`Watched`] here. A handshake that is never answered
+//!   has no timeout of its own at all: the call ends in time, but minreq leaves
+//!   its thread and the connection behind until the other side closes;
 //! - redirects followed anywhere: none here, the caller decides;
 //! - an IPv6 address is cut at its first colon: refused here;
+//! - a scheme must be in lower case: it is, here;
+//! - a fragment right behind the host is read as a part of it: the caller takes
+//!   fragments off;
 //! - a body that ends early reads as complete: the caller compares the length.
 
-use super::{Method, Request, Response, Transport};
+use super::failure::from_io;
+#[cfg(any(feature = "https", feature = "platform-roots"))]
+use super::failure::from_tls;
+use super::{Method, Request, Response, Transport, check_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The most that status line and headers may weigh, in bytes. Meta's replies
 /// carry large headers, some 4 to 8 KiB.
@@ -31,11 +44,34 @@ const HEADERS: usize = 64 * 1024;
 /// Longer than any timeout needs to be, and short enough for every clock: a year.
 const LONGEST: u64 = 365 * 24 * 3600;
 
-/// The default transport.
-#[derive(Debug)]
-pub(crate) struct Minreq;
+/// What an [`Api`](crate::Api) sends its requests with where it was given
+/// nothing else: minreq, a new connection for each request; with the feature
+/// `keep-alive`, ureq, connections used again.
+///
+/// It is public so that a transport of one's own can wrap it, to count, log or
+/// record what passes:
+///
+/// ```no_run
+/// use mingram::{Api, DefaultTransport, Request, Response, Result, Transport};
+///
+/// struct Timed<T>(T);
+///
+/// impl<T: Transport> Transport for Timed<T> {
+///     fn send(&self, request: &Request<'_>) -> Result<Response> {
+///         let start = std::time::Instant::now();
+///         let response = self.0.send(request);
+///         eprintln!("{} ms", start.elapsed().as_millis());
+///         response
+///     }
+/// }
+///
+/// let api = Api::new("IGQVJ...").with_transport(Timed(DefaultTransport::default()));
+/// ```
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct DefaultTransport;
 
-impl Transport for Minreq {
+impl Transport for DefaultTransport {
     fn send(&self, request: &Request<'_>) -> Result<Response> {
         let https = request
             .url
@@ -53,12 +89,19 @@ impl Transport for Minreq {
             Method::Get => ::minreq::Method::Get,
             Method::Post => ::minreq::Method::Post,
         };
-        let seconds = request.timeout.as_secs() + u64::from(request.timeout.subsec_nanos() > 0);
-        let mut outgoing = ::minreq::Request::new(method, request.url)
+        let seconds = request.timeout.as_secs();
+        let seconds = seconds.saturating_add(u64::from(request.timeout.subsec_nanos() > 0));
+        let seconds = seconds.clamp(1, LONGEST);
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        let mut url = request.url.to_owned();
+        if let Some(scheme) = url.find("://") {
+            url[..scheme].make_ascii_lowercase();
+        }
+        let mut outgoing = ::minreq::Request::new(method, url)
             .with_follow_redirects(false)
             .with_max_headers_size(HEADERS)
             .with_max_status_line_length(HEADERS)
-            .with_timeout(seconds.clamp(1, LONGEST));
+            .with_timeout(seconds);
         for (name, value) in request.headers {
             outgoing = outgoing.with_header(*name, *value);
         }
@@ -68,22 +111,31 @@ impl Transport for Minreq {
         let mut reply = catch_unwind(AssertUnwindSafe(|| outgoing.send_lazy()))
             .unwrap_or_else(|_| Err(::minreq::Error::HeadersOverflow))
             .map_err(from_minreq)?;
-        check(&reply)?;
+        check_status(&reply)?;
+        check_lengths(&reply.headers)?;
+        let (status, headers) = (reply.status_code, std::mem::take(&mut reply.headers));
+        let body = Body {
+            reply,
+            failed: false,
+        };
         Ok(Response {
-            status: reply.status_code,
-            headers: std::mem::take(&mut reply.headers),
-            body: Box::new(Body {
-                reply,
-                failed: false,
-            }),
+            status,
+            headers,
+            body: match https {
+                true => Box::new(Watched::new(body, deadline)),
+                false => Box::new(body),
+            },
         })
     }
 }
 
 /// What minreq passes for a reply and is none.
-fn check(reply: &::minreq::ResponseLazy) -> Result<()> {
+fn check_status(reply: &::minreq::ResponseLazy) -> Result<()> {
     let malformed = |message: &str| Err(Error::new(ErrorKind::Malformed, message));
-    if reply.status_code == 503 && reply.reason_phrase == "Server did not provide a status line" {
+    let made_up =
+        reply.status_code == 503 && reply.reason_phrase == "Server did not provide a status line";
+    // A status of one or two digits is one that was cut.
+    if made_up || reply.status_code < 100 {
         return Err(Error::new(
             ErrorKind::ConnectionLost,
             "the connection ended without an HTTP reply, or what came was not HTTP",
@@ -95,30 +147,7 @@ fn check(reply: &::minreq::ResponseLazy) -> Result<()> {
     if reply.status_code > 599 {
         return malformed("the reply has a status that HTTP does not know");
     }
-    let of = |name: &'static str| {
-        let named = reply
-            .headers
-            .iter()
-            .filter(move |(key, _)| key.trim().eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.trim())
-    };
-    let mut lengths = of("content-length");
-    let mut chunked = of("transfer-encoding");
-    match lengths.next() {
-        Some(length) if !length.bytes().all(|byte| byte.is_ascii_digit()) => {
-            malformed("the reply's content-length is not a number")
-        }
-        Some(length) if lengths.any(|other| other != length) => {
-            malformed("the reply announces two different lengths")
-        }
-        Some(_) if chunked.next().is_some() => {
-            malformed("the reply announces both a length and chunks")
-        }
-        None if chunked.any(|coding| !coding.eq_ignore_ascii_case("chunked")) => {
-            malformed("the reply has a transfer-encoding other than chunked")
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// A body that says what failed, and stays failed.
@@ -140,27 +169,119 @@ impl Read for Body {
             .unwrap_or_else(|_| Err(io::Error::other(::minreq::Error::HeadersOverflow)));
         read.map_err(|error| {
             self.failed = true;
+            // Between chunks minreq wraps what the connection says.
+            let error = match error.downcast::<::minreq::Error>() {
+                Ok(::minreq::Error::IoError(error)) | Err(error) => error,
+                Ok(error) => return io::Error::other(from_minreq(error)),
+            };
             match error.kind() {
                 // Plain enough, and the caller has its own words for them.
                 io::ErrorKind::TimedOut
                 | io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::ConnectionReset => error,
-                _ => match error.downcast::<::minreq::Error>() {
-                    Ok(error) => io::Error::other(from_minreq(error)),
-                    Err(error)
-                        if error
-                            .get_ref()
-                            .is_some_and(|inner| inner.is::<std::num::ParseIntError>()) =>
-                    {
-                        io::Error::other(malformed_chunk().with_source(error))
-                    }
-                    Err(error) => io::Error::other(from_io(
-                        error,
-                        "the connection broke while the body was read",
-                    )),
-                },
+                _ if error
+                    .get_ref()
+                    .is_some_and(|inner| inner.is::<std::num::ParseIntError>()) =>
+                {
+                    io::Error::other(malformed_chunk().with_source(error))
+                }
+                _ => io::Error::other(from_io(
+                    error,
+                    "the connection broke while the body was read",
+                )),
             }
         })
+    }
+}
+
+/// A body that comes over TLS, read on a thread of its own from the first read
+/// on, and left behind there when the time is over. The thread ends with the
+/// body, when nobody wants the next piece, or when the server is silent for as
+/// long as the timeout.
+///
+/// minreq gives each read of the socket all the time that is left, and rustls
+/// reads until a record (up to 16 KiB) is whole: where a byte comes now and
+/// then, that takes hours.
+struct Watched {
+    body: Option<Body>,
+    pieces: Option<Receiver<io::Result<Vec<u8>>>>,
+    piece: io::Cursor<Vec<u8>>,
+    /// The end was reached; without it, where there is no next piece, it failed.
+    ended: bool,
+    deadline: Instant,
+}
+
+impl Watched {
+    fn new(body: Body, deadline: Instant) -> Watched {
+        Watched {
+            body: Some(body),
+            pieces: None,
+            piece: io::Cursor::default(),
+            ended: false,
+            deadline,
+        }
+    }
+
+    /// The next piece; an empty one is the end.
+    fn next_piece(&mut self) -> io::Result<Vec<u8>> {
+        if let Some(body) = self.body.take() {
+            let (sender, receiver) = sync_channel(1);
+            thread::Builder::new()
+                .spawn(move || read_pieces(body, |piece| sender.send(piece).is_ok()))
+                .map_err(io::Error::other)?;
+            self.pieces = Some(receiver);
+        }
+        let Some(pieces) = &self.pieces else {
+            return match self.ended {
+                true => Ok(Vec::new()),
+                false => Err(io::ErrorKind::ConnectionAborted.into()),
+            };
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let piece = match pieces.recv_timeout(left) {
+            Ok(piece) => piece,
+            Err(RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
+            Err(RecvTimeoutError::Disconnected) => Err(io::ErrorKind::ConnectionAborted.into()),
+        };
+        if !matches!(&piece, Ok(piece) if !piece.is_empty()) {
+            self.ended = piece.is_ok();
+            self.pieces = None;
+        }
+        piece
+    }
+}
+
+/// Hands the body over piece by piece, until its end, a failure, or nobody
+/// takes it any more.
+fn read_pieces(mut body: Body, hand_over: impl Fn(io::Result<Vec<u8>>) -> bool) {
+    loop {
+        let mut piece = vec![0; 16 * 1024];
+        let read = match body.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read,
+        };
+        let last = !matches!(read, Ok(1..));
+        let piece = read.map(|length| {
+            piece.truncate(length);
+            piece
+        });
+        if !hand_over(piece) || last {
+            return;
+        }
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let length = self.piece.read(buf)?;
+        if length > 0 {
+            return Ok(length);
+        }
+        self.piece = io::Cursor::new(self.next_piece()?);
+        self.piece.read(buf)
     }
 }
 
@@ -196,33 +317,6 @@ fn from_minreq(error: ::minreq::Error) -> Error {
         #[cfg(any(feature = "https", feature = "platform-roots"))]
         M::RustlsCreateConnection(error) => return from_tls(error),
         _ => (ErrorKind::ConnectionLost, "the request failed"),
-    };
-    Error::new(kind, message).with_source(error)
-}
-
-fn from_io(error: io::Error, otherwise: &str) -> Error {
-    use io::ErrorKind as K;
-    #[cfg(any(feature = "https", feature = "platform-roots"))]
-    let error = match error.downcast::<rustls::Error>() {
-        Ok(error) => return from_tls(error),
-        Err(error) => error,
-    };
-    let (kind, message) = match error.kind() {
-        K::TimedOut | K::WouldBlock => (ErrorKind::Timeout, "the time for this call ran out"),
-        K::ConnectionRefused => (
-            ErrorKind::Connect,
-            "nobody answers at that address and port",
-        ),
-        K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown | K::AddrNotAvailable => (
-            ErrorKind::Connect,
-            "the host cannot be reached: check the network",
-        ),
-        // The resolver's failures have no kind of their own on a stable compiler.
-        _ if error.to_string().contains("failed to lookup address") => (
-            ErrorKind::Connect,
-            "the host's name was not found: check the network and the name",
-        ),
-        _ => (ErrorKind::ConnectionLost, otherwise),
     };
     Error::new(kind, message).with_source(error)
 }
@@ -271,68 +365,5 @@ impl rustls::crypto::KeyProvider for NoKeys {
         Err(rustls::Error::General(
             "mingram's crypto provider reads no private keys: install another one before the first call".into(),
         ))
-    }
-}
-
-#[cfg(any(feature = "https", feature = "platform-roots"))]
-fn from_tls(error: rustls::Error) -> Error {
-    use rustls::{CertificateError as C, Error as T};
-    let clock = |what: &str| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let days = now.unwrap_or_default().as_secs() / 86_400;
-        format!(
-            "the server's certificate {what}, by this machine's clock, which stands at {}: check the clock first",
-            date(days)
-        )
-    };
-    let message = match &error {
-        T::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
-            clock("is not valid yet")
-        }
-        T::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => clock("has expired"),
-        T::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
-            "the server's certificate is for another name".to_owned()
-        }
-        T::InvalidCertificate(C::UnknownIssuer) => {
-            "the server's certificate comes from an authority that is not trusted here".to_owned()
-        }
-        T::InvalidCertificate(_) => "the server's certificate is not acceptable".to_owned(),
-        T::InvalidMessage(_) => "what answers there does not speak TLS".to_owned(),
-        T::General(_) => "TLS could not be set up".to_owned(),
-        _ => "TLS failed".to_owned(),
-    };
-    Error::new(ErrorKind::Tls, message).with_source(error)
-}
-
-/// Days since 1970-01-01 as a date.
-#[cfg(any(feature = "https", feature = "platform-roots"))]
-fn date(days: u64) -> String {
-    let days = days + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, year) = if month < 10 {
-        (month + 3, year)
-    } else {
-        (month - 9, year + 1)
-    };
-    format!("{:04}-{month:02}-{day:02}", era * 400 + year)
-}
-
-#[cfg(all(test, any(feature = "https", feature = "platform-roots")))]
-mod tests {
-    #[test]
-    fn dates() {
-        for (days, date) in [
-            (0, "1970-01-01"),
-            (59, "1970-03-01"),
-            (11_016, "2000-02-29"),
-            (20_780, "2026-11-23"),
-        ] {
-            assert_eq!(super::date(days), date);
-        }
     }
 }

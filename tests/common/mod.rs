@@ -3,13 +3,14 @@
 
 #[path = "../../examples/common/replay.rs"]
 pub mod replay;
+pub mod secrets;
 
 use mingram::{Api, Clock};
 use replay::{Exchange, Received, Replay, TOKEN, read_request};
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -63,6 +64,7 @@ pub fn api(url: &str) -> Api {
 /// function of the test.
 pub struct Server {
     address: std::net::SocketAddr,
+    connections: Arc<AtomicUsize>,
     received: Arc<Mutex<Vec<Received>>>,
     stop: Arc<AtomicBool>,
 }
@@ -72,10 +74,12 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server {
             address: listener.local_addr().unwrap(),
+            connections: Arc::default(),
             received: Arc::default(),
             stop: Arc::default(),
         };
-        let (received, stop, answer) = (
+        let (connections, received, stop, answer) = (
+            server.connections.clone(),
             server.received.clone(),
             server.stop.clone(),
             Arc::new(answer),
@@ -86,6 +90,7 @@ impl Server {
                     break;
                 }
                 let Ok(stream) = stream else { continue };
+                connections.fetch_add(1, Ordering::SeqCst);
                 let (received, answer) = (received.clone(), answer.clone());
                 thread::spawn(move || {
                     let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
@@ -119,6 +124,11 @@ impl Server {
 
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// How many connections there were, whatever came over them.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub fn received(&self) -> Vec<Received> {

@@ -1,0 +1,315 @@
+//! Files: whole or an error, and never the token.
+
+mod common;
+
+use common::replay::TOKEN;
+use common::{Server, reply};
+use mingram::{Error, ErrorKind};
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+const FILE: &str = "0123456789";
+
+fn whole() -> Server {
+    Server::script([reply("200 OK", &[("Content-Type", "image/jpeg")], FILE)])
+}
+
+#[test]
+fn a_file_comes_whole_and_without_the_token() {
+    let server = whole();
+    let mut file = Vec::new();
+    let url = format!("{}/v/a.jpg?oh=1&oe=6A2B7C00#x", server.url());
+    assert_eq!(server.api().download(&url, &mut file).unwrap(), 10);
+    assert_eq!(file, FILE.as_bytes());
+    let request = server.received().pop().unwrap();
+    assert_eq!(request.target, "/v/a.jpg?oh=1&oe=6A2B7C00");
+    assert!(!format!("{request:?}").contains(TOKEN));
+    // Nor is a token needed.
+    let api = mingram::Api::without_token();
+    assert_eq!(api.download(&url, &mut io::sink()).unwrap(), 10);
+}
+
+#[test]
+fn a_short_file_is_an_error() {
+    let server = Server::script(["HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789"]);
+    let mut file = Vec::new();
+    let error = server
+        .api()
+        .download(&format!("{}/a.jpg?secret", server.url()), &mut file)
+        .unwrap_err();
+    assert_eq!((error.kind(), file.len()), (ErrorKind::Truncated, 10));
+    assert_eq!(
+        error.to_string(),
+        "GET 127.0.0.1/a.jpg: the connection ended after 10 of 20 bytes"
+    );
+}
+
+#[test]
+fn a_file_without_a_length_is_an_error_unless_accepted() {
+    for head in [
+        "HTTP/1.1 200 OK\r\n\r\n0123456789",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n",
+    ] {
+        let server = Server::script([head]);
+        let (api, mut file) = (server.api(), Vec::new());
+        let error = api.download(&server.url(), &mut file).unwrap_err();
+        assert_eq!((error.kind(), file.len()), (ErrorKind::UnknownLength, 0));
+        let url = server.url();
+        let body = api.file(&url).accept_unknown_length().open().unwrap();
+        assert_eq!(body.total(), None);
+        assert_eq!(
+            api.file(&url)
+                .accept_unknown_length()
+                .write_to(&mut file)
+                .unwrap(),
+            10
+        );
+        assert_eq!(file, FILE.as_bytes());
+    }
+}
+
+#[test]
+fn progress_is_told() {
+    let server = Server::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        let _ = stream.write_all(&[b'x'; 100_000]);
+    });
+    let mut told = Vec::new();
+    let url = server.url();
+    let api = server.api();
+    let download = api
+        .file(&url)
+        .on_progress(|done, total| told.push((done, total)));
+    assert_eq!(download.write_to(&mut io::sink()).unwrap(), 100_000);
+    assert!(told.len() > 1 && told.is_sorted());
+    assert_eq!(told.last(), Some(&(100_000, Some(100_000))));
+}
+
+#[test]
+fn the_rest_of_a_file() {
+    let server = Server::start(|request, stream| {
+        let range = request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "range")
+            .map(|(_, value)| value.as_str());
+        let reply = match range {
+            Some("bytes=4-") => reply(
+                "206 Partial Content",
+                &[("Content-Range", "bytes 4-9/10")],
+                &FILE[4..],
+            ),
+            None => reply("200 OK", &[], FILE),
+            other => panic!("{other:?}"),
+        };
+        let _ = stream.write_all(reply.as_bytes());
+    });
+    let (api, url) = (server.api(), server.url());
+    let mut file = FILE.as_bytes()[..4].to_vec();
+    assert_eq!(
+        api.file(&url).resume_from(4).write_to(&mut file).unwrap(),
+        10
+    );
+    assert_eq!(file, FILE.as_bytes());
+    let body = api.file(&url).resume_from(4).open().unwrap();
+    assert_eq!(
+        (body.start(), body.position(), body.total()),
+        (4, 4, Some(10))
+    );
+}
+
+#[test]
+fn a_server_that_cannot_resume_says_so_before_a_byte_is_written() {
+    let server = whole();
+    let (api, url) = (server.api(), server.url());
+    let mut file = Vec::new();
+    let error = api
+        .file(&url)
+        .resume_from(4)
+        .write_to(&mut file)
+        .unwrap_err();
+    assert_eq!((error.kind(), file.len()), (ErrorKind::InvalidInput, 0));
+    let mut body = api.file(&url).resume_from(4).open().unwrap();
+    assert_eq!((body.start(), body.content_type()), (0, Some("image/jpeg")));
+    body.read_to_end(&mut file).unwrap();
+    assert_eq!(file, FILE.as_bytes());
+}
+
+#[test]
+fn a_part_that_is_not_the_one_asked_for() {
+    for (range, length) in [
+        ("bytes 5-9/10", 5),
+        ("bytes 4-8/10", 5),
+        ("bytes 4-9/10", 5),
+        ("bytes 9-4/10", 5),
+        ("nonsense", 6),
+    ] {
+        let server = Server::script([reply(
+            "206 Partial Content",
+            &[("Content-Range", range)],
+            &FILE[..length],
+        )]);
+        let (api, url) = (server.api(), server.url());
+        let error = api.file(&url).resume_from(4).open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed, "{range}: {error}");
+    }
+}
+
+#[test]
+fn a_writer_that_fails() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::new(io::ErrorKind::StorageFull, "no space left"))
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let server = whole();
+    let error = server.api().download(&server.url(), &mut Full).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(
+        error
+            .to_string()
+            .ends_with("could not be written after 10 bytes: no space left"),
+        "{error}"
+    );
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[test]
+fn a_refusal_says_what_came() {
+    let server = Server::script([reply(
+        "403 Forbidden",
+        &[("Content-Type", "text/plain")],
+        "URL signature expired",
+    )]);
+    let error = server
+        .api()
+        .download(&server.url(), &mut io::sink())
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.status(), error.is_transient()),
+        (ErrorKind::Status, Some(403), false)
+    );
+    assert!(
+        error
+            .to_string()
+            .ends_with("HTTP 403 (text/plain): URL signature expired"),
+        "{error}"
+    );
+    let server = Server::script([reply("404 Not Found", &[], "")]);
+    assert!(
+        server
+            .api()
+            .download(&server.url(), &mut io::sink())
+            .unwrap_err()
+            .is_not_found()
+    );
+}
+
+#[test]
+fn addresses_that_are_not_usable_are_refused_unsent() {
+    let server = whole();
+    let api = server.api();
+    for url in [
+        "http://example.com/a.jpg",
+        "ftp://example.com/a.jpg",
+        "a.jpg",
+        "",
+        "https://user@example.com/",
+    ] {
+        let error = api.download(url, &mut io::sink()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
+    }
+    for tail in [" b", "\r\nX: y", "\u{e9}", "\0"] {
+        let url = format!("{}/a{tail}", server.url());
+        assert_eq!(
+            api.download(&url, &mut io::sink()).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
+    }
+    assert!(server.received().is_empty());
+}
+
+#[test]
+fn redirects_lead_to_other_hosts_too() {
+    let file = whole();
+    let other = file.url();
+    let location = format!("{other}/b.jpg");
+    let server = Server::script([reply("302 Found", &[("Location", &location)], "")]);
+    assert_eq!(
+        server
+            .api()
+            .download(&server.url(), &mut io::sink())
+            .unwrap(),
+        10
+    );
+    // But not to plain http, were this https; a loopback address is the most
+    // that can be tested here.
+    let server = Server::script([reply(
+        "302 Found",
+        &[("Location", "http://example.com/b.jpg")],
+        "",
+    )]);
+    let error = server
+        .api()
+        .download(&server.url(), &mut io::sink())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Redirect);
+}
+
+#[test]
+fn the_headers_are_retried_and_the_bytes_are_not() {
+    let error = reply("502 Bad Gateway", &[], "");
+    let server = Server::script([error, reply("200 OK", &[], FILE)]);
+    let api = server
+        .api()
+        .with_retries(1)
+        .with_clock(common::TestClock::new(0));
+    assert_eq!(api.download(&server.url(), &mut io::sink()).unwrap(), 10);
+    assert_eq!(server.received().len(), 2);
+    let server = Server::script(["HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789"]);
+    let api = server
+        .api()
+        .with_retries(3)
+        .with_clock(common::TestClock::new(0));
+    assert_eq!(
+        api.download(&server.url(), &mut io::sink())
+            .unwrap_err()
+            .kind(),
+        ErrorKind::Truncated
+    );
+    assert_eq!(server.received().len(), 1);
+}
+
+#[test]
+fn a_download_has_its_own_time() {
+    let server = Server::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n0");
+        std::thread::sleep(Duration::from_millis(1500));
+        let _ = stream.write_all(b"1");
+    });
+    let api = server.api().with_timeout(Duration::from_secs(1));
+    assert_eq!(api.download(&server.url(), &mut io::sink()).unwrap(), 2);
+    let api = api.with_download_timeout(Duration::from_secs(1));
+    assert!(
+        api.download(&server.url(), &mut io::sink())
+            .unwrap_err()
+            .is_timeout()
+    );
+}
+
+#[test]
+fn a_body_read_by_hand_keeps_its_error() {
+    let server = Server::script(["HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789"]);
+    let (api, url) = (server.api(), server.url());
+    let mut body = api.file(&url).open().unwrap();
+    let error = body.read_to_end(&mut Vec::new()).unwrap_err();
+    let error = Error::from(error);
+    assert_eq!(
+        (error.kind(), error.call()),
+        (ErrorKind::Truncated, "GET 127.0.0.1")
+    );
+}

@@ -1,0 +1,440 @@
+//! Walks every fixture: each is asked for through the public API, over a real
+//! socket, and understood as what its README says. A fixture without a row
+//! here, or a row without a fixture, fails.
+
+mod common;
+
+use common::replay::Replay;
+use common::{api, fixtures, param};
+use mingram::{
+    AccountType, Api, ApiError, App, Code, Error, ErrorKind, Media, MediaField as M,
+    MediaProductType, MediaType, Page, User, UserField as U,
+};
+use miniserde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+type Check = fn(&Api);
+
+const ME: &str = "17841405793187218";
+const IMAGE: &str = "17895695668004550";
+const ALBUM: &str = "17896450804038745";
+const FEED: &[M] = &[
+    M::Id,
+    M::Caption,
+    M::MediaType,
+    M::MediaUrl,
+    M::Permalink,
+    M::ThumbnailUrl,
+    M::Timestamp,
+    M::Username,
+    M::Children(M::CHILD),
+];
+
+#[rustfmt::skip]
+const TABLE: &[(&str, Check)] = &[
+    ("backwards/page-1", |api| {
+        let page = back(api, "QVFIUmJhY2s");
+        assert_eq!(ids(&page.data), ["17912345678901234", "17923456789012345"]);
+        assert_eq!((page.previous_cursor(), page.next_cursor()), (Some("QVFIUmIx"), Some("QVFIUmEx")));
+    }),
+    ("backwards/page-2", |api| {
+        let page = back(api, "QVFIUmIx");
+        assert_eq!((page.has_previous(), page.previous_cursor()), (false, None));
+        assert_eq!(page.cursors.before.as_deref(), Some("QVFIUmIy"));
+    }),
+    ("errors/echoes-token", |api| {
+        let error = refused(api, "eecho");
+        assert!(error.is_token_invalid());
+        assert_eq!(error.api().unwrap().message, "Malformed access token *** (access_token=***)");
+    }),
+    ("errors/gateway", |api| {
+        let error = refused(api, "egateway");
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Status, Some(502)));
+        assert!(error.is_transient() && error.api().is_none());
+        let text = error.to_string();
+        assert!(text.starts_with("GET /egateway: HTTP 502 (text/html; charset=utf-8, 113 bytes): <!DOCTYPE html> <html>"), "{text}");
+    }),
+    ("errors/html-with-200", |api| {
+        let error = refused(api, "ehtml");
+        assert_eq!(error.kind(), ErrorKind::NotJson);
+        assert!(error.to_string().contains("the reply is not JSON (HTTP 200, text/html"), "{error}");
+    }),
+    ("errors/message-only", |api| {
+        let api_error = known(api, "emsg");
+        assert_eq!((api_error.code, api_error.message.as_str()), (None, "Something went wrong"));
+    }),
+    ("errors/not-found", |api| {
+        let error = refused(api, "e100-33");
+        assert!(error.is_not_found() && !error.is_token_invalid());
+        assert_eq!(error.api().unwrap().error_type.as_deref(), Some("IGApiException"));
+    }),
+    ("errors/parameter", |api| {
+        let error = refused(api, "e100");
+        assert_eq!((known(api, "e100").code, error.is_not_found(), error.is_transient()), (Some(100), false, false));
+    }),
+    ("errors/permission", |api| assert!(refused(api, "e10").is_permission_missing())),
+    ("errors/permission-200", |api| assert!(refused(api, "e200").is_permission_missing())),
+    ("errors/rate-limit", |api| {
+        let error = refused(api, "e4");
+        assert!(error.is_rate_limited() && !error.is_transient());
+        assert_eq!((error.status(), error.retry_after()), (Some(403), None));
+        assert_eq!(api.usage().percent(), Some(131));
+    }),
+    ("errors/rate-limit-business", |api| {
+        let error = refused(api, "e80002");
+        assert!(error.is_rate_limited());
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(19 * 60)));
+        let api_error = error.api().unwrap();
+        assert_eq!((api_error.code, api_error.subcode), (Some(80002), Some(2_207_051)));
+        assert_eq!(api_error.user_title.as_deref(), Some("Too many calls"));
+        assert_eq!(api_error.user_message.as_deref(), Some("Wait a little \u{23f3} and try again."));
+        assert_eq!(api_error.trace_id.as_deref(), Some("ARateLimitBusiness"));
+        assert_eq!(api.usage().wait(), Some(Duration::from_secs(19 * 60)));
+        assert_eq!((api.usage().business[0].id.as_str(), api.usage().business[0].kind.as_deref()), (ME, Some("instagram")));
+    }),
+    ("errors/syntax", |api| {
+        let error = refused(api, "e2500");
+        // A 5xx, and yet nothing that passes: the code decides.
+        assert_eq!((known(api, "e2500").code, error.status(), error.is_transient()), (Some(2500), Some(500), false));
+    }),
+    ("errors/temporary", |api| {
+        let error = refused(api, "e2");
+        assert!(error.is_transient() && !error.is_rate_limited());
+        assert_eq!(error.api().unwrap().is_transient, Some(true));
+    }),
+    ("errors/token-expired", |api| {
+        let error = refused(api, "e190");
+        assert!(error.is_token_invalid());
+        assert_eq!((error.kind(), error.status(), error.call()), (ErrorKind::Api, Some(400), "GET /e190"));
+        assert_eq!((error.api().unwrap().code, error.api().unwrap().subcode), (Some(190), Some(463)));
+        assert_eq!(
+            error.to_string(),
+            "GET /e190: the service answered error 190/463 (HTTP 400, OAuthException): Error validating access token: \
+             Session has expired on Tuesday, 28-Sep-26 03:00:00 PDT.; the access token is dead or of the wrong kind: \
+             log in again for a new one"
+        );
+    }),
+    ("errors/token-invalid", |api| assert!(refused(api, "e190b").is_token_invalid())),
+    ("errors/token-session", |api| assert!(refused(api, "e102").is_token_invalid())),
+    ("errors/too-much", |api| {
+        let error = refused(api, "e1");
+        assert!(error.is_transient() && error.to_string().ends_with("ask for fewer fields or smaller pages"));
+    }),
+    ("errors/unavailable", |api| {
+        let error = refused(api, "etext");
+        assert_eq!(error.kind(), ErrorKind::NotJson);
+        assert!(error.to_string().ends_with("Sorry, this content isn't available right now"), "{error}");
+    }),
+    ("errors/with-200", |api| {
+        let error = refused(api, "e200ok");
+        assert_eq!((error.kind(), error.status(), error.is_token_invalid()), (ErrorKind::Api, Some(200), true));
+    }),
+    ("feed/page-1", |api| {
+        let page = feed(api, None);
+        assert_eq!((page.next_cursor(), page.has_previous()), (Some("QVFIUk1ZA0xwZAW5kMQ"), false));
+        assert_eq!(page.usage.app.unwrap().call_count, 4);
+        let types: Vec<_> = page.data.iter().map(|media| media.media_type.clone().unwrap()).collect();
+        assert_eq!(types, [MediaType::Image, MediaType::Video, MediaType::CarouselAlbum, MediaType::Image]);
+        assert_eq!(page.data[0].permalink.as_deref(), Some("https://www.instagram.com/p/DKa1/"));
+        assert_eq!(page.data[1].caption.as_deref(), Some("First try at sourdough \u{1f35e}\u{1f525} it rose!"));
+        assert_eq!(page.data[2].children.len(), 2);
+        assert_eq!(page.data[3].caption, None);
+        assert!(page.data[0].media_url_expires().is_some());
+    }),
+    ("feed/page-2", |api| {
+        let page = feed(api, Some("QVFIUk1ZA0xwZAW5kMQ"));
+        assert_eq!((page.next_cursor(), page.previous_cursor()), (Some("QVFIUk1ZA0xwZAW5kMg"), Some("QVFIUk1ZA0xwZAW5kMQb")));
+        assert_eq!(page.data[0].caption.as_deref(), Some("小さな猫 \u{1f408} 日向ぼっこ"));
+        assert_eq!((page.data[1].caption.as_deref(), &page.data[1].media_url), (Some(""), &None));
+        assert_eq!(page.data[2].media_type, Some(MediaType::Other("BROADCAST".into())));
+        assert_eq!(page.data[3].caption.as_deref(), Some("Line one\nline two\ttabbed"));
+    }),
+    ("feed/page-3", |api| {
+        let page = feed(api, Some("QVFIUk1ZA0xwZAW5kMg"));
+        // The last page has cursors, and no `next`.
+        assert_eq!((page.has_next(), page.cursors.after.as_deref()), (false, Some("QVFIUk1ZA0xwZAW5kMgz")));
+        assert_eq!(page.data[1].children.len(), 3);
+        assert_eq!(page.data[2].unix_time(), Some(1_504_203_000));
+    }),
+    ("feed/profile", |api| {
+        let user = api.me(U::BASIC).unwrap();
+        assert_eq!((user.account_type, user.media_count), (Some(AccountType::Personal), Some(11)));
+    }),
+    ("guide/children", |api| {
+        let page = page(api.children(ALBUM, &[]).pages());
+        assert_eq!((page.next_cursor(), page.previous_cursor()), (Some("MTAxNDM2"), Some("NDMyNzQy")));
+    }),
+    ("guide/children-end", |api| assert!(page(api.children(ALBUM, &[]).after("MTAxNDM2").pages()).data.is_empty())),
+    ("guide/me", |api| assert_eq!(api.me(&[U::Id, U::Username]).unwrap().username.as_deref(), Some("jayposiris"))),
+    ("guide/me-ids", |api| assert_eq!(api.me(&[]).unwrap().id, ME)),
+    ("guide/media", |api| {
+        let media = api.media(IMAGE, &[M::Id, M::MediaType, M::MediaUrl, M::Username, M::Timestamp]).unwrap();
+        assert_eq!(media.media_type, Some(MediaType::Image));
+    }),
+    ("guide/my-media", |api| assert_eq!(page(api.my_media(&[M::Id, M::Caption]).pages()).data.len(), 4)),
+    ("guide/my-media-end", |api| {
+        // No `paging` at all, and nothing in it: the end.
+        let page = page(api.my_media(&[M::Id, M::Caption]).after("MTAxNDM2").pages());
+        assert!(page.data.is_empty() && !page.has_next() && page.cursors.after.is_none());
+    }),
+    ("guide/my-media-ids", |api| assert_eq!(page(api.my_media(&[]).pages()).data.len(), 4)),
+    ("media/album-edge", |api| {
+        let children = page(api.children(ALBUM, M::CHILD).pages()).data;
+        assert_eq!(children[1].media_type, Some(MediaType::Video));
+        assert!(children[1].image_url().unwrap().ends_with("oe=6A2B7C00"));
+    }),
+    ("media/album-ids", |api| {
+        let album = api.media(ALBUM, &[M::Id, M::Children(&[])]).unwrap();
+        assert_eq!(ids(&album.children), ["17880997618081620", "17871527143187462"]);
+    }),
+    ("media/album-nested", |api| {
+        let album = api.media(ALBUM, &[M::Id, M::MediaType, M::Children(&[M::Id, M::MediaType, M::MediaUrl])]).unwrap();
+        assert_eq!(album.image_url(), album.children[0].media_url.as_deref());
+        assert_eq!(album.children[1].media_type, Some(MediaType::Video));
+    }),
+    ("media/by-ids", |api| {
+        let ids = format!("{IMAGE},17899305451014820");
+        let media: BTreeMap<String, Media> = api.get("", &[("ids", &ids), ("fields", "id,media_type")]).unwrap();
+        assert_eq!(media["17899305451014820"].media_type, Some(MediaType::Video));
+    }),
+    ("media/comments", |api| {
+        #[derive(Deserialize)]
+        struct Comment {
+            text: Option<String>,
+        }
+        let comments = api.edge::<Comment>(&format!("{IMAGE}/comments")).param("fields", "id,text").into_iter();
+        let texts: Vec<_> = comments.map(|comment| comment.unwrap().text.unwrap()).collect();
+        assert_eq!(texts, ["\u{1f44d}", "where?"]);
+    }),
+    ("media/hidden-likes", |api| {
+        let media = api.media("17945678901234567", &[M::Id, M::LikeCount, M::CommentsCount, M::MediaProductType]).unwrap();
+        assert_eq!((media.like_count, media.comments_count), (None, Some(0)));
+        assert_eq!(media.media_product_type, Some(MediaProductType::Other("CLIPS_SPECIAL".into())));
+    }),
+    ("media/insights", |api| {
+        #[derive(Deserialize)]
+        struct Insights {
+            data: Vec<Metric>,
+        }
+        #[derive(Deserialize)]
+        struct Metric {
+            name: String,
+            values: Vec<BTreeMap<String, u64>>,
+        }
+        let insights: Insights = api.get(&format!("{IMAGE}/insights"), &[("metric", "reach")]).unwrap();
+        assert_eq!((insights.data[0].name.as_str(), insights.data[0].values[0]["value"]), ("reach", 131));
+    }),
+    ("media/no-url", |api| {
+        let media = api.media("17934567890123456", &[M::Id, M::MediaType, M::MediaUrl]).unwrap();
+        assert_eq!((media.media_url.as_deref(), media.image_url()), (None, None));
+    }),
+    ("media/reel", |api| {
+        let mut fields = M::LOGIN.to_vec();
+        fields.extend([M::IsSharedToFeed, M::Owner, M::AltText, M::IsCommentEnabled, M::LegacyInstagramMediaId]);
+        let reel = api.clone().with_version("v25.0").media("17923456789012345", &fields).unwrap();
+        assert_eq!(reel.media_product_type, Some(MediaProductType::Reels));
+        assert_eq!((reel.is_shared_to_feed, reel.is_comment_enabled), (Some(true), Some(true)));
+        assert_eq!((reel.like_count, reel.comments_count), (Some(212), Some(14)));
+        assert_eq!(reel.owner.unwrap().id.as_deref(), Some(ME));
+        assert_eq!(reel.alt_text.as_deref(), Some("A loaf in an oven"));
+        assert_eq!(reel.shortcode.as_deref(), Some("DKf8"));
+        assert_eq!(reel.legacy_instagram_media_id.as_deref(), Some("3456789012345678901"));
+    }),
+    ("media/since-until", |api| {
+        let edge = api.my_media(&[M::Id]).since(1_504_137_600).until(1_504_224_000);
+        assert_eq!(ids(&page(edge.pages()).data), ["17895695668009999"]);
+    }),
+    ("media/user-media", |api| {
+        // One id is a bare number on the wire.
+        assert_eq!(ids(&page(api.user_media(ME, &[M::Id]).limit(100).pages()).data), [IMAGE, "17899305451014820"]);
+    }),
+    ("tokens/code-used", |api| {
+        let error = exchange(api, "CODEused").unwrap_err();
+        let wanted = "This authorization code has been used";
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Some(400)));
+        assert_eq!((error.api().unwrap().code, error.api().unwrap().message.as_str()), (None, wanted));
+    }),
+    ("tokens/long", |api| {
+        let token = api.exchange_token(&app()).unwrap();
+        assert_eq!((token.token.expose(), token.token_type.as_deref()), ("IGQVJlong", Some("bearer")));
+        assert_eq!(token.expires_in, Some(Duration::from_secs(5_183_944)));
+    }),
+    ("tokens/refresh", |api| {
+        let token = api.refresh_token().unwrap();
+        assert_eq!((token.token.expose(), token.expires_in), ("IGQVJrefreshed", Some(Duration::from_secs(5012))));
+    }),
+    ("tokens/refresh-bare", |api| {
+        let token = api.clone().with_token("IGQVJbare").refresh_token().unwrap();
+        assert_eq!((token.token.expose(), token.token_type, token.expires_in), ("IGQVJrefreshed2", None, None));
+    }),
+    ("tokens/refresh-short", |api| {
+        let error = api.clone().with_token("IGQVJshort1").refresh_token().unwrap_err();
+        assert!(error.is_token_invalid());
+    }),
+    ("tokens/short-array", |api| {
+        let token = exchange(api, "CODEthree").unwrap();
+        assert_eq!((token.user_id.as_deref(), token.permissions.as_slice()), (Some(ME), &["instagram_business_basic".to_owned()][..]));
+    }),
+    ("tokens/short-array-text-id", |api| assert_eq!(exchange(api, "CODEfour").unwrap().user_id.as_deref(), Some(ME))),
+    ("tokens/short-number", |api| {
+        let token = exchange(api, "CODEone").unwrap();
+        assert_eq!((token.token.expose(), token.user_id.as_deref()), ("IGQVJshort1", Some(ME)));
+        assert!(token.permissions.is_empty());
+    }),
+    ("tokens/short-wrapped", |api| {
+        let token = exchange(api, "CODEtwo").unwrap();
+        assert_eq!(token.permissions, ["instagram_business_basic", "instagram_business_manage_comments"]);
+    }),
+    ("users/basic-display", |api| assert_eq!(api.me(U::BASIC).unwrap().media_count, Some(11))),
+    ("users/by-id", |api| assert_eq!(api.user(ME, &[U::Id, U::Username]).unwrap().id, ME)),
+    ("users/instagram-login", |api| {
+        let user = api.clone().with_version("v25.0").me(U::LOGIN).unwrap();
+        // Another letter case than in the reference.
+        assert_eq!(user.account_type, Some(AccountType::Business));
+        assert_eq!((user.followers_count, user.follows_count), (Some(3021), Some(148)));
+        assert_eq!((user.id.as_str(), user.user_id.as_deref()), ("25025320000000001", Some(ME)));
+        assert!(user.profile_picture_url.is_some() && user.name.as_deref() == Some("Jay Posiris"));
+        let usage = api.usage();
+        assert_eq!((usage.app.unwrap().call_count, usage.business[0].total_time, usage.percent()), (28, 9, Some(28)));
+        assert_eq!(usage.wait(), None);
+    }),
+    ("users/private", |api| {
+        let user = api.user("17841400000000001", U::BASIC).unwrap();
+        assert_eq!((user.id.as_str(), user.username), ("17841400000000001", None));
+    }),
+    ("users/whole", |api| {
+        let user = api.me(&[U::Id, U::Biography, U::Website]).unwrap();
+        assert_eq!(user.id, "25025320000000001");
+        assert_eq!(user.biography.as_deref(), Some("Runs. Cooks.\nLives by the sea \u{1f30a}"));
+        assert_eq!(user.website.as_deref(), Some("https://example.com/jay"));
+    }),
+    ("users/with-media", |api| {
+        let user = api.me(&[U::Id, U::Media(&[M::Id, M::Caption, M::Children(&[M::Id])])]).unwrap();
+        let page = user.media.unwrap();
+        assert_eq!((ids(&page.data), page.next_cursor()), (vec![IMAGE, ALBUM], Some("QVFIUmh")));
+        assert_eq!(page.data[1].children.len(), 2);
+    }),
+    ("users/wrapped", |api| {
+        let user: User = api.me(&[U::UserId, U::Username]).unwrap();
+        assert_eq!((user.id.as_str(), user.user_id.as_deref()), ("25025320000000001", Some(ME)));
+    }),
+];
+
+fn ids(media: &[Media]) -> Vec<&str> {
+    media.iter().map(|media| media.id.as_str()).collect()
+}
+
+fn page(mut pages: mingram::Pages<Media>) -> Page<Media> {
+    pages.next().unwrap().unwrap()
+}
+
+fn feed(api: &Api, cursor: Option<&str>) -> Page<Media> {
+    let edge = api.my_media(FEED).limit(4);
+    page(match cursor {
+        Some(cursor) => edge.after(cursor).pages(),
+        None => edge.pages(),
+    })
+}
+
+fn back(api: &Api, cursor: &str) -> Page<Media> {
+    page(api.my_media(&[M::Id]).limit(2).before(cursor).pages())
+}
+
+fn refused(api: &Api, id: &str) -> Error {
+    api.media(id, &[]).unwrap_err()
+}
+
+fn known(api: &Api, id: &str) -> ApiError {
+    refused(api, id).api().unwrap().clone()
+}
+
+fn app() -> App {
+    App::new("1903003", "SECRETsample", "https://example.com/auth")
+}
+
+fn exchange(api: &Api, code: &str) -> mingram::Result<mingram::ShortLivedToken> {
+    api.exchange_code(&app(), &Code::new(code))
+}
+
+#[test]
+fn every_fixture_is_understood() {
+    let exchanges = fixtures();
+    let names: Vec<&str> = exchanges
+        .iter()
+        .map(|exchange| exchange.name.as_str())
+        .collect();
+    let rows: Vec<&str> = TABLE.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names, rows,
+        "a fixture without a row, or a row without a fixture"
+    );
+    for (exchange, (name, check)) in exchanges.into_iter().zip(TABLE) {
+        println!("{name}");
+        // One exchange at a time: the row must ask for this one and no other.
+        let replay = Replay::start(vec![exchange]).unwrap();
+        check(&api(&replay.url()));
+        assert!(!replay.received().is_empty());
+    }
+}
+
+#[test]
+fn every_fixture_is_a_whole_exchange_without_a_secret() {
+    for exchange in fixtures() {
+        let name = &exchange.name;
+        let reply = &exchange.reply;
+        let end = reply
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap_or_else(|| panic!("{name}: no headers"))
+            + 4;
+        let head = std::str::from_utf8(&reply[..end]).unwrap();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: "))
+            .unwrap();
+        assert_eq!(
+            length,
+            (reply.len() - end).to_string(),
+            "{name}: its Content-Length is not that of its body"
+        );
+        assert!(
+            ["https://graph.instagram.com", "https://api.instagram.com"]
+                .contains(&exchange.origin.as_str()),
+            "{name}"
+        );
+        // Real tokens are far longer than the made-up ones.
+        let all = format!(
+            "{} {} {}",
+            exchange.target,
+            exchange.form,
+            String::from_utf8_lossy(reply)
+        );
+        for word in all.split(|c: char| !c.is_ascii_alphanumeric()) {
+            assert!(
+                !(word.starts_with("IG") && word.len() > 20),
+                "{name}: {word} looks like a token"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_was_not_recorded_is_refused() {
+    let (replay, api) = common::replay();
+    let error = api.me(&[U::Name]).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.status()),
+        (ErrorKind::Status, Some(404))
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("not recorded: GET /me?fields=name"),
+        "{error}"
+    );
+    assert_eq!(
+        param(&replay.received()[0], "fields").as_deref(),
+        Some("name")
+    );
+}

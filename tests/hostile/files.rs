@@ -1,0 +1,166 @@
+//! Downloads: whole or an error, never a part that passes for a whole.
+
+use crate::common::secrets::{found, shown};
+use crate::common::{self, Server};
+use crate::{TOKEN, api_for, fails, file, gives, row, sends, try_all};
+use mingram::{Api, ErrorKind as K};
+use std::io::{self, Read, Write};
+
+/// The rest of a file of ten bytes, of which five are there.
+fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
+    let url = format!("{}/f.jpg", server.url());
+    let mut file = Vec::new();
+    let length = api.file(&url).resume_from(5).write_to(&mut file)?;
+    assert_eq!(length, 5 + file.len() as u64);
+    Ok(String::from_utf8(file).unwrap())
+}
+
+/// Taken without a length.
+fn of_any_length(api: &Api, server: &Server) -> mingram::Result<String> {
+    let url = format!("{}/f.jpg", server.url());
+    let mut file = Vec::new();
+    api.file(&url).accept_unknown_length().write_to(&mut file)?;
+    Ok(String::from_utf8(file).unwrap())
+}
+
+#[test]
+#[rustfmt::skip]
+fn whole_files() {
+    let ok = |headers: &str, body: &str| sends(format!("HTTP/1.1 200 OK\r\n{headers}\r\n{body}"));
+    let short = |piece| fails(K::Truncated, piece);
+    let unknown = || fails(K::UnknownLength, "nobody can tell whether it is whole");
+    try_all(vec![
+        row("whole", ok("Content-Length: 4\r\n", "file"), file, gives("file")),
+        row("empty", ok("Content-Length: 0\r\n", ""), file, gives("")),
+        row("longer than announced", ok("Content-Length: 4\r\n", "files"), file, gives("file")),
+        row("short", ok("Content-Length: 10\r\n", "file"), file, short("after 4 of 10 bytes")),
+        row("nothing of it", ok("Content-Length: 10\r\n", ""), file, short("after 0 of 10 bytes")),
+        row("the largest length", ok("Content-Length: 18446744073709551615\r\n", "file"), file, short("after 4 of 18446744073709551615")),
+        row("no length", ok("", "file"), file, unknown()),
+        row("no length, taken", ok("", "file"), of_any_length, gives("file")),
+        row("chunked", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\n0\r\n\r\n"), file, unknown()),
+        row("chunked, taken", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\n0\r\n\r\n"), of_any_length, gives("file")),
+        row("bad chunks, taken", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\nzz\r\n\r\n"), of_any_length, fails(K::Malformed, "no valid length")),
+        row("length and chunks", ok("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", "4\r\nfile\r\n0\r\n\r\n"), file, fails(K::Malformed, "both")),
+        row("two lengths", ok("Content-Length: 4\r\nContent-Length: 5\r\n", "file"), file, fails(K::Malformed, "two different lengths")),
+        row("204", sends("HTTP/1.1 204 No Content\r\n\r\n"), file, fails(K::Status, "HTTP 204")),
+        row("304", sends("HTTP/1.1 304 Not Modified\r\n\r\n"), file, fails(K::Status, "HTTP 304")),
+        row("403", sends("HTTP/1.1 403 No\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n\r\nURL signature expired"), file, fails(K::Status, "HTTP 403 (text/plain): URL signature expired")),
+        row("404 cut", sends("HTTP/1.1 404 No\r\nContent-Length: 21\r\n\r\nURL"), file, fails(K::Status, "HTTP 404")),
+        row("416", sends("HTTP/1.1 416 No\r\nContent-Range: bytes */10\r\nContent-Length: 0\r\n\r\n"), resumed, fails(K::Status, "HTTP 416")),
+        row("500", sends("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"), file, fails(K::Status, "HTTP 500")),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn parts_of_files() {
+    let part = |headers: &str, body: &str| sends(format!("HTTP/1.1 206 Partial Content\r\n{headers}\r\n{body}"));
+    let ranged = |range: &str, body: &str| part(&format!("Content-Range: {range}\r\nContent-Length: {}\r\n", body.len()), body);
+    let malformed = |piece| fails(K::Malformed, piece);
+    let unreadable = || malformed("without a readable range");
+    let less = || malformed("less than the rest of the file");
+    try_all(vec![
+        row("the rest", ranged("bytes 5-9/10", "56789"), resumed, gives("56789")),
+        row("the rest, total unknown", ranged("bytes 5-9/*", "56789"), resumed, gives("56789")),
+        row("the rest, in chunks", part("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "5\r\n56789\r\n0\r\n\r\n"), resumed, gives("56789")),
+        row("the rest, without a length", part("Content-Range: bytes 5-9/10\r\n", "56789"), resumed, gives("56789")),
+        row("unasked, from the start", ranged("bytes 0-3/4", "file"), file, gives("file")),
+        row("unasked, a part", ranged("bytes 2-3/4", "le"), file, malformed("another part than was asked for")),
+        row("unasked, the beginning", ranged("bytes 0-1/4", "fi"), file, less()),
+        row("short", part("Content-Range: bytes 5-9/10\r\nContent-Length: 5\r\n", "567"), resumed, fails(K::Truncated, "after 8 of 10 bytes")),
+        row("short, in chunks", part("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "3\r\n567\r\n0\r\n\r\n"), resumed, fails(K::Truncated, "after 8 of 10 bytes")),
+        row("short, without a length", part("Content-Range: bytes 5-9/10\r\n", "567"), resumed, fails(K::Truncated, "after 8 of 10 bytes")),
+        row("another start", ranged("bytes 4-9/10", "456789"), resumed, malformed("another part than was asked for")),
+        row("from the start", ranged("bytes 0-9/10", "0123456789"), resumed, malformed("another part than was asked for")),
+        row("another end", ranged("bytes 5-7/10", "567"), resumed, less()),
+        row("an end behind the file", ranged("bytes 5-9/8", "56789"), resumed, less()),
+        row("another length", part("Content-Range: bytes 5-9/10\r\nContent-Length: 4\r\n", "5678"), resumed, malformed("length of the part is not the one")),
+        row("no range", part("Content-Length: 5\r\n", "56789"), resumed, unreadable()),
+        row("no unit", ranged("5-9/10", "56789"), resumed, unreadable()),
+        row("another unit", ranged("items 5-9/10", "56789"), resumed, unreadable()),
+        row("backwards", ranged("bytes 9-5/10", "56789"), resumed, unreadable()),
+        row("nothing", ranged("bytes */10", ""), resumed, unreadable()),
+        row("over 64 bits", ranged("bytes 5-99999999999999999999/10", "56789"), resumed, unreadable()),
+        row("the largest end", ranged("bytes 5-18446744073709551615/10", "56789"), resumed, unreadable()),
+        row("several parts", part("Content-Type: multipart/byteranges; boundary=x\r\nContent-Length: 5\r\n", "--x--"), resumed, unreadable()),
+        row("all of it instead", sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"), resumed, fails(K::InvalidInput, "sends the whole file only")),
+    ]);
+}
+
+/// Fails after three bytes.
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.0 == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let length = buf.len().min(self.0);
+        self.0 -= length;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk() {
+    let server = Server::script([common::reply("200 OK", &[], "0123456789")]);
+    let url = format!("{}/f?access_token={TOKEN}", server.url());
+    let error = server.api().download(&url, &mut Full(3)).unwrap_err();
+    assert_eq!(error.kind(), K::Io);
+    assert!(
+        error.to_string().contains("could not be written"),
+        "{error}"
+    );
+    assert_eq!(found(&shown(&error), &[TOKEN]), None);
+}
+
+/// What is read once more after the end, or after an error, is no data.
+#[test]
+fn a_body_stays_ended() {
+    for (reply, whole) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfile", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfile", false),
+    ] {
+        let server = Server::script([reply]);
+        let api = api_for(&server);
+        let url = format!("{}/f", server.url());
+        let mut body = api.file(&url).open().unwrap();
+        let mut text = String::new();
+        assert_eq!(body.read(&mut []).unwrap(), 0);
+        assert_eq!(body.read_to_string(&mut text).is_ok(), whole);
+        for _ in 0..3 {
+            match body.read(&mut [0; 8]) {
+                Ok(length) => assert!(whole && length == 0),
+                Err(error) => {
+                    assert!(!whole);
+                    assert_eq!(mingram::Error::from(error).kind(), K::Truncated);
+                }
+            }
+        }
+        assert_eq!(body.position(), 4);
+    }
+}
+
+/// A file that is dropped half-read leaves nothing behind that goes on reading.
+#[test]
+fn a_file_that_is_dropped_ends_the_connection() {
+    let (gone, closed) = std::sync::mpsc::channel();
+    let server = Server::start(move |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\nfile");
+        let ended = stream.read(&mut [0; 1]);
+        gone.send(!matches!(ended, Ok(1..))).unwrap();
+    });
+    let api = server.api();
+    let url = format!("{}/f", server.url());
+    drop(api.file(&url).open().unwrap());
+    assert!(
+        closed
+            .recv_timeout(std::time::Duration::from_secs(2))
+            .unwrap()
+    );
+}

@@ -1,0 +1,535 @@
+//! Replies that are good HTTP and bad otherwise: JSON, pages, errors, tokens.
+
+use crate::common::secrets::{found, shown};
+use crate::common::{self, Server, fixtures};
+use crate::{
+    CODE, Call, TOKEN, api_for, exchange, fails, feed, gives, json, login, me, refresh, row,
+    rows_of_replies, sends, try_all,
+};
+use mingram::{Api, ErrorKind as K, Media, MediaField as M, Request, Response, Transport, User};
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// The bytes of a recorded reply, and where its body begins.
+fn fixture(name: &str) -> (Vec<u8>, usize) {
+    let reply = fixtures()
+        .into_iter()
+        .find(|fixture| fixture.name == name)
+        .unwrap()
+        .reply;
+    let head = reply
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap()
+        + 4;
+    (reply, head)
+}
+
+fn status(line: &str, body: &str) -> Vec<u8> {
+    common::reply(line, &[("Content-Type", "text/html")], body).into_bytes()
+}
+
+/// The caption, or the whole error.
+fn media(api: &Api, _: &Server) -> mingram::Result<String> {
+    api.media("1", M::LOGIN)
+        .map(|media| media.caption.unwrap_or_default())
+}
+
+#[test]
+#[rustfmt::skip]
+fn json_that_is_none() {
+    let not_json = |piece| fails(K::NotJson, piece);
+    let user = || fails(K::Decode, "but not the User that was wanted");
+    let bom = |body: &str| sends(json(&format!("\u{feff}{body}")));
+    try_all(vec![
+        row("empty", sends(json("")), me, not_json("application/json; charset=UTF-8, 0 bytes): (empty)")),
+        row("white space", sends(json(" \r\n")), me, not_json("is not JSON")),
+        row("HTML with 200", sends(status("200 OK", "<html><b>Sorry")), me, not_json("(HTTP 200, text/html, 14 bytes): <html><b>Sorry")),
+        row("HTML with 502", sends(status("502 Bad Gateway", "<html>\r\n<b>Sorry")), me, fails(K::Status, "HTTP 502 (text/html, 16 bytes): <html> <b>Sorry")),
+        row("plain text", sends(json("Sorry, this content isn't available right now")), me, not_json("Sorry, this content isn't")),
+        row("a string", sends(json("\"x\"")), me, not_json("is not JSON")),
+        row("a number", sends(json("1")), me, not_json("is not JSON")),
+        row("true", sends(json("true")), me, not_json("is not JSON")),
+        row("null", sends(json("null")), me, not_json("is not JSON")),
+        row("an array", sends(json("[]")), me, user()),
+        row("an array of users", sends(json(r#"[{"id":"1"}]"#)), me, user()),
+        row("an empty object", sends(json("{}")), me, user()),
+        row("no id", sends(json(r#"{"username":"x"}"#)), me, user()),
+        row("null for the id", sends(json(r#"{"id":null}"#)), me, user()),
+        row("wrapped", sends(json(r#"{"data":[{"id":"1"}]}"#)), me, gives("1")),
+        row("wrapped and empty", sends(json(r#"{"data":[]}"#)), me, user()),
+        row("an object for a page", sends(json(r#"{"id":"1"}"#)), feed, fails(K::Decode, "but not the Page<Media> that was wanted")),
+        row("null for the items", sends(json(r#"{"data":null}"#)), feed, fails(K::Decode, "Page<Media>")),
+        row("an object for the items", sends(json(r#"{"data":{}}"#)), feed, fails(K::Decode, "Page<Media>")),
+        row("null for an item", sends(json(r#"{"data":[{"id":"1"},null]}"#)), feed, fails(K::Decode, "Page<Media>")),
+        row("an item without id", sends(json(r#"{"data":[{"id":"1"},{}]}"#)), feed, fails(K::Decode, "Page<Media>")),
+        row("a number for the id", sends(json(r#"{"id":17841405793187218}"#)), me, gives("17841405793187218")),
+        row("a fraction for the id", sends(json(r#"{"id":1.5}"#)), me, user()),
+        row("a negative id", sends(json(r#"{"id":-1}"#)), me, user()),
+        row("a number that is too large", sends(json(r#"{"id":99999999999999999999999}"#)), me, user()),
+        row("duplicate keys", sends(json(r#"{"id":"1","id":"2"}"#)), me, gives("2")),
+        row("duplicate items", sends(json(r#"{"data":[{"id":"1"}],"data":[{"id":"2"}]}"#)), feed, gives("2")),
+        row("two documents", sends(json(r#"{"id":"1"}{"id":"2"}"#)), me, user()),
+        row("garbage behind", sends(json(r#"{"id":"1"}x"#)), me, user()),
+        row("a comma too many", sends(json(r#"{"id":"1",}"#)), me, user()),
+        row("a comma too few", sends(json(r#"{"id":"1" "name":"x"}"#)), me, user()),
+        row("NaN", sends(json(r#"{"id":"1","x":NaN}"#)), me, user()),
+        row("a raw line break in a string", sends(json("{\"id\":\"1\n\"}")), me, user()),
+        row("a raw NUL in a string", sends(json("{\"id\":\"1\0\"}")), me, user()),
+        row("an escaped NUL in a string", sends(json(r#"{"id":"1\u0000"}"#)), me, gives("1\0")),
+        row("a BOM", bom(r#"{"id":"1"}"#), me, gives("1")),
+        row("a BOM alone", bom(""), me, not_json("is not JSON")),
+        row("a BOM before an error", bom(r#"{"error":{"message":"m","code":190}}"#), me, fails(K::Api, "error 190 (HTTP 200): m")),
+        row("a pair of surrogates", sends(json(r#"{"id":"1","caption":"\ud83c\udf5e"}"#)), media, gives("\u{1f35e}")),
+        row("a high surrogate alone", sends(json(r#"{"id":"1","caption":"a\ud83cb"}"#)), media, gives("a\u{fffd}b")),
+        row("a low surrogate alone", sends(json(r#"{"id":"1","caption":"a\uDF5E\\ud83c"}"#)), media, gives(r"a�\ud83c")),
+        row("surrogates in the wrong order", sends(json(r#"{"id":"1","caption":"\udf5e\ud83c\ud83c\udf5e"}"#)), media, gives("\u{fffd}\u{fffd}\u{1f35e}")),
+        row("a surrogate at the end", sends(json(r#"{"id":"1","caption":"\ud83c"}"#)), media, gives("\u{fffd}")),
+        row("half a surrogate", sends(json(r#"{"id":"1","caption":"\ud8"}"#)), media, fails(K::Decode, "Media")),
+    ]);
+}
+
+/// 200,000 deep, in every place that is read, passed over or an error's.
+#[test]
+fn nested_arrays() {
+    const DEEP: usize = 200_000;
+    let (open, close) = ("[".repeat(DEEP), "]".repeat(DEEP));
+    let maps = r#"{"a":"#.repeat(DEEP) + "1" + &"}".repeat(DEEP);
+    let albums = r#"{"id":"1","children":{"data":["#.repeat(DEEP / 10) + &"]}}".repeat(DEEP / 10);
+    let nested = format!("{open}{close}");
+    let documents = [
+        nested.clone(),
+        maps.clone(),
+        format!(r#"{{"id":"1","x":{nested}}}"#),
+        format!(r#"{{"id":"1","x":{maps}}}"#),
+        format!(r#"{{"id":{nested}}}"#),
+        format!(r#"{{"data":{nested}}}"#),
+        format!(r#"{{"error":{nested}}}"#),
+        format!(r#"{{"error":{{"message":{nested}}}}}"#),
+        format!(r#"{{"error":{{"x":{nested},"code":190}}}}"#),
+        format!(r#"{{"data":[{albums}]}}"#),
+        albums,
+        open,
+    ];
+    let server = Server::script(documents.iter().map(|document| json(document)));
+    let api = api_for(&server).with_body_limit(16 * 1024 * 1024);
+    let mut outcomes = Vec::new();
+    for _ in &documents {
+        let outcome = api.me(&[]).map(|user| user.id);
+        outcomes.push(outcome.unwrap_or_else(|error| format!("{:?}", error.kind())));
+    }
+    assert_eq!(
+        outcomes,
+        [
+            "Decode", "Decode", "1", "1", "Decode", "Decode", "Decode", "Api", "Api", "1", "1",
+            "Decode"
+        ]
+    );
+}
+
+/// Every field of a node with every JSON value: read, read as absent, or the
+/// whole reply is an error. Never a panic, and never another field's value.
+#[test]
+fn every_field_with_every_value() {
+    const VALUES: [(&str, &str); 9] = [
+        ("null", r"null"),
+        ("text", r#""x""#),
+        ("count", "7"),
+        ("negative", "-7"),
+        ("fraction", "7.5"),
+        ("flag", "true"),
+        ("array", r#"["x"]"#),
+        ("object", r#"{"id":"x"}"#),
+        ("nested", r#"{"data":[{"id":"x"}]}"#),
+    ];
+    const TEXT: &str = "null text count";
+    const COUNT: &str = "null count";
+    const FLAG: &str = "null flag";
+    const WORD: &str = "null text";
+    let user = [
+        ("id", "text count"),
+        ("user_id", TEXT),
+        ("username", TEXT),
+        ("name", TEXT),
+        ("account_type", WORD),
+        ("profile_picture_url", TEXT),
+        ("followers_count", COUNT),
+        ("follows_count", COUNT),
+        ("media_count", COUNT),
+        ("biography", TEXT),
+        ("website", TEXT),
+        ("media", "null nested"),
+    ];
+    let media = [
+        ("id", "text count"),
+        ("caption", TEXT),
+        ("media_type", WORD),
+        ("media_product_type", WORD),
+        ("media_url", TEXT),
+        ("permalink", TEXT),
+        ("thumbnail_url", TEXT),
+        ("timestamp", TEXT),
+        ("username", TEXT),
+        ("is_shared_to_feed", FLAG),
+        ("like_count", COUNT),
+        ("comments_count", COUNT),
+        ("shortcode", TEXT),
+        ("owner", "null object nested"),
+        ("alt_text", TEXT),
+        ("is_comment_enabled", FLAG),
+        ("legacy_instagram_media_id", TEXT),
+        ("children", "null object nested"),
+        (
+            "unheard_of",
+            "null text count negative fraction flag array object nested",
+        ),
+    ];
+    let server = Server::start(|request, stream| {
+        let body = common::param(request, "body").unwrap();
+        let _ = stream.write_all(&json(&body));
+    });
+    let api = api_for(&server);
+    let try_fields = |fields: &[(&str, &str)], read: &dyn Fn(&str) -> mingram::Result<()>| {
+        for (field, taken) in fields {
+            for (name, value) in VALUES {
+                let body = match *field {
+                    "id" => format!(r#"{{"id":{value}}}"#),
+                    _ => format!(r#"{{"id":"1","{field}":{value}}}"#),
+                };
+                match read(&body) {
+                    Ok(()) => assert!(taken.split(' ').any(|word| word == name), "{body} is taken"),
+                    Err(error) => {
+                        assert_eq!(error.kind(), K::Decode, "{body}: {error}");
+                        assert!(
+                            !taken.split(' ').any(|word| word == name),
+                            "{body}: {error}"
+                        );
+                    }
+                }
+            }
+        }
+    };
+    try_fields(&user, &|body| {
+        api.get::<User>("me", &[("body", body)]).map(drop)
+    });
+    try_fields(&media, &|body| {
+        api.get::<Media>("1", &[("body", body)]).map(drop)
+    });
+}
+
+#[test]
+#[rustfmt::skip]
+fn errors_of_the_service() {
+    let api = |piece| fails(K::Api, piece);
+    let with = |line: &str, body: &str| sends(common::json(line, body));
+    let token = TOKEN.replace('/', "\\/");
+    try_all(vec![
+        row("with 200", with("200 OK", r#"{"error":{"message":"m","type":"T","code":190}}"#), me, api("error 190 (HTTP 200, T): m; the access token is dead")),
+        row("with 500", with("500 No", r#"{"error":{"message":"m","code":2,"is_transient":true}}"#), me, api("error 2 (HTTP 500): m")),
+        row("of a feed", with("200 OK", r#"{"data":[],"error":{"message":"m","code":4}}"#), feed, api("error 4 (HTTP 200): m; stop calling")),
+        row("a message alone", with("400 No", r#"{"error":{"message":"m"}}"#), me, api("an error (HTTP 400): m")),
+        row("a text", with("400 No", r#"{"error":"denied"}"#), me, api("an error (HTTP 400): denied")),
+        row("empty", with("400 No", r#"{"error":{}}"#), me, api("an error (HTTP 400): no message")),
+        row("null", with("400 No", r#"{"error":null}"#), me, fails(K::Status, "HTTP 400")),
+        row("the other shape", with("400 No", r#"{"error_type":"OAuthException","code":400,"error_message":"used"}"#), login, api("an error (HTTP 400, OAuthException): used")),
+        row("the other shape with 200", with("200 OK", r#"{"error_message":"used"}"#), login, api("an error (HTTP 200): used")),
+        row("both shapes", with("400 No", r#"{"error_message":"b","error":{"message":"a","code":100}}"#), me, api("error 100 (HTTP 400): a")),
+        row("wrong types", with("400 No", r#"{"error":{"message":{},"type":[],"code":"190","error_subcode":4.5,"is_transient":"yes"}}"#), me, api("error 190/4 (HTTP 400): no message")),
+        row("absurd numbers", with("400 No", r#"{"error":{"message":"m","code":1e300,"error_subcode":-1}}"#), me, api("error 9223372036854775807/-1 (HTTP 400): m")),
+        row("that is cut", with("400 No", r#"{"error":{"message":"m""#), me, fails(K::Status, "HTTP 400")),
+        row("line breaks in it", with("400 No", r#"{"error":{"message":"a\r\nb\u0000c","code":1}}"#), me, api("error 1 (HTTP 400): a b c; ask for fewer")),
+        row("the token in it", with("400 No", &format!(r#"{{"error":{{"message":"bad token {token}!","code":190}}}}"#)), me, api("bad token ***!; the access")),
+        row("a token that is null in it", with("400 No", r#"{"error":{"message":"m","code":190,"access_token":null}}"#), me, api("error 190 (HTTP 400): m")),
+        row("a token that is a number in it", with("200 OK", r#"{"error":{"message":"m","code":190},"access_token":12}"#), me, api("error 190 (HTTP 200): m")),
+        row("behind a caption that has the word", with("200 OK", r#"{"id":"1","caption":"\"error\":{}"}"#), me, gives("1")),
+        row("429", with("429 Slow", "slow"), me, fails(K::Status, "HTTP 429")),
+        row("401 in HTML", sends(status("401 No", &format!("<b>{TOKEN}"))), me, fails(K::Status, "HTTP 401 (text/html, 32 bytes): <b>***")),
+        row("half the token at the end", sends(status("500 No", &format!("<b>{}", &TOKEN[..20]))), me, fails(K::Status, "<b>***")),
+    ]);
+}
+
+/// Documents cut at each byte, as the connection of a real page could end:
+/// with the length announced, without one, in chunks, and with a length that
+/// is the one of the cut document. Never a short page.
+#[test]
+fn a_page_that_is_cut_at_every_byte() {
+    let (reply, head) = fixture("feed/page-1");
+    let body = &reply[head..];
+    let whole = body.trim_ascii_end().len();
+    let ids = |api: &Api| {
+        let page = api.my_media(M::BASIC).pages().next().unwrap()?;
+        Ok::<_, mingram::Error>(page.data.len())
+    };
+    let announced = |at: usize| {
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len())
+            .into_bytes()
+            .into_iter()
+            .chain(body[..at].iter().copied())
+            .collect()
+    };
+    let until_close = |at: usize| [b"HTTP/1.1 200 OK\r\n\r\n", &body[..at]].concat();
+    let in_chunks = |at: usize| {
+        let mut out = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        for chunk in body[..at].chunks(500) {
+            out.extend(format!("{:x}\r\n", chunk.len()).bytes());
+            out.extend(chunk);
+            out.extend(b"\r\n");
+        }
+        out
+    };
+    let over_sockets = |name: &str, make: &(dyn Fn(usize) -> Vec<u8> + Sync)| {
+        let replies: Vec<Vec<u8>> = (0..body.len()).map(make).collect();
+        let last = replies.len();
+        let server = Server::start(move |request, stream| {
+            let at: usize = common::param(request, "limit").unwrap().parse().unwrap();
+            let _ = stream.write_all(&replies[at]);
+        });
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let api = common::api(&server.url());
+                    loop {
+                        let at = next.fetch_add(1, Ordering::SeqCst);
+                        if at >= last {
+                            break;
+                        }
+                        let page = api
+                            .my_media(M::BASIC)
+                            .limit(at as u32)
+                            .pages()
+                            .next()
+                            .unwrap();
+                        match page {
+                            Ok(page) => {
+                                assert!(at >= whole && page.data.len() == 4, "{name}: {at}")
+                            }
+                            Err(error) => {
+                                assert_eq!(error.kind(), K::Truncated, "{name}: {at}: {error}")
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(server.received().len(), last);
+    };
+    over_sockets("announced", &announced);
+    over_sockets("until close", &until_close);
+    over_sockets("in chunks", &in_chunks);
+    // The server itself lost the rest: no socket is needed to show that.
+    for at in 0..whole {
+        let body = String::from_utf8_lossy(&body[..at]).into_owned();
+        let api = Api::new("T").with_transport(Reply(body));
+        match ids(&api) {
+            Ok(_) => panic!("a short page, cut at {at}"),
+            Err(error) => assert!(
+                matches!(error.kind(), K::Decode | K::NotJson),
+                "{at}: {error}"
+            ),
+        }
+    }
+}
+
+/// A transport whose every reply is this, with its length.
+struct Reply(String);
+
+impl Transport for Reply {
+    fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
+        Ok(Response {
+            status: 200,
+            headers: vec![("Content-Length".into(), self.0.len().to_string())],
+            body: Box::new(std::io::Cursor::new(self.0.clone().into_bytes())),
+        })
+    }
+}
+
+fn page(ids: &str, paging: &str) -> Vec<u8> {
+    let items: Vec<String> = ids
+        .chars()
+        .map(|id| format!(r#"{{"id":"{id}"}}"#))
+        .collect();
+    json(&format!(
+        r#"{{"data":[{}],"paging":{paging}}}"#,
+        items.join(",")
+    ))
+}
+
+/// A page with a `next` and this cursor.
+fn goes_on(ids: &str, after: &str) -> Vec<u8> {
+    page(
+        ids,
+        &format!(
+            r#"{{"cursors":{{"before":"b","after":"{after}"}},"next":"https:\/\/graph.facebook.com\/x?access_token={TOKEN}&after={after}"}}"#
+        ),
+    )
+}
+
+/// The ids, and how it ended.
+fn until_error(api: &Api, _: &Server) -> mingram::Result<String> {
+    let mut items = api.my_media(&[]).into_iter();
+    let mut ids = String::new();
+    for item in items.by_ref() {
+        match item {
+            Ok(media) => ids += &media.id,
+            Err(error) => {
+                assert!(items.next().is_none(), "it goes on after an error");
+                return Ok(format!("{ids} {:?} at {:?}", error.kind(), items.cursor()));
+            }
+        }
+    }
+    assert!(items.next().is_none());
+    Ok(ids)
+}
+
+fn take_three(api: &Api, _: &Server) -> mingram::Result<String> {
+    api.my_media(&[])
+        .into_iter()
+        .take(3)
+        .map(|media| media.map(|media| media.id))
+        .collect()
+}
+
+#[test]
+#[rustfmt::skip]
+fn paging() {
+    let last = || page("z", r#"{"cursors":{"before":"b","after":"c"}}"#);
+    let end = |paging: &str| page("a", paging);
+    let script = |name: &str, pages: Vec<Vec<u8>>, call: Call, text: &str| rows_of_replies(name, pages, call, gives(text));
+    try_all(vec![
+        script("to the end", vec![goes_on("ab", "1"), goes_on("cd", "2"), last()], feed, "a b c d z"),
+        script("a cursor that repeats at once", vec![goes_on("a", "1"), goes_on("b", "1")], until_error, r#"ab Paging at Some("1")"#),
+        script("a cursor that repeats after some pages", vec![goes_on("a", "1"), goes_on("b", "2"), goes_on("c", "3"), goes_on("d", "1")], until_error, r#"abcd Paging at Some("3")"#),
+        script("a first page that repeats", vec![goes_on("a", "1")], until_error, r#"aa Paging at Some("1")"#),
+        script("next without cursors", vec![page("a", r#"{"next":"https:\/\/x\/y?after=q%3D&z=1"}"#), last()], feed, "a z"),
+        script("next without any cursor", vec![page("a", r#"{"next":"https:\/\/x\/y"}"#)], until_error, "a Paging at None"),
+        script("next that is no address", vec![page("a", r#"{"next":"?"}"#)], until_error, "a Paging at None"),
+        script("next with an empty cursor", vec![page("a", r#"{"cursors":{"after":""},"next":"x?after="}"#)], until_error, "a Paging at None"),
+        script("cursors without next", vec![end(r#"{"cursors":{"before":"b","after":"c"}}"#)], feed, "a"),
+        script("no paging", vec![json(r#"{"data":[{"id":"a"}]}"#)], feed, "a"),
+        script("null for everything", vec![end("null")], feed, "a"),
+        script("null for everything in it", vec![end(r#"{"cursors":null,"next":null,"previous":null}"#)], feed, "a"),
+        script("null for the cursors", vec![end(r#"{"cursors":{"before":null,"after":null}}"#)], feed, "a"),
+        script("an empty next", vec![end(r#"{"cursors":{"after":"c"},"next":""}"#)], feed, "a"),
+        script("a number for a cursor", vec![page("a", r#"{"cursors":{"after":12},"next":"x"}"#), last()], feed, "a z"),
+        script("an object for next", vec![end(r#"{"next":{}}"#)], until_error, " Decode at None"),
+        script("empty pages in the middle", vec![goes_on("a", "1"), goes_on("", "2"), goes_on("", "3"), last()], feed, "a z"),
+        script("an empty first page", vec![goes_on("", "1"), last()], feed, "z"),
+        script("an empty last page", vec![goes_on("a", "1"), page("", "{}")], feed, "a"),
+        script("an empty feed", vec![page("", "{}")], feed, ""),
+        script("an error behind a page", vec![goes_on("ab", "1"), b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n".to_vec()], until_error, r#"ab Status at Some("1")"#),
+        script("an error behind an empty page", vec![goes_on("ab", "1"), goes_on("", "2"), vec![]], until_error, r#"ab ConnectionLost at Some("2")"#),
+        script("stopped by the caller", vec![goes_on("ab", "1"), goes_on("cd", "2"), goes_on("ef", "3")], take_three, "abc"),
+    ]);
+}
+
+/// A feed that never ends, each page with a new cursor, ends where the caller
+/// stops, and one of empty pages by itself.
+#[test]
+fn endless_feeds() {
+    for (ids, taken, requests) in [("ab", 250, 125), ("", 0, 100)] {
+        let turn = AtomicUsize::new(0);
+        let server = Server::start(move |_, stream| {
+            let turn = turn.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.write_all(&goes_on(ids, &turn.to_string()));
+        });
+        let mut items = common::api(&server.url())
+            .my_media(&[])
+            .into_iter()
+            .take(250);
+        let outcome: Vec<_> = items.by_ref().map_while(Result::ok).collect();
+        assert_eq!((outcome.len(), server.received().len()), (taken, requests));
+    }
+}
+
+/// Whatever is in a cursor comes back to the server as it was.
+#[test]
+fn cursors_of_any_text() {
+    for cursor in [
+        "&=#%\r\n",
+        "a b+c",
+        "\u{1f600}\u{e9}",
+        "%00%2F",
+        "\0",
+        "../..",
+        "after=1&limit=9",
+        "\"",
+    ] {
+        let text = miniserde::json::to_string(cursor);
+        let quoted = &text[1..text.len() - 1];
+        let encoded: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
+        for first in [
+            page(
+                "a",
+                &format!(r#"{{"cursors":{{"after":"{quoted}"}},"next":"x"}}"#),
+            ),
+            page(
+                "a",
+                &format!(r#"{{"next":"https://x/y?limit=1&after={encoded}&z"}}"#),
+            ),
+        ] {
+            let server = Server::script([first, page("z", "{}")]);
+            let ids = feed(&api_for(&server), &server).unwrap();
+            assert_eq!(ids, "a z");
+            let asked = &server.received()[1];
+            assert_eq!(common::param(asked, "after").as_deref(), Some(cursor));
+            assert_eq!(common::param(asked, "limit"), None);
+            assert_eq!(asked.headers.len(), server.received()[0].headers.len());
+        }
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn tokens() {
+    let recorded = |name: &str| sends(fixture(name).0);
+    let long = |rest: &str| sends(json(&format!(r#"{{"access_token":"IGnew","token_type":"bearer"{rest}}}"#)));
+    let short = |body: &str| sends(json(body));
+    let hidden = |piece| fails(K::Decode, piece);
+    try_all(vec![
+        row("expired", recorded("errors/token-expired"), me, fails(K::Api, "the access token is dead or of the wrong kind: log in again")),
+        row("revoked", recorded("errors/token-session"), me, fails(K::Api, "log in again")),
+        row("garbage", recorded("errors/token-invalid"), me, fails(K::Api, "log in again")),
+        row("echoed", recorded("errors/echoes-token"), me, fails(K::Api, "error 190")),
+        row("a short token refreshed", recorded("tokens/refresh-short"), refresh, fails(K::Api, "error 190")),
+        row("a code used twice", recorded("tokens/code-used"), login, fails(K::Api, "POST /oauth/access_token: the service answered an error (HTTP 400, OAuthException)")),
+        row("expiry", long(r#","expires_in":5183944"#), exchange, gives("IGnew Some(5183944)")),
+        row("no expiry", long(""), exchange, gives("IGnew None")),
+        row("null for the expiry", long(r#","expires_in":null"#), exchange, gives("IGnew None")),
+        row("zero", long(r#","expires_in":0"#), exchange, gives("IGnew Some(0)")),
+        row("negative", long(r#","expires_in":-3600"#), exchange, gives("IGnew Some(0)")),
+        row("a text", long(r#","expires_in":"3600""#), exchange, gives("IGnew Some(3600)")),
+        row("a word", long(r#","expires_in":"never""#), exchange, gives("IGnew None")),
+        row("a fraction", long(r#","expires_in":3600.9"#), exchange, gives("IGnew Some(3600)")),
+        row("absurd", long(r#","expires_in":18446744073709551615"#), exchange, gives("IGnew Some(9223372036854775807)")),
+        row("more absurd", long(r#","expires_in":1e308"#), exchange, gives("IGnew Some(9223372036854775807)")),
+        row("no token", sends(json(r#"{"token_type":"bearer"}"#)), refresh, hidden("LongLivedToken that was wanted (23 bytes): (not shown, it may hold a token)")),
+        row("null for the token", sends(json(r#"{"access_token":null}"#)), refresh, hidden("not shown")),
+        row("an empty token", sends(json(r#"{"access_token":" "}"#)), refresh, hidden("not shown")),
+        row("a token with a line break", sends(json(r#"{"access_token":"IG\r\nX: y"}"#)), refresh, hidden("not shown")),
+        row("a token of a number", sends(json(r#"{"access_token":12}"#)), refresh, gives("12")),
+        row("HTML for a token", sends(status("200 OK", "<html>")), refresh, fails(K::NotJson, "not shown")),
+        row("HTML with 500 for a token", sends(status("500 No", "<html>")), refresh, fails(K::Status, "not shown")),
+        row("a login, flat", short(r#"{"access_token":"IGnew","user_id":17841405793187218}"#), login, gives("IGnew")),
+        row("a login, wrapped", short(r#"{"data":[{"access_token":"IGnew","user_id":"1","permissions":"a,b"}]}"#), login, gives("IGnew")),
+        row("a login, wrapped and empty", short(r#"{"data":[]}"#), login, hidden("ShortLivedToken")),
+        row("a login with another type for the permissions", short(r#"{"access_token":"IGnew","permissions":{}}"#), login, hidden("ShortLivedToken")),
+        row("a login answered by an echo", short(&format!(r#"{{"error_message":"code {CODE} was used","error_type":"T"}}"#)), login, fails(K::Api, "code *** was used")),
+    ]);
+}
+
+/// A code is good once: a login is never sent a second time.
+#[test]
+fn logins_are_not_retried() {
+    let server = Server::script([common::reply("500 No", &[], "")]);
+    let api = api_for(&server)
+        .with_retries(5)
+        .with_clock(common::TestClock::new(0));
+    for call in [login, exchange, refresh] {
+        let error = call(&api, &server).unwrap_err();
+        assert!(error.is_transient());
+        assert_eq!(found(&shown(&error), &[TOKEN, CODE]), None);
+    }
+    assert_eq!(server.received().len(), 3);
+}

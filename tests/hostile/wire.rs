@@ -1,0 +1,538 @@
+//! Connections, silence, and HTTP that is none.
+
+use crate::common::secrets::found;
+use crate::common::{self, Server};
+use crate::{
+    CAP, DEADLINE, Do, TOKEN, api_for, fails, feed, file, gives, json, login, me, row,
+    rows_of_replies, sends, try_all,
+};
+use mingram::ErrorKind as K;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const ID: &str = r#"{"id":"17841405793187218"}"#;
+const LENGTH: usize = ID.len();
+const WHOLE: &str = "17841405793187218";
+
+/// Headers as given, then the id.
+fn with_headers(lines: &str) -> Vec<Do> {
+    sends(format!("HTTP/1.1 200 OK\r\n{lines}\r\n{ID}"))
+}
+
+fn chunks(body: &str) -> Vec<Do> {
+    sends(format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}"
+    ))
+}
+
+#[test]
+#[rustfmt::skip]
+fn connections_that_end() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n";
+    try_all(vec![
+        row("before a byte", vec![], me, fails(K::ConnectionLost, "without an HTTP reply")),
+        row("in the status line", sends("HTTP/1"), me, fails(K::ConnectionLost, "without an HTTP reply")),
+        row("in the status", sends("HTTP/1.1 20"), me, fails(K::ConnectionLost, "without an HTTP reply")),
+        row("after the status", sends("HTTP/1.1 200"), me, fails(K::Truncated, "after 0 bytes")),
+        row("after the status line", sends("HTTP/1.1 200 OK\r\n"), me, fails(K::Truncated, "after 0 bytes")),
+        row("in a header", sends("HTTP/1.1 200 OK\r\nContent-Ty"), me, fails(K::Truncated, "after 0 bytes")),
+        row("in the length", sends("HTTP/1.1 200 OK\r\nContent-Length: 2"), me, fails(K::Truncated, "after 0 of 2 bytes")),
+        row("after the headers", sends(format!("{head}\r\n")), me, fails(K::Truncated, "after 0 of 26 bytes")),
+        row("in the body", sends(format!("{head}\r\n{}", &ID[..25])), me, fails(K::Truncated, "after 25 of 26 bytes")),
+        row("in a body without a length", sends(format!("HTTP/1.1 200 OK\r\n\r\n{}", &ID[..25])), me, fails(K::Truncated, "inside the reply, after 25 bytes")),
+        row("in a chunk", chunks(&format!("1A\r\n{}", &ID[..25])), me, fails(K::Truncated, "inside the reply, after 25 bytes")),
+        row("between chunks", chunks(&format!("19\r\n{}\r\n", &ID[..25])), me, fails(K::Truncated, "inside the reply, after 25 bytes")),
+        row("in a chunk's size", chunks(&format!("9\r\n{}\r\n1", &ID[..9])), me, fails(K::Truncated, "inside the reply, after 9 bytes")),
+        // The document is whole, though the last chunk never came.
+        row("before the last chunk", chunks(&format!("1A\r\n{ID}\r\n")), me, gives(WHOLE)),
+        row("in the second page", vec![], feed, fails(K::ConnectionLost, "GET /me/media")),
+        row("in an error reply", sends("HTTP/1.1 500 No\r\nContent-Length: 9\r\n\r\n{"), me, fails(K::Truncated, "after 1 of 9")),
+        row("in an error reply without a length", sends("HTTP/1.1 500 No\r\n\r\n{\"error\":{"), me, fails(K::Status, "HTTP 500")),
+    ]);
+}
+
+#[test]
+fn nobody_there() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let error = common::api(&format!("http://127.0.0.1:{port}"))
+        .me(&[])
+        .unwrap_err();
+    assert_eq!(error.kind(), K::Connect);
+    assert!(error.to_string().contains("nobody answers"), "{error}");
+}
+
+/// `.invalid` is the name that never is (RFC 6761), with a network or without.
+#[test]
+#[cfg(any(feature = "https", feature = "platform-roots"))]
+fn no_such_name() {
+    let error = common::api("https://mingram.invalid").me(&[]).unwrap_err();
+    assert_eq!(error.kind(), K::Connect);
+    assert!(
+        error.to_string().contains("the host's name was not found"),
+        "{error}"
+    );
+}
+
+/// A host that no certificate could be for is refused, and not looked up.
+#[test]
+#[cfg(any(feature = "https", feature = "platform-roots"))]
+fn an_impossible_name() {
+    for host in ["a..b", ".a", "a-.example", &"a".repeat(64)] {
+        let error = common::api(&format!("https://{host}")).me(&[]).unwrap_err();
+        assert_eq!(error.kind(), K::InvalidInput, "{host}: {error}");
+        assert!(error.to_string().contains("no valid host name"), "{error}");
+    }
+}
+
+/// A server that leaves the request unread and closes sends a reset.
+fn resetting(reply: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming().take(4) {
+            let mut stream = stream.unwrap();
+            // Something of the request is there, and it stays.
+            stream.peek(&mut [0; 1]).unwrap();
+            stream.write_all(reply.as_bytes()).unwrap();
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    url
+}
+
+#[test]
+fn connections_that_are_reset() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n";
+    for (reply, message) in [
+        (String::new(), "the connection broke before the reply came"),
+        (
+            head.to_owned(),
+            "the connection broke before the reply came",
+        ),
+        (
+            format!("{head}\r\n{}", &ID[..9]),
+            "the connection broke while the body was read",
+        ),
+    ] {
+        let error = common::api(&resetting(reply)).me(&[]).unwrap_err();
+        assert_eq!(error.kind(), K::ConnectionLost, "{error}");
+        assert!(error.to_string().contains(message), "{error}");
+    }
+    let url = resetting(format!("{head}\r\n{}", &ID[..9]));
+    let mut file = Vec::new();
+    let error = common::api(&url)
+        .download(&format!("{url}/f"), &mut file)
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), file.len()),
+        (K::ConnectionLost, 9),
+        "{error}"
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn silence() {
+    let timeout = || fails(K::Timeout, "the time for this call ran out");
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n");
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let then = |bytes: &str, step: Do| vec![Do::Send(bytes.into()), step];
+    let slow = || Do::Drip(ID.into());
+    try_all(vec![
+        row("nothing at all", vec![Do::Hang], me, timeout()),
+        row("nothing, for a file", vec![Do::Hang], file, timeout()),
+        row("nothing, for a login", vec![Do::Hang], login, timeout()),
+        row("half a status line", then("HTTP/1", Do::Hang), me, timeout()),
+        row("half of the headers", then("HTTP/1.1 200 OK\r\nA: b\r\n", Do::Hang), me, timeout()),
+        row("no body", then(&head, Do::Hang), me, timeout()),
+        row("no body, no length", then("HTTP/1.1 200 OK\r\n\r\n", Do::Hang), me, timeout()),
+        row("half a body", then(&format!("{head}{{"), Do::Hang), me, timeout()),
+        row("half a chunk", then(&format!("{chunked}9\r\n{{"), Do::Hang), me, timeout()),
+        row("half a chunk's size", then(&format!("{chunked}9"), Do::Hang), me, timeout()),
+        row("no last chunk", then(&format!("{chunked}1A\r\n{ID}\r\n"), Do::Hang), me, timeout()),
+        row("half the trailers", then(&format!("{chunked}1A\r\n{ID}\r\n0\r\nA: "), Do::Hang), me, timeout()),
+        row("half a file", then(&head, Do::Hang), file, timeout()),
+        row("slow status line", vec![Do::Drip(head.clone().into())], me, timeout()),
+        row("slow headers", then("HTTP/1.1 200 OK\r\n", Do::Drip(b"A: b\r\n".repeat(9))), me, timeout()),
+        row("slow body", then(&head, slow()), me, timeout()),
+        row("slow body, no length", then("HTTP/1.1 200 OK\r\n\r\n", slow()), me, timeout()),
+        row("slow chunk", then(&format!("{chunked}1A\r\n"), slow()), me, timeout()),
+        row("slow chunks", then(chunked, Do::Drip(b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n".to_vec())), me, timeout()),
+        row("slow file", then(&head, slow()), file, timeout()),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn without_end() {
+    let endless = |head: &str, piece: &str| vec![Do::Send(head.into()), Do::Endless(piece.into())];
+    let ok = "HTTP/1.1 200 OK\r\n";
+    let over = CAP + 1;
+    let headers = || fails(K::TooLarge, "headers are larger than 64 KiB");
+    let body = || fails(K::TooLarge, "larger than the limit of 65536 bytes");
+    try_all(vec![
+        row("status line", endless("", "x"), me, headers()),
+        row("headers", endless(ok, "X-Header: value\r\n"), me, headers()),
+        row("one header", endless(ok, "x"), me, headers()),
+        row("header lines without a colon", endless(ok, "x\r\n"), me, headers()),
+        row("body", endless(&format!("{ok}\r\n[\""), "x"), me, body()),
+        row("white space", endless(&format!("{ok}\r\n"), " \r\n"), me, body()),
+        row("body that is announced", endless(&format!("{ok}Content-Length: 99999999999\r\n\r\n["), " "), me, body()),
+        row("body announced over the cap", sends(format!("{ok}Content-Length: {over}\r\n\r\n")), me, body()),
+        row("body over the cap", sends(format!("{ok}\r\n[{}]", " ".repeat(CAP - 1))), me, body()),
+        row("body at the cap", sends(format!("{ok}\r\n{ID}{}", " ".repeat(CAP - LENGTH))), me, gives(WHOLE)),
+        row("error body", endless("HTTP/1.1 500 No\r\n\r\n", "x"), me, body()),
+        row("chunks", endless(&format!("{ok}Transfer-Encoding: chunked\r\n\r\n"), "2\r\n[[\r\n"), me, body()),
+        row("one chunk", endless(&format!("{ok}Transfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n"), "["), me, body()),
+        row("chunk extension", endless(&format!("{ok}Transfer-Encoding: chunked\r\n\r\n1;"), "x"), me, fails(K::Malformed, "no valid length")),
+        row("trailers", endless(&format!("{ok}Transfer-Encoding: chunked\r\n\r\n1A\r\n{ID}\r\n0\r\n"), "A: b\r\n"), me, headers()),
+        row("redirect's body", endless("HTTP/1.1 302 Found\r\nLocation: /me\r\n\r\n", "x"), me, fails(K::Redirect, "more than 5")),
+        row("refusal of a file", endless("HTTP/1.1 403 No\r\n\r\n", "x"), file, fails(K::Status, "HTTP 403")),
+        row("file without a length", endless(&format!("{ok}\r\n"), "x"), file, fails(K::UnknownLength, "does not say how long")),
+        row("bytes behind the length", endless(&format!("{ok}Content-Length: {LENGTH}\r\n\r\n{ID}"), "x"), me, gives(WHOLE)),
+        row("bytes behind the last chunk", endless(&format!("{ok}Transfer-Encoding: chunked\r\n\r\n1A\r\n{ID}\r\n0\r\n\r\n"), "x"), me, gives(WHOLE)),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn malformed_http() {
+    let malformed = |piece| fails(K::Malformed, piece);
+    let lost = || fails(K::ConnectionLost, "what came was not HTTP");
+    let chunk = || malformed("a chunk of the reply has no valid length");
+    let number = || malformed("content-length is not a number");
+    let status = |line: &str| sends(format!("{line}\r\nContent-Length: {LENGTH}\r\n\r\n{ID}"));
+    let honest: String = (0..16).map(|i| format!("X-{i}: {}\r\n", "v".repeat(1017))).collect();
+    assert!(honest.len() >= 16 * 1024);
+    let mut rows = vec![
+        row("garbage", sends("\0\u{1}\u{2}garbage"), me, lost()),
+        row("a TLS alert", sends(*b"\x15\x03\x01\x00\x02\x02\x28"), me, lost()),
+        row("another protocol", sends("SSH-2.0-OpenSSH_9.2p1\r\n"), me, lost()),
+        row("HTTP/0.9", sends(ID), me, lost()),
+        row("no status", status("HTTP/1.1"), me, lost()),
+        row("a status of letters", status("HTTP/1.1 OK 200"), me, lost()),
+        row("a negative status", status("HTTP/1.1 -200 OK"), me, lost()),
+        row("a status of two digits", status("HTTP/1.1 20 OK"), me, lost()),
+        row("status 0", status("HTTP/1.1 0 OK"), me, lost()),
+        row("status 600", status("HTTP/1.1 600 OK"), me, malformed("a status that HTTP does not know")),
+        row("status 65536", status("HTTP/1.1 65536 OK"), me, lost()),
+        row("100 Continue first", sends(format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n{ID}")), me, malformed("interim (1xx)")),
+        row("103 Early Hints first", sends(format!("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n{ID}")), me, malformed("interim (1xx)")),
+        row("204", sends("HTTP/1.1 204 No Content\r\n\r\n"), me, fails(K::NotJson, "HTTP 204, no content type, 0 bytes): (empty)")),
+        row("204 kept open", vec![Do::Send(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()), Do::Hang], me, fails(K::NotJson, "(empty)")),
+        row("304 kept open", vec![Do::Send(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n".to_vec()), Do::Hang], me, fails(K::Status, "HTTP 304")),
+        row("HTTP/1.0", sends(format!("HTTP/1.0 200 OK\r\n\r\n{ID}")), me, gives(WHOLE)),
+        row("no reason", status("HTTP/1.1 200"), me, gives(WHOLE)),
+        row("two lengths", with_headers("Content-Length: 26\r\nContent-Length: 25\r\n"), me, malformed("two different lengths")),
+        row("two lengths, the short one first", with_headers("Content-Length: 2\r\ncontent-length: 26\r\n"), me, malformed("two different lengths")),
+        row("the same length twice", with_headers("Content-Length: 26\r\nContent-Length: 26\r\n"), me, gives(WHOLE)),
+        row("a list of lengths", with_headers("Content-Length: 26, 26\r\n"), me, number()),
+        row("negative length", with_headers("Content-Length: -1\r\n"), me, number()),
+        row("length with a plus", with_headers("Content-Length: +26\r\n"), me, number()),
+        row("length in hexadecimal", with_headers("Content-Length: 0x1A\r\n"), me, number()),
+        row("empty length", with_headers("Content-Length:\r\n"), me, number()),
+        row("length that is no number", with_headers("Content-Length: many\r\n"), me, number()),
+        row("length over 64 bits", with_headers("Content-Length: 99999999999999999999\r\n"), me, number()),
+        row("the largest length", with_headers("Content-Length: 18446744073709551615\r\n"), me, fails(K::TooLarge, "larger than the limit")),
+        row("length with spaces", with_headers("Content-Length: \t 26 \r\n"), me, gives(WHOLE)),
+        row("length and chunks", sends(format!("HTTP/1.1 200 OK\r\nContent-Length: 26\r\nTransfer-Encoding: chunked\r\n\r\n1A\r\n{ID}\r\n0\r\n\r\n")), me, malformed("both a length and chunks")),
+        row("coded and chunked", with_headers("Transfer-Encoding: gzip, chunked\r\n"), me, malformed("transfer-encoding other than chunked")),
+        row("identity", with_headers("Transfer-Encoding: identity\r\n"), me, malformed("transfer-encoding other than chunked")),
+        row("good chunks", chunks("5;a=b\r\n{\"id\"\r\n015\r\n:\"17841405793187218\"}\r\n0\r\nA: b\r\n\r\n"), me, gives(WHOLE)),
+        row("chunk size of letters", chunks("zz\r\n{}\r\n0\r\n\r\n"), me, chunk()),
+        row("negative chunk size", chunks("-1\r\n{}\r\n0\r\n\r\n"), me, chunk()),
+        row("huge chunk size", chunks("FFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n"), me, chunk()),
+        row("the largest chunk size", chunks("FFFFFFFFFFFFFFFF\r\n{"), me, fails(K::Truncated, "after 1 bytes")),
+        row("chunk longer than its size", chunks(&format!("2\r\n{ID}\r\n0\r\n\r\n")), me, chunk()),
+        row("chunk shorter than its size", chunks(&format!("1C\r\n{ID}\r\n0\r\n\r\n")), me, chunk()),
+        row("gzip", sends("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\u{1f}\u{8}\0"), me, malformed("compressed")),
+        row("gzip, for a file", sends("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc"), file, malformed("compressed")),
+        row("identity coding", with_headers("Content-Encoding: identity\r\nContent-Length: 26\r\n"), me, gives(WHOLE)),
+        row("bare LF", sends(format!("HTTP/1.1 200 OK\nContent-Length: 26\n\n{ID}")), me, gives(WHOLE)),
+        row("header without a colon", with_headers("nonsense\r\nContent-Length: 26\r\n"), me, gives(WHOLE)),
+        row("folded header", with_headers("A: b\r\n c: d\r\nContent-Length: 26\r\n"), me, gives(WHOLE)),
+        row("header without a name", with_headers(": b\r\nContent-Length: 26\r\n"), me, gives(WHOLE)),
+        row("16 KiB of headers", with_headers(&format!("{honest}Content-Length: 26\r\n")), me, gives(WHOLE)),
+        row("headers that are not UTF-8", sends([b"HTTP/1.1 200 OK\r\nX: \xff\xfe\r\n\r\n", ID.as_bytes()].concat()), me, malformed("headers are not UTF-8")),
+        row("a status line that is not UTF-8", sends([b"HTTP/1.1 200 \xe9\r\n\r\n", ID.as_bytes()].concat()), me, malformed("headers are not UTF-8")),
+        row("headers of UTF-8", with_headers("X: \u{e9}\u{1f600}\r\nContent-Length: 26\r\n"), me, gives(WHOLE)),
+        row("a body that is not UTF-8", sends(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\":\"\xff\xfe1\"}".to_vec()), me, fails(K::NotJson, "is not UTF-8 text")),
+        row("body after Connection: close", with_headers("Connection: close\r\n"), me, gives(WHOLE)),
+    ];
+    // A header line that ends in a bare LF and fills minreq's cap to the byte:
+    // where overflow is checked the panic becomes an error, and where it is
+    // not the cap is gone, but the reply is read.
+    for left in [3, 4, 100, 1000] {
+        let line = |length: usize, end: &str| format!("X: {}{end}", "v".repeat(length - 3));
+        let fill = line(64 * 1024 - left - 2, "\r\n");
+        for (what, length) in [("to the byte", left - 1), ("but for a byte", left - 2)] {
+            if length < 3 {
+                continue;
+            }
+            let lines = format!("{fill}{}", line(length, "\n"));
+            let overflows = what == "to the byte";
+            let reply = sends(format!("HTTP/1.1 200 OK\r\n{lines}\n{ID}"));
+            let want = match () {
+                // The end of the headers is a line as well, and needs room.
+                () if !overflows => fails(K::TooLarge, "headers are larger"),
+                () if cfg!(debug_assertions) => fails(K::TooLarge, "made to break their reader"),
+                () => gives(WHOLE),
+            };
+            rows.push(row(format!("LF fills the headers {what}, {left}"), reply, me, want));
+        }
+    }
+    try_all(rows);
+}
+
+/// The same in the trailers, which minreq reads on the caller's thread.
+#[test]
+fn trailers_that_fill_the_header_cap() {
+    let used = "X: ".len() + 65_000 + 2 + "Transfer-Encoding: chunked".len() + 2;
+    let left = 64 * 1024 - used;
+    let trailer = format!("T: {}\n", "v".repeat(left - 1 - 3));
+    let reply = format!(
+        "HTTP/1.1 200 OK\r\nX: {}\r\nTransfer-Encoding: chunked\r\n\r\n1A\r\n{ID}\r\n0\r\n{trailer}\n",
+        "v".repeat(65_000)
+    );
+    let want = if cfg!(debug_assertions) {
+        fails(K::TooLarge, "made to break their reader")
+    } else {
+        gives(WHOLE)
+    };
+    try_all(vec![row("trailers", sends(reply), me, want)]);
+}
+
+/// With the cap lifted (a release build), what ends the reply is the timeout.
+#[test]
+fn headers_without_end_behind_a_lifted_cap() {
+    let fill = format!("X: {}\r\n", "v".repeat(64 * 1024 - 100 - 5));
+    let line = format!("X: {}\n", "v".repeat(96));
+    let mut steps = vec![Do::Send(format!("HTTP/1.1 200 OK\r\n{fill}{line}").into())];
+    for _ in 0..30 {
+        steps.push(Do::Send(b"X: v\r\n".to_vec()));
+        steps.push(Do::Wait(Duration::from_millis(100)));
+    }
+    let want = if cfg!(debug_assertions) {
+        fails(K::TooLarge, "made to break their reader")
+    } else {
+        fails(K::Timeout, "ran out")
+    };
+    try_all(vec![row("headers", steps, me, want)]);
+}
+
+fn redirect(status: u16, location: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into()
+}
+
+#[test]
+#[rustfmt::skip]
+fn redirects() {
+    let then = |name: &str, first: Vec<u8>, want| {
+        rows_of_replies(name, vec![first, json(ID)], me, want)
+    };
+    let refused = |piece| fails(K::Redirect, piece);
+    let mut rows = vec![
+        then("no Location", b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n".to_vec(), refused("does not say where to")),
+        then("empty Location", redirect(302, ""), gives(WHOLE)),
+        then("another host", redirect(302, "https://example.com/me"), refused("to example.com, which the access token must not reach")),
+        then("another host, without a scheme", redirect(302, "//example.com:80/me"), refused("not usable: plain http")),
+        then("another host over http", redirect(302, "http://example.com/me"), refused("not usable: plain http")),
+        then("another port", redirect(302, "http://127.0.0.1:1/me"), refused("to 127.0.0.1, which the access token must not reach")),
+        then("another name of this host", redirect(302, "http://localhost/me"), refused("to localhost, which")),
+        then("another scheme", redirect(302, "ftp://127.0.0.1/me"), refused("begins with neither")),
+        then("javascript", redirect(302, "javascript://x"), refused("begins with neither")),
+        then("a user name", redirect(302, "https://a@example.com/"), refused("not a plain host name")),
+        then("an address that is not encoded", redirect(302, "/m\u{e9} x"), refused("not percent-encoded")),
+        then("an address that is too long", redirect(302, &format!("/{}", "x".repeat(40_000))), fails(K::Redirect, "40")),
+        then("a status that is none", redirect(305, "/me"), fails(K::Status, "HTTP 305")),
+        rows_of_replies("a loop", vec![redirect(302, "/me")], me, refused("more than 5 redirects")),
+        rows_of_replies("five", vec![redirect(302, "/1"), redirect(301, "/2"), redirect(303, "/3"), redirect(307, "/4"), redirect(308, "/5"), json(ID)], me, gives(WHOLE)),
+        rows_of_replies("six", vec![redirect(302, "/1"), redirect(302, "/2"), redirect(302, "/3"), redirect(302, "/4"), redirect(302, "/5"), redirect(302, "/6"), json(ID)], me, refused("more than 5 redirects")),
+        rows_of_replies("of a login", vec![redirect(307, "/oauth/access_token"), json(ID)], login, refused("carries a secret")),
+        rows_of_replies("of a file, another scheme", vec![redirect(302, "file:///etc/passwd"), json(ID)], file, refused("begins with neither")),
+        rows_of_replies("of a file, plain http elsewhere", vec![redirect(302, "http://example.com/f"), json(ID)], file, refused("plain http")),
+    ];
+    for status in [301, 302, 303, 307, 308] {
+        rows.push(then(&format!("{status}"), redirect(status, "/me?fields=id"), gives(WHOLE)));
+    }
+    // Each of these takes 0.4 s, and the call has one second in all.
+    let mut slow = vec![Do::Wait(Duration::from_millis(400))];
+    slow.extend(sends(redirect(302, "/me")));
+    rows.push(row("slow ones", slow, me, fails(K::Timeout, "the time for this call ran out")));
+    try_all(rows);
+}
+
+/// What the request for the redirected address was, as the server read it.
+fn followed(location: impl Fn(&Server) -> String) -> String {
+    let target: std::sync::Arc<std::sync::OnceLock<String>> = Default::default();
+    let location_of = target.clone();
+    let server = Server::start(move |request, stream| {
+        let reply = match request.target.starts_with("/me/media?fields=") {
+            true => redirect(302, location_of.get().unwrap()),
+            false => json(r#"{"data":[]}"#),
+        };
+        let _ = stream.write_all(&reply);
+    });
+    target.set(location(&server)).unwrap();
+    feed(&api_for(&server), &server).unwrap();
+    let received = server.received();
+    assert_eq!(received.len(), 2);
+    received[1].target.clone()
+}
+
+#[test]
+fn redirects_lead_where_they_point() {
+    assert_eq!(followed(|s| format!("{}/a?b=c", s.url())), "/a?b=c");
+    assert_eq!(
+        followed(|s| format!("HTTP://127.0.0.1:{}/a", s.port())),
+        "/a"
+    );
+    assert_eq!(followed(|s| format!("//127.0.0.1:{}/a", s.port())), "/a");
+    assert_eq!(followed(|_| "/a/b".into()), "/a/b");
+    assert_eq!(followed(|_| "b?c".into()), "/me/b?c");
+    assert_eq!(followed(|_| "?c".into()), "/me/media?c");
+    // An address inside the query does not make it another host's.
+    assert_eq!(
+        followed(|_| "/a?to=https://example.com/".into()),
+        "/a?to=https://example.com/"
+    );
+    assert_eq!(
+        followed(|_| "?to=https://example.com/".into()),
+        "/me/media?to=https://example.com/"
+    );
+    // A fragment is not sent, and must not be read as a part of host or port.
+    assert_eq!(followed(|_| "/a#b".into()), "/a");
+    assert_eq!(followed(|s| format!("{}#/b", s.url())), "/");
+    assert_eq!(followed(|s| format!("{}#.example.com/b", s.url())), "/");
+    assert_eq!(followed(|s| format!("{}/#@example.com/b", s.url())), "/");
+}
+
+/// A file may come from another host, and no header or query of that request
+/// carries the token.
+#[test]
+fn files_may_move_to_another_host() {
+    let other = Server::script([common::reply("200 OK", &[], "file")]);
+    let location = format!("http://localhost:{}/f", other.port());
+    let server = Server::script([redirect(302, &location)]);
+    assert_eq!(file(&api_for(&server), &server).unwrap(), "file");
+    for request in server.received().iter().chain(&other.received()) {
+        assert_eq!(found(&format!("{request:?}"), &[TOKEN]), None);
+    }
+}
+
+/// An answer that comes before the request was read, as an overloaded gateway
+/// sends it.
+#[test]
+fn an_early_answer_is_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream
+            .write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy")
+            .unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let error = common::api(&url).me(&[]).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.status()),
+        (K::Status, Some(503)),
+        "{error}"
+    );
+    server.join().unwrap();
+}
+
+/// Whole seconds are minreq's; a time that no clock can count is not an error.
+#[test]
+fn odd_timeouts() {
+    let server = Server::script([json(ID)]);
+    for timeout in [
+        Duration::MAX,
+        Duration::from_secs(u64::MAX),
+        Duration::from_nanos(1),
+    ] {
+        let outcome = server.api().with_timeout(timeout).me(&[]);
+        match outcome {
+            Ok(user) => assert_eq!(user.id, WHOLE),
+            Err(error) => assert!(
+                error.is_timeout() && timeout < DEADLINE,
+                "{timeout:?}: {error}"
+            ),
+        }
+    }
+    let error = server
+        .api()
+        .with_timeout(Duration::ZERO)
+        .me(&[])
+        .unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    let user = server.api().with_body_limit(usize::MAX).me(&[]).unwrap();
+    assert_eq!(user.id, WHOLE);
+}
+
+/// A length that is announced is not believed before it is there.
+#[test]
+fn an_announced_length_reserves_no_memory() {
+    for length in ["18446744073709551615", "1000000000000000"] {
+        let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{ID}");
+        let server = Server::script([reply]);
+        let error = server
+            .api()
+            .with_body_limit(usize::MAX)
+            .me(&[])
+            .unwrap_err();
+        assert_eq!(error.kind(), K::Truncated, "{error}");
+    }
+}
+
+/// A page is handed out when all of it is there, so a retry gives nothing twice.
+#[test]
+fn retries_give_nothing_twice() {
+    let page = |ids: &str, next: &str| {
+        let data: Vec<String> = ids
+            .chars()
+            .map(|id| format!(r#"{{"id":"{id}"}}"#))
+            .collect();
+        format!(r#"{{"data":[{}],"paging":{{{next}}}}}"#, data.join(","))
+    };
+    let first = json(&page(
+        "abc",
+        r#""cursors":{"after":"x"},"next":"https://x/?after=x""#,
+    ));
+    let second = json(&page("def", ""));
+    let cut = |reply: &[u8], at: usize| reply[..reply.len() - at].to_vec();
+    let server = Server::script([
+        cut(&first, 1),
+        cut(&first, 40),
+        first,
+        Vec::new(),
+        cut(&second, 30),
+        second,
+    ]);
+    let clock = common::TestClock::new(0);
+    let api = server.api().with_retries(2).with_clock(clock.clone());
+    assert_eq!(feed(&api, &server).unwrap(), "a b c d e f");
+    assert_eq!((server.received().len(), clock.slept().len()), (6, 4));
+}
+
+/// What a call that timed out leaves behind ends when the server's side does.
+#[test]
+fn a_timed_out_call_can_be_made_again() {
+    let server = Server::start(|request, stream| {
+        if !request.target.contains("good") {
+            let _ = stream.read(&mut [0]);
+        }
+        let _ = stream.write_all(&json(ID));
+    });
+    let api = api_for(&server);
+    let start = Instant::now();
+    assert!(api.user("bad", &[]).unwrap_err().is_timeout());
+    assert!(start.elapsed() < 2 * DEADLINE);
+    assert_eq!(api.user("good", &[]).unwrap().id, WHOLE);
+}

@@ -1,0 +1,309 @@
+//! Edges: how many requests, in which order, and where it ends.
+
+mod common;
+
+use common::replay::TOKEN;
+use common::{Server, feed_page, feed_server, json, param};
+use mingram::{ErrorKind, Media, MediaField as M};
+
+fn ids(media: impl Iterator<Item = mingram::Result<Media>>) -> Vec<usize> {
+    media
+        .map(|media| media.unwrap().id.parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn as_many_requests_as_pages() {
+    for (items, limit, requests) in [
+        (250, 100, 3),
+        (250, 25, 10),
+        (200, 100, 2),
+        (100, 100, 1),
+        (1, 100, 1),
+        (0, 25, 1),
+    ] {
+        let server = feed_server(items, 25);
+        assert_eq!(
+            ids(server.api().my_media(&[]).limit(limit).into_iter()),
+            (0..items).collect::<Vec<_>>()
+        );
+        assert_eq!(server.received().len(), requests, "{items} by {limit}");
+    }
+}
+
+#[test]
+fn nothing_is_asked_for_before_it_is_needed() {
+    let server = feed_server(250, 25);
+    let api = server.api();
+    let edge = api.my_media(&[M::Id]);
+    let mut items = edge.clone().limit(100).items();
+    let mut pages = edge.pages();
+    assert_eq!(server.received().len(), 0);
+    assert!(items.next().unwrap().is_ok());
+    assert_eq!(server.received().len(), 1);
+    assert_eq!(ids(items.by_ref().take(99)).len(), 99);
+    assert_eq!(
+        server.received().len(),
+        1,
+        "the hundredth item is on the first page"
+    );
+    assert!(items.next().unwrap().is_ok());
+    assert_eq!(server.received().len(), 2);
+    assert!(pages.next().unwrap().is_ok());
+    assert_eq!(server.received().len(), 3);
+}
+
+#[test]
+fn a_count_that_is_reached_exactly_costs_no_further_request() {
+    let server = feed_server(250, 25);
+    let media = server.api().my_media(&[]).limit(100).into_iter().take(100);
+    assert_eq!(ids(media).len(), 100);
+    assert_eq!(server.received().len(), 1);
+}
+
+#[test]
+fn without_a_limit_none_is_sent() {
+    let server = feed_server(30, 25);
+    assert_eq!(ids(server.api().my_media(&[]).into_iter()).len(), 30);
+    let received = server.received();
+    assert_eq!(
+        received[0].target,
+        format!("/me/media?access_token={TOKEN}")
+    );
+    assert_eq!(
+        received[1].target,
+        format!("/me/media?after=c25&access_token={TOKEN}")
+    );
+}
+
+#[test]
+fn the_servers_link_is_never_followed() {
+    // feed_server's links name another host; every request came here, and in
+    // the form that the first one had.
+    let server = feed_server(60, 25);
+    let edge = server
+        .api()
+        .with_version("v25.0")
+        .user_media("7", &[M::Id, M::Caption])
+        .limit(20)
+        .since(1)
+        .until(2);
+    assert_eq!(ids(edge.into_iter()).len(), 60);
+    for (i, request) in server.received().iter().enumerate() {
+        let after = if i == 0 {
+            String::new()
+        } else {
+            format!("&after=c{}", i * 20)
+        };
+        let wanted = format!(
+            "/v25.0/7/media?fields=id,caption&limit=20&since=1&until=2{after}&access_token={TOKEN}"
+        );
+        assert_eq!(request.target, wanted);
+    }
+}
+
+#[test]
+fn backwards() {
+    let server = feed_server(60, 25);
+    let edge = server.api().my_media(&[]).limit(20).before("c50");
+    // Nearest to the cursor first.
+    assert_eq!(
+        ids(edge.clone().into_iter()),
+        (0..50).rev().collect::<Vec<_>>()
+    );
+    assert_eq!(server.received().len(), 3);
+    let pages: Vec<Vec<usize>> = edge
+        .pages()
+        .map(|page| ids(page.unwrap().data.into_iter().map(Ok)))
+        .collect();
+    assert_eq!(
+        pages,
+        [
+            (30..50).collect::<Vec<_>>(),
+            (10..30).collect(),
+            (0..10).collect()
+        ]
+    );
+    // The last of the two wins.
+    assert_eq!(
+        ids(server
+            .api()
+            .my_media(&[])
+            .before("c5")
+            .after("c57")
+            .into_iter()),
+        [57, 58, 59]
+    );
+}
+
+#[test]
+fn an_empty_page_in_the_middle_is_passed_over() {
+    let pages = [feed_page(0, 2, 4), feed_page(2, 2, 4), feed_page(2, 4, 4)];
+    let pages = [
+        pages[0].clone(),
+        pages[1].replace("c2", "cx"),
+        pages[2].clone(),
+    ];
+    let server = Server::script(pages.iter().map(|page| json("200 OK", page)));
+    assert_eq!(ids(server.api().my_media(&[]).into_iter()), [0, 1, 2, 3]);
+    assert_eq!(server.received().len(), 3);
+    let server = Server::script(pages.iter().map(|page| json("200 OK", page)));
+    let lengths: Vec<usize> = server
+        .api()
+        .my_media(&[])
+        .pages()
+        .map(|page| page.unwrap().data.len())
+        .collect();
+    assert_eq!(lengths, [2, 0, 2]);
+}
+
+#[test]
+fn empty_pages_without_end_are_an_error() {
+    let server = Server::start(|request, stream| {
+        let n = param(request, "after").map_or(0, |cursor| cursor.parse::<u32>().unwrap());
+        let page = format!(
+            r#"{{"data":[],"paging":{{"cursors":{{"after":"{}"}},"next":"https://x/"}}}}"#,
+            n + 1
+        );
+        let _ = std::io::Write::write_all(stream, json("200 OK", &page).as_bytes());
+    });
+    let mut items = server.api().my_media(&[]).items();
+    let error = items.next().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Paging);
+    assert!(items.next().is_none());
+    assert_eq!(server.received().len(), 100);
+}
+
+#[test]
+fn a_cursor_that_repeats_is_an_error_behind_the_items() {
+    for repeats in [1, 3] {
+        let mut pages: Vec<String> = (0..repeats)
+            .map(|i| feed_page(i * 2, i * 2 + 2, 100))
+            .collect();
+        // Points back to the first page's end.
+        pages.push(
+            feed_page(repeats * 2, repeats * 2 + 2, 100)
+                .replace(&format!("c{}", repeats * 2 + 2), "c2"),
+        );
+        let server = Server::script(pages.iter().map(|page| json("200 OK", page)));
+        let mut items = server.api().my_media(&[]).items();
+        let good: Vec<usize> = ids(items.by_ref().take(repeats * 2 + 2));
+        assert_eq!(good, (0..repeats * 2 + 2).collect::<Vec<_>>());
+        let error = items.next().unwrap().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.call()),
+            (ErrorKind::Paging, "GET /me/media")
+        );
+        assert!(items.next().is_none() && items.next().is_none());
+        assert_eq!(server.received().len(), repeats + 1);
+        // Where to go on: the page that could not be continued, all of it taken.
+        let cursor = format!("c{}", repeats * 2);
+        assert_eq!((items.cursor(), items.taken()), (Some(cursor.as_str()), 2));
+    }
+}
+
+#[test]
+fn a_next_without_a_cursor() {
+    let link = |query: &str| {
+        format!(
+            r#"{{"data":[{{"id":"0"}}],"paging":{{"next":"https:\/\/graph.facebook.com\/x?access_token=T{query}"}}}}"#
+        )
+    };
+    // The link itself holds one.
+    let server = Server::script([
+        json("200 OK", &link(r"&after=a\u00253Db")),
+        json("200 OK", &feed_page(1, 2, 2)),
+    ]);
+    assert_eq!(ids(server.api().my_media(&[]).into_iter()), [0, 1]);
+    assert_eq!(
+        param(&server.received()[1], "after").as_deref(),
+        Some("a=b")
+    );
+    // Nor does the link: the item comes, then the error.
+    let server = Server::script([json("200 OK", &link("&until=5"))]);
+    let mut items = server.api().my_media(&[]).items();
+    assert!(items.next().unwrap().is_ok());
+    assert_eq!(items.next().unwrap().unwrap_err().kind(), ErrorKind::Paging);
+    assert!(items.next().is_none());
+}
+
+#[test]
+fn cursors_without_a_next_are_the_end() {
+    let page = r#"{"data":[{"id":"0"}],"paging":{"cursors":{"before":"b","after":"a"}}}"#;
+    let server = Server::script([json("200 OK", page)]);
+    assert_eq!(ids(server.api().my_media(&[]).into_iter()), [0]);
+    assert_eq!(server.received().len(), 1);
+}
+
+#[test]
+fn after_an_error_it_ends_and_says_where_to_go_on() {
+    let broken = json(
+        "400 Bad Request",
+        r#"{"error":{"message":"no","type":"T","code":100}}"#,
+    );
+    let server = Server::script([
+        json("200 OK", &feed_page(0, 2, 6)),
+        broken,
+        json("200 OK", &feed_page(2, 6, 6)),
+    ]);
+    let api = server.api();
+    let mut items = api.my_media(&[]).items();
+    assert_eq!(ids(items.by_ref().take(2)), [0, 1]);
+    assert!(items.next().unwrap().is_err());
+    // So this ends, too.
+    assert_eq!(items.by_ref().filter_map(Result::ok).count(), 0);
+    assert_eq!(server.received().len(), 2);
+    let (cursor, taken) = (items.cursor().unwrap().to_owned(), items.taken());
+    assert_eq!((cursor.as_str(), taken), ("c2", 0));
+    let rest = api.my_media(&[]).after(cursor).into_iter().skip(taken);
+    assert_eq!(ids(rest), [2, 3, 4, 5]);
+}
+
+#[test]
+fn stopped_anywhere_the_rest_comes_from_the_cursor() {
+    let server = feed_server(7, 3);
+    let api = server.api();
+    for stop in 0..=7 {
+        let mut items = api.my_media(&[]).items();
+        let first = ids(items.by_ref().take(stop));
+        let edge = api.my_media(&[]);
+        let edge = match items.cursor() {
+            Some(cursor) => edge.after(cursor),
+            None => edge,
+        };
+        let rest = ids(edge.into_iter().skip(items.taken()));
+        assert_eq!(
+            [first, rest].concat(),
+            (0..7).collect::<Vec<_>>(),
+            "stopped after {stop}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_id_is_refused_without_a_request() {
+    let server = feed_server(1, 1);
+    for id in ["", ".", ".."] {
+        let mut pages = server.api().user_media(id, &[]).pages();
+        assert_eq!(
+            pages.next().unwrap().unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
+        assert!(pages.next().is_none());
+    }
+    assert!(server.received().is_empty());
+}
+
+#[test]
+fn the_usage_of_a_page_is_on_the_page() {
+    let body = feed_page(0, 1, 1);
+    let headers = [(
+        "X-App-Usage",
+        r#"{"call_count":7,"total_time":1,"total_cputime":2}"#,
+    )];
+    let server = Server::script([common::reply("200 OK", &headers, &body)]);
+    let api = server.api();
+    let page = api.my_media(&[]).pages().next().unwrap().unwrap();
+    assert_eq!(page.usage.app.unwrap().call_count, 7);
+    assert_eq!(api.clone().usage(), page.usage);
+}

@@ -1,0 +1,645 @@
+//! The token, the client secret and the login code are shown by nothing: every
+//! public type and every error is formatted, with the secrets in play however a
+//! server may write them, and searched.
+
+mod common;
+
+use common::Server;
+use common::secrets::{debugged, found, shown};
+use mingram::{
+    AccountType, Api, App, Clock, Code, Error, ErrorKind, Login, Media, MediaField, MediaType,
+    Method, Request, Response, SystemClock, Token, Transport, User, UserField,
+};
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const TOKEN: &str = "IGQVJ/Zk5X%2Bt=oken~9wQ+end";
+const CLIENT_SECRET: &str = "f00d&b4d/c0ffee=%41+secret";
+const CODE: &str = "AQBx-N9/ne%20w=co_de*77";
+/// One that comes in a reply, so that no call can know it.
+const NEW: &str = "IGNEW-k3ep-me-un5een-0123456789";
+
+const ALL: [&str; 3] = [TOKEN, CLIENT_SECRET, CODE];
+
+#[track_caller]
+fn hidden(what: &str, text: &str, secrets: &[&str]) {
+    if let Some(secret) = found(text, secrets) {
+        panic!("{what} shows {secret}: {text:.2000}");
+    }
+}
+
+fn app() -> App {
+    App::new(
+        "990602627938098",
+        CLIENT_SECRET,
+        "https://example.com/auth/",
+    )
+}
+
+/// A secret as it may be written in a reply or an address.
+fn written(secret: &str) -> Vec<String> {
+    let percent = |secret: &str| -> String {
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect()
+    };
+    let all_percent: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let escaped: String = secret
+        .bytes()
+        .map(|byte| format!("\\u{byte:04X}"))
+        .collect();
+    let of_percent: String = percent(secret).replace('%', "\\u0025");
+    vec![
+        secret.to_owned(),
+        percent(secret),
+        all_percent,
+        secret.replace('/', "\\/"),
+        escaped,
+        of_percent,
+        percent(secret).replace('/', "\\/").replace('=', "\\u003d"),
+    ]
+}
+
+/// The search itself finds what is there.
+#[test]
+fn the_search_finds_what_is_there() {
+    for secret in ALL {
+        for text in written(secret) {
+            for text in [
+                format!("a {text} b"),
+                format!("{:?}", format!("a {text} b")),
+            ] {
+                assert!(found(&text, &[secret]).is_some(), "{text}");
+            }
+        }
+        let half = secret.len() / 2;
+        assert!(found(&format!("only {}", &secret[..half]), &[secret]).is_some());
+        assert!(found(&format!("only {}", &secret[half..]), &[secret]).is_some());
+        assert_eq!(
+            found(&format!("only {}", &secret[..half - 1]), &[secret]),
+            None
+        );
+    }
+}
+
+#[test]
+fn every_type() {
+    let server = Server::script([common::reply(
+        "200 OK",
+        &[("Content-Type", "image/jpeg")],
+        "file",
+    )]);
+    let api = server.api().with_token(TOKEN);
+    let link = format!("https://graph.facebook.com/x?access_token={TOKEN}&after=c");
+    let address = format!("{}/f/{TOKEN}?access_token={TOKEN}#{TOKEN}", server.url());
+    let based = api
+        .clone()
+        .with_base_url(format!("https://example.com/{TOKEN}"));
+    let edges = [
+        api.my_media(&[MediaField::Other(TOKEN)]),
+        api.user_media(TOKEN, &[]).after(link.as_str()),
+        api.children("1", &[]).before(link.as_str()),
+        api.edge("1/comments").param("access_token", NEW),
+        api.edge(TOKEN).param(TOKEN, TOKEN),
+    ];
+    for edge in edges {
+        hidden("Edge", &debugged(&edge), &[TOKEN, NEW]);
+        let mut items = edge.clone().items();
+        let mut pages = edge.clone().pages();
+        hidden("Items", &debugged(&items), &[TOKEN, NEW]);
+        hidden("Pages", &debugged(&pages), &[TOKEN, NEW]);
+        // The reply is no page, or the call is refused.
+        hidden(
+            "Error",
+            &shown(&items.next().unwrap().unwrap_err()),
+            &[TOKEN, NEW],
+        );
+        hidden(
+            "Error",
+            &shown(&pages.next().unwrap().unwrap_err()),
+            &[TOKEN, NEW],
+        );
+        hidden("Items", &debugged(&items), &[TOKEN, NEW]);
+        hidden("Pages", &debugged(&pages), &[TOKEN, NEW]);
+    }
+    let download = api.file(&address);
+    hidden("Download", &debugged(&download), &ALL);
+    hidden("Body", &debugged(&download.open().unwrap()), &ALL);
+    let code = Code::from_redirect(
+        &format!("https://example.com/?code={}#_", written(CODE)[1]),
+        "",
+    );
+    let long = common::json(
+        "200 OK",
+        &format!(r#"{{"access_token":"{NEW}","expires_in":5}}"#),
+    );
+    let tokens = Server::script([long]);
+    let logins = tokens.api().with_token(TOKEN);
+    let shown: [(&str, String); 14] = [
+        ("Api", debugged(&api)),
+        ("Api with an address", debugged(&based)),
+        ("Token", debugged(&Token::new(TOKEN))),
+        ("a bad Token", debugged(&Token::new(&format!("{TOKEN} x")))),
+        ("App", debugged(&app())),
+        ("Code", debugged(&code.unwrap())),
+        ("Code of its own", debugged(&Code::new(CODE))),
+        ("Login", debugged(&Login::Instagram)),
+        (
+            "ShortLivedToken",
+            debugged(&logins.exchange_code(&app(), &Code::new(CODE)).unwrap()),
+        ),
+        (
+            "LongLivedToken",
+            debugged(&logins.exchange_token(&app()).unwrap()),
+        ),
+        (
+            "a refreshed one",
+            debugged(&logins.refresh_token().unwrap()),
+        ),
+        ("Usage", debugged(&api.usage())),
+        (
+            "SystemClock",
+            debugged(&SystemClock) + &debugged(&SystemClock.now()),
+        ),
+        (
+            "names",
+            debugged(&(
+                AccountType::Business,
+                MediaType::Video,
+                UserField::Id,
+                Method::Get,
+            )),
+        ),
+    ];
+    for (name, text) in shown {
+        assert!(!text.is_empty());
+        hidden(name, &text, &[TOKEN, CLIENT_SECRET, CODE, NEW]);
+    }
+    // The one way to a token is the one that says so.
+    assert_eq!(Token::new(TOKEN).expose(), TOKEN);
+    assert_eq!(logins.refresh_token().unwrap().token.expose(), NEW);
+}
+
+/// What a page keeps of its links is the cursors.
+#[test]
+fn pages_with_links() {
+    for token in written(TOKEN) {
+        let link = |direction: &str| {
+            format!(
+                r#"https:\/\/graph.facebook.com\/x?access_token={token}&{direction}=c&z={token}"#
+            )
+        };
+        let page = format!(
+            r#"{{"data":[{{"id":"1"}}],"paging":{{"cursors":{{"before":"b","after":"a"}},"next":"{}","previous":"{}"}}}}"#,
+            link("after"),
+            link("before")
+        );
+        let user = format!(r#"{{"id":"1","media":{page}}}"#);
+        let server = Server::script([common::json("200 OK", &page), common::json("200 OK", &user)]);
+        let api = server.api().with_token(TOKEN);
+        let page = api.my_media(&[]).pages().next().unwrap().unwrap();
+        assert!(page.has_next() && page.has_previous());
+        hidden("Page", &debugged(&page), &[TOKEN]);
+        hidden("Page", &miniserde::json::to_string(&page), &[TOKEN]);
+        let user = api.me(&[UserField::Media(&[])]).unwrap();
+        assert!(user.media.as_ref().unwrap().has_next());
+        hidden("User", &debugged(&user), &[TOKEN]);
+        hidden("User", &miniserde::json::to_string(&user), &[TOKEN]);
+    }
+}
+
+/// Notes how each request, and a reply that is full of secrets, is shown.
+#[derive(Clone, Default)]
+struct Noting(Arc<Mutex<Vec<String>>>);
+
+impl Transport for Noting {
+    fn send(&self, request: &Request<'_>) -> mingram::Result<Response> {
+        let response = Response {
+            status: 400,
+            headers: vec![
+                (
+                    "Location".into(),
+                    format!("https://x/?access_token={TOKEN}"),
+                ),
+                ("Set-Cookie".into(), CLIENT_SECRET.into()),
+            ],
+            body: Box::new(CODE.as_bytes()),
+        };
+        self.0
+            .lock()
+            .unwrap()
+            .push(debugged(&request) + &debugged(&response));
+        Ok(response)
+    }
+}
+
+#[test]
+fn requests_and_responses() {
+    let noting = Noting::default();
+    let api = Api::new(TOKEN).with_transport(noting.clone());
+    let errors = [
+        api.me(&[]).unwrap_err(),
+        api.my_media(&[]).into_iter().next().unwrap().unwrap_err(),
+        api.exchange_code(&app(), &Code::new(CODE)).unwrap_err(),
+        api.exchange_token(&app()).unwrap_err(),
+        api.refresh_token().unwrap_err(),
+    ];
+    assert_eq!(noting.0.lock().unwrap().len(), errors.len());
+    for text in noting.0.lock().unwrap().iter() {
+        assert!(text.contains("timeout: "), "{text}");
+        hidden("Request or Response", text, &ALL);
+    }
+    // The code is no secret of a call that does not have it.
+    for error in &errors {
+        hidden("Error", &shown(error), &[TOKEN, CLIENT_SECRET]);
+    }
+}
+
+/// A transport that says more than it should.
+struct Telling;
+
+impl Transport for Telling {
+    fn send(&self, request: &Request<'_>) -> mingram::Result<Response> {
+        let text = format!("could not send {} {:?}", request.url, request.body);
+        Err(Error::new(ErrorKind::ConnectionLost, text))
+    }
+}
+
+type Call = fn(&Api, &Server) -> mingram::Result<String>;
+
+/// Every sort of call, and the secrets that it knows.
+fn calls() -> Vec<(&'static str, Call, Vec<&'static str>)> {
+    vec![
+        ("me", |api, _| api.me(&[]).map(|user| user.id), vec![TOKEN]),
+        (
+            "user",
+            |api, _| {
+                api.user(TOKEN, &[UserField::Other(TOKEN)])
+                    .map(|user| user.id)
+            },
+            vec![TOKEN],
+        ),
+        (
+            "media",
+            |api, _| api.media("1", &[]).map(|media| media.id),
+            vec![TOKEN],
+        ),
+        (
+            "feed",
+            |api, _| {
+                api.my_media(&[])
+                    .into_iter()
+                    .map(|media| media.map(|media| media.id))
+                    .collect()
+            },
+            vec![TOKEN],
+        ),
+        (
+            "children",
+            |api, _| {
+                api.children("1", &[])
+                    .after(TOKEN)
+                    .into_iter()
+                    .map(|media| media.map(|media| media.id))
+                    .collect()
+            },
+            vec![TOKEN],
+        ),
+        (
+            "get",
+            |api, _| {
+                api.get::<User>(&format!("1/{TOKEN}"), &[(TOKEN, TOKEN)])
+                    .map(|user| user.id)
+            },
+            vec![TOKEN],
+        ),
+        (
+            "edge",
+            |api, _| {
+                api.edge::<Media>("1/x")
+                    .into_iter()
+                    .map(|media| media.map(|media| media.id))
+                    .collect()
+            },
+            vec![TOKEN],
+        ),
+        (
+            "file",
+            |api, server| {
+                api.download(
+                    &format!("{}/{TOKEN}?access_token={TOKEN}", server.url()),
+                    &mut Vec::new(),
+                )
+                .map(|_| String::new())
+            },
+            vec![TOKEN],
+        ),
+        (
+            "exchange_code",
+            |api, _| {
+                api.exchange_code(&app(), &Code::new(CODE))
+                    .map(|_| String::new())
+            },
+            ALL.to_vec(),
+        ),
+        (
+            "exchange_token",
+            |api, _| api.exchange_token(&app()).map(|_| String::new()),
+            vec![TOKEN, CLIENT_SECRET],
+        ),
+        (
+            "refresh_token",
+            |api, _| api.refresh_token().map(|_| String::new()),
+            vec![TOKEN],
+        ),
+    ]
+}
+
+#[test]
+fn a_transport_that_tells_too_much() {
+    let server = Server::script([""]);
+    let api = Api::new(TOKEN).with_transport(Telling).with_retries(0);
+    for (name, call, secrets) in calls() {
+        let error = call(&api, &server).unwrap_err();
+        assert!(error.to_string().contains("could not send"), "{error}");
+        hidden(name, &shown(&error), &secrets);
+    }
+}
+
+/// Whole replies in which `SECRET` stands for the secrets of the call.
+fn replies() -> Vec<String> {
+    let full = r#"{"error":{"message":"bad SECRET","type":"SECRET","code":CODE,"error_subcode":1,"error_user_title":"SECRET","error_user_msg":"SECRET","fbtrace_id":"SECRET"}}"#;
+    let bodies = [
+        full.replace("CODE", "190"),
+        full.replace("CODE", "4"),
+        full.replace("CODE", "\"SECRET\""),
+        r#"{"error":"SECRET"}"#.to_owned(),
+        r#"{"error":{"message":"https:\/\/graph.instagram.com\/me?access_token=SECRET&client_secret=SECRET&code=SECRET"}}"#.to_owned(),
+        r#"{"error_type":"SECRET","code":400,"error_message":"SECRET"}"#.to_owned(),
+        r#"{"error":["SECRET"]}"#.to_owned(),
+        r#"{"SECRET":{"SECRET":["SECRET"]}}"#.to_owned(),
+        r#"{"id":{"access_token":"SECRET"}}"#.to_owned(),
+        r#"{"data":"SECRET"}"#.to_owned(),
+        r#"{"data":[{"id":"1"}],"paging":{"next":"SECRET"}}"#.to_owned(),
+        r#"{"data":[{"id":"1"}],"paging":{"cursors":{"after":"SECRET"},"next":["SECRET"]}}"#.to_owned(),
+        r#"{"data":[{"id":"1"}],"paging":{"next":"https://x/?access_token=SECRET"#.to_owned(),
+        "\"SECRET\"".to_owned(),
+        "SECRET".to_owned(),
+        "<html><a href=\"/login?access_token=SECRET\">SECRET</a></html>".to_owned(),
+        format!("{}SECRET", "x".repeat(105)),
+        "\u{1}\r\nSECRET\t\0SECRET".to_owned(),
+        "é\u{fffd}SECRET日本SECRET".to_owned(),
+    ];
+    let mut replies = Vec::new();
+    for status in [
+        "200 OK",
+        "400 Bad Request",
+        "401 Unauthorized",
+        "500 Oh",
+        "404 Not Found",
+    ] {
+        for body in &bodies {
+            replies.push(format!(
+                "HTTP/1.1 {status}\r\nContent-Type: text/html\r\n\r\n{body}"
+            ));
+        }
+    }
+    for location in [
+        "SECRET",
+        "/SECRET",
+        "https://SECRET/",
+        "https://SECRET.example.com/",
+        "https://example.com/?access_token=SECRET",
+        "http://example.com/SECRET",
+        "http://user:SECRET@example.com/",
+        "ftp://SECRET",
+    ] {
+        replies.push(format!(
+            "HTTP/1.1 302 SECRET\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        ));
+    }
+    for header in [
+        "Content-Type: SECRET",
+        "Content-Type: text/html; SECRET\r\nContent-Length: 99",
+        "Content-Length: SECRET",
+        "Content-Length: 1\r\nContent-Length: SECRET",
+        "Transfer-Encoding: SECRET",
+        "Content-Encoding: SECRET",
+        "Retry-After: SECRET",
+        "WWW-Authenticate: OAuth \"SECRET\"",
+        "SECRET: SECRET",
+        "SECRET",
+        "X-App-Usage: {\"call_count\":\"SECRET\"}",
+        "Content-Range: SECRET",
+    ] {
+        for status in ["200 OK", "206 Partial Content", "500 SECRET"] {
+            replies.push(format!("HTTP/1.1 {status}\r\n{header}\r\n\r\nSECRET"));
+        }
+    }
+    replies.extend([
+        String::new(),
+        "SECRET".to_owned(),
+        "SECRET SECRET SECRET\r\n\r\nSECRET".to_owned(),
+        "HTTP/1.1 SECRET OK\r\n\r\n".to_owned(),
+        "HTTP/1.1 100 SECRET\r\nSECRET: x\r\n\r\nSECRET".to_owned(),
+        "HTTP/1.1 204 SECRET\r\n\r\nSECRET".to_owned(),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nSECRET\r\nSECRET".to_owned(),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nSECRET".to_owned(),
+        "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{\"SECRET\":".to_owned(),
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\nSECRET".to_owned(),
+    ]);
+    replies
+}
+
+#[test]
+fn every_error() {
+    let mut errors = 0;
+    for (name, call, secrets) in calls() {
+        let ways = written(TOKEN).len();
+        let mut scripts: Vec<String> = Vec::new();
+        for (at, reply) in replies().into_iter().enumerate() {
+            // All ways for the two calls that stand for the others, one for these.
+            let all = matches!(name, "me" | "exchange_code");
+            for way in if all {
+                0..ways
+            } else {
+                at % ways..at % ways + 1
+            } {
+                let text: Vec<String> = secrets
+                    .iter()
+                    .map(|secret| written(secret)[way].clone())
+                    .collect();
+                scripts.push(reply.replace("SECRET", &text.join("'")));
+            }
+        }
+        // Redirects are followed to the same reply, so each has its own server.
+        let next = std::sync::atomic::AtomicUsize::new(0);
+        let counted = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    loop {
+                        let at = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        let Some(script) = scripts.get(at) else { break };
+                        let server = Server::script([script.as_str()]);
+                        let api = server
+                            .api()
+                            .with_token(TOKEN)
+                            .with_timeout(Duration::from_secs(5))
+                            .with_body_limit(100_000);
+                        if let Err(error) = call(&api, &server) {
+                            hidden(&format!("{name}: {script:?}"), &shown(&error), &secrets);
+                            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        }
+                        hidden(name, &debugged(&api), &secrets);
+                    }
+                });
+            }
+        });
+        errors += counted.into_inner();
+    }
+    assert!(errors > 2_500, "only {errors}");
+}
+
+/// An error page whose end is missing, wherever it was cut: no half is shown.
+#[test]
+fn pages_that_are_cut_inside_a_secret() {
+    for written in written(TOKEN) {
+        let page = format!("<b>bad {written}</b>");
+        for end in 0..page.len() {
+            let server = Server::script([common::reply("500 Oh", &[], &page[..end])]);
+            let error = server.api().with_token(TOKEN).me(&[]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Status);
+            hidden(&page[..end], &shown(&error), &[TOKEN]);
+        }
+    }
+}
+
+/// A token that is only on its way to the caller is not shown either, whatever
+/// is wrong with the reply that brings it.
+#[test]
+fn tokens_that_are_new() {
+    let replies = [
+        common::json(
+            "200 OK",
+            &format!(r#"{{"access_token":"{NEW}","user_id":[],"expires_in":1,"token_type":{{}}}}"#),
+        ),
+        common::json(
+            "200 OK",
+            &format!(r#"{{"data":[{{"access_token":"{NEW}","permissions":5,"token_type":[]}}]}}"#),
+        ),
+        common::json("200 OK", &format!(r#"["{NEW}"]"#)),
+        common::json("200 OK", &format!(r#""{NEW}""#)),
+        common::json("200 OK", &format!(r#"{{"access_token":"{NEW} x"}}"#)),
+        common::json("200 OK", &format!(r#"{{"access_token":"{NEW}""#)),
+        common::json("200 OK", &format!("access_token={NEW}&expires=5")),
+        common::json("500 Oh", &format!(r#"{{"access_token":"{NEW}"}}"#)),
+        common::json("400 No", &format!("<html>{NEW}</html>")),
+        common::json(
+            "400 No",
+            &format!(r#"{{"error":{{"message":"?access_token={NEW}&x=1","code":1}}}}"#),
+        ),
+        common::reply(
+            "200 OK",
+            &[("Content-Length", "999")],
+            &format!(r#"{{"access_token":"{NEW}"}}"#),
+        ),
+        format!("HTTP/1.1 200 OK\r\n\r\n{{\"access_token\":\"{NEW}"),
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{{\"access_token\":\"{NEW}\"}}"),
+        common::reply(
+            "302 Found",
+            &[(
+                "Location",
+                &format!("https://x.example/?access_token={NEW}"),
+            )],
+            "",
+        ),
+    ];
+    for reply in replies {
+        let server = Server::script([reply.as_str()]);
+        let api = server.api().with_token(TOKEN);
+        for outcome in [
+            api.exchange_code(&app(), &Code::new(CODE)).map(drop),
+            api.exchange_token(&app()).map(drop),
+            api.refresh_token().map(drop),
+        ] {
+            hidden(&reply, &shown(&outcome.expect_err(&reply)), &[NEW, TOKEN]);
+        }
+    }
+}
+
+/// A login that was refused names the reason, and not the code.
+#[test]
+fn redirect_addresses() {
+    for code in written(CODE) {
+        for address in [
+            format!("https://example.com/auth?code={code}&state=other"),
+            format!("https://example.com/auth?codes={code}"),
+            format!("https://example.com/auth?error=access_denied&code={code}"),
+            format!("https://example.com/auth#code={code}"),
+        ] {
+            let error = Code::from_redirect(&address, "state").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Login);
+            hidden(&address, &shown(&error), &[CODE]);
+        }
+    }
+}
+
+/// Arguments that are refused are not repeated where a secret may be in them.
+#[test]
+fn refused_arguments() {
+    let api = Api::new(TOKEN).with_retries(0);
+    let bad = |secret: &str| format!("{secret}\r\n{secret}");
+    let errors = [
+        Token::new(&bad(TOKEN)).check().unwrap_err(),
+        api.clone().with_token(bad(TOKEN)).me(&[]).unwrap_err(),
+        api.clone()
+            .with_token(bad(TOKEN))
+            .refresh_token()
+            .unwrap_err(),
+        api.exchange_token(&App::new("1", &bad(CLIENT_SECRET), "x"))
+            .unwrap_err(),
+        api.exchange_code(&app(), &Code::new(&bad(CODE)))
+            .unwrap_err(),
+        api.get::<User>("me", &[("access_token", TOKEN)])
+            .unwrap_err(),
+        api.get::<User>(&format!("..//{TOKEN}"), &[]).unwrap_err(),
+        api.user(&TOKEN.repeat(2000), &[]).unwrap_err(),
+        api.clone().with_version(TOKEN).me(&[]).unwrap_err(),
+        api.clone().with_user_agent(bad(TOKEN)).me(&[]).unwrap_err(),
+        api.clone()
+            .with_base_url(format!("http://{TOKEN}/"))
+            .me(&[])
+            .unwrap_err(),
+        api.clone()
+            .with_base_url(format!("https://x/?access_token={TOKEN}"))
+            .me(&[])
+            .unwrap_err(),
+        api.download(&format!("http://x/?access_token={TOKEN}"), &mut Vec::new())
+            .unwrap_err(),
+        api.download(
+            &format!("https://{}@x/", written(TOKEN)[1]),
+            &mut Vec::new(),
+        )
+        .unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        hidden("a refusal", &shown(&error), &ALL);
+    }
+}
+
+/// The body of a file fails with what is hidden as well.
+#[test]
+fn bodies_that_fail() {
+    let server = Server::script(["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfile"]);
+    let api = server.api().with_token(TOKEN);
+    let url = format!("{}/{TOKEN}/f?access_token={TOKEN}", server.url());
+    let mut body = api.file(&url).open().unwrap();
+    let error = body.read_to_end(&mut Vec::new()).unwrap_err();
+    hidden(
+        "io::Error",
+        &format!("{error}\n{}", debugged(&error)),
+        &[TOKEN],
+    );
+    hidden("Error", &shown(&Error::from(error)), &[TOKEN]);
+}

@@ -1,0 +1,466 @@
+//! What can be set on an `Api`, and what every call has in common.
+
+mod common;
+
+use common::replay::TOKEN;
+use common::{Server, TestClock, json, reply};
+use mingram::{Api, App, Code, ErrorKind, Request, Response, Result, Transport};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const ID: &str = r#"{"id":"1"}"#;
+
+fn good() -> Server {
+    Server::script([json("200 OK", ID)])
+}
+
+fn header(server: &Server, name: &str) -> Option<String> {
+    let headers = server.received().pop().unwrap().headers;
+    headers
+        .into_iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
+}
+
+#[test]
+fn an_api_is_shared_freely() {
+    fn shared<T: Send + Sync + Clone + 'static>() {}
+    shared::<Api>();
+    assert_eq!(size_of::<Api>(), size_of::<usize>());
+    assert_eq!(size_of::<mingram::Error>(), size_of::<usize>());
+}
+
+#[test]
+fn the_version_is_in_the_path_of_data_calls_alone() {
+    let server = good();
+    server.api().with_version("v25.0").me(&[]).unwrap();
+    assert_eq!(
+        server.received()[0].target,
+        format!("/v25.0/me?access_token={TOKEN}")
+    );
+    let server = Server::script([json("200 OK", r#"{"access_token":"IGnew"}"#)]);
+    let api = server.api().with_version("v25.0");
+    let app = App::new("1", "SECRET", "https://example.com/");
+    api.refresh_token().unwrap();
+    api.exchange_token(&app).unwrap();
+    api.exchange_code(&app, &Code::new("C")).unwrap();
+    let paths: Vec<String> = server
+        .received()
+        .iter()
+        .map(|request| request.target.split('?').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "/refresh_access_token",
+            "/access_token",
+            "/oauth/access_token"
+        ]
+    );
+}
+
+#[test]
+fn the_code_goes_in_a_form() {
+    let server = Server::script([json("200 OK", r#"{"access_token":"IGnew"}"#)]);
+    let app = App::new("1", "S&C", "https://example.com/?a=b");
+    server
+        .api()
+        .exchange_code(&app, &Code::new("C+/=#_"))
+        .unwrap();
+    assert_eq!(
+        header(&server, "content-type").as_deref(),
+        Some("application/x-www-form-urlencoded")
+    );
+    let request = server.received().pop().unwrap();
+    assert_eq!(
+        (request.method.as_str(), request.target.as_str()),
+        ("POST", "/oauth/access_token")
+    );
+    let form: Vec<(String, String)> = url::form_urlencoded::parse(request.body.as_bytes())
+        .into_owned()
+        .collect();
+    let wanted = [
+        ("client_id", "1"),
+        ("client_secret", "S&C"),
+        ("grant_type", "authorization_code"),
+        ("redirect_uri", "https://example.com/?a=b"),
+        ("code", "C+/="),
+    ];
+    assert_eq!(
+        form,
+        wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+}
+
+#[test]
+fn the_user_agent() {
+    let server = good();
+    server.api().me(&[]).unwrap();
+    assert_eq!(
+        header(&server, "user-agent").unwrap(),
+        concat!("mingram/", env!("CARGO_PKG_VERSION"))
+    );
+    server
+        .api()
+        .with_user_agent("frame/1 (kitchen)")
+        .me(&[])
+        .unwrap();
+    assert_eq!(header(&server, "user-agent").unwrap(), "frame/1 (kitchen)");
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused_unsent() {
+    let server = good();
+    let api = server.api();
+    let cases: Vec<(Api, &str)> = vec![
+        (api.clone().with_version("25"), "v25.0"),
+        (api.clone().with_version("v25"), "v25.0"),
+        (api.clone().with_version("v25.0/../x"), "v25.0"),
+        (
+            api.clone().with_base_url("http://graph.instagram.com"),
+            "plain http",
+        ),
+        (
+            api.clone().with_base_url("graph.instagram.com"),
+            "begins with neither",
+        ),
+        (
+            api.clone().with_base_url("https://graph.instagram.com/?x"),
+            "query",
+        ),
+        (
+            api.clone().with_base_url("https://graph.instagram.com/#x"),
+            "fragment",
+        ),
+        (api.clone().with_base_url("https://a b/"), "space"),
+        (api.clone().with_user_agent("a\r\nX: y"), "user agent"),
+        (api.clone().with_user_agent(""), "user agent"),
+        (api.clone().with_token(""), "the access token is empty"),
+        (
+            api.clone().with_token("a b"),
+            "the access token holds a space",
+        ),
+        (
+            api.clone().with_token("a\r\nb"),
+            "the access token holds a space",
+        ),
+        (api.clone().with_token("a".repeat(5000)), "longer than 4096"),
+        (Api::without_token(), "the access token is empty"),
+    ];
+    for (api, says) in cases {
+        let error = api.me(&[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().contains(says), "{error} / {says}");
+    }
+    let error = api
+        .get::<mingram::User>("me", &[("access_token", "other")])
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().contains("leave `access_token` out"),
+        "{error}"
+    );
+    let error = api.user(&"9".repeat(1 << 20), &[]).unwrap_err();
+    assert!(error.to_string().contains("bytes long"), "{error}");
+    let app = App::new("1", "", "https://example.com/");
+    assert!(
+        api.exchange_token(&app)
+            .unwrap_err()
+            .to_string()
+            .contains("the client secret is empty")
+    );
+    let app = App::new("1", "S", "https://example.com/");
+    assert!(
+        api.exchange_code(&app, &Code::new(""))
+            .unwrap_err()
+            .to_string()
+            .contains("the login code is empty")
+    );
+    assert!(server.received().is_empty());
+}
+
+#[test]
+fn white_space_around_a_token_is_taken_off() {
+    let server = good();
+    server
+        .api()
+        .with_token(format!(" {TOKEN}\r\n"))
+        .me(&[])
+        .unwrap();
+    assert_eq!(
+        server.received()[0].target,
+        format!("/me?access_token={TOKEN}")
+    );
+}
+
+#[test]
+fn a_clone_has_its_own_settings_and_shares_the_usage() {
+    let headers = [("X-App-Usage", r#"{"call_count":9}"#)];
+    let server = Server::script([reply("200 OK", &headers, ID)]);
+    let api = server.api();
+    let other = api.clone().with_version("v25.0");
+    assert_eq!(api.usage().percent(), None);
+    other.me(&[]).unwrap();
+    assert_eq!(
+        (api.usage().percent(), other.usage().percent()),
+        (Some(9), Some(9))
+    );
+    api.me(&[]).unwrap();
+    assert!(server.received()[1].target.starts_with("/me?"));
+    assert_eq!(api.clone().with_token("another").usage().percent(), None);
+}
+
+#[test]
+fn usage_headers_that_cannot_be_read_count_as_absent() {
+    for bad in ["", "{", "[]", "null", "7", r#"{"1":{}}"#] {
+        let headers = [("X-App-Usage", bad), ("X-Business-Use-Case-Usage", bad)];
+        let server = Server::script([reply("200 OK", &headers, ID)]);
+        let api = server.api();
+        api.me(&[]).unwrap();
+        assert!(
+            api.usage().percent().is_none_or(|percent| percent == 0),
+            "{bad}"
+        );
+        assert_eq!(api.usage().wait(), None);
+    }
+    let odd = [(
+        "x-app-usage",
+        r#"{"call_count":"12","total_time":3.7,"total_cputime":-1,"x":{"y":[]}}"#,
+    )];
+    let server = Server::script([reply("200 OK", &odd, ID)]);
+    let api = server.api();
+    api.me(&[]).unwrap();
+    let app = api.usage().app.unwrap();
+    assert_eq!(
+        (app.call_count, app.total_time, app.total_cputime),
+        (12, 3, 0)
+    );
+}
+
+#[test]
+fn what_passes_is_tried_again() {
+    let temporary = json(
+        "500 Internal Server Error",
+        r#"{"error":{"message":"x","code":2,"is_transient":true}}"#,
+    );
+    let gateway = reply(
+        "502 Bad Gateway",
+        &[("Content-Type", "text/html")],
+        "<html>",
+    );
+    let short = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".to_owned();
+    let chunked =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n".to_owned();
+    for passing in [temporary, gateway, String::new(), short, chunked] {
+        let server = Server::script([passing.clone(), passing.clone(), json("200 OK", ID)]);
+        let clock = TestClock::new(0);
+        let api = server.api().with_clock(clock.clone());
+        assert_eq!(
+            api.clone().with_retries(2).me(&[]).unwrap().id,
+            "1",
+            "{passing}"
+        );
+        let slept = clock.slept();
+        assert_eq!((server.received().len(), slept.len()), (3, 2));
+        assert!((Duration::from_millis(250)..=Duration::from_millis(500)).contains(&slept[0]));
+        assert!((Duration::from_millis(500)..=Duration::from_millis(1000)).contains(&slept[1]));
+
+        let server = Server::script([passing]);
+        let error = server
+            .api()
+            .with_clock(clock.clone())
+            .with_retries(1)
+            .me(&[])
+            .unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        assert_eq!(server.received().len(), 2);
+        // Off.
+        assert!(
+            server
+                .api()
+                .with_clock(clock)
+                .with_retries(0)
+                .me(&[])
+                .is_err()
+        );
+        assert_eq!(server.received().len(), 3);
+    }
+}
+
+#[test]
+fn nobody_there_is_tried_again() {
+    let port = good().port();
+    let clock = TestClock::new(0);
+    let api = common::api(&format!("http://127.0.0.1:{port}"))
+        .with_clock(clock.clone())
+        .with_retries(99);
+    let error = api.me(&[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    // Ten at the most, and none longer than eight seconds.
+    assert_eq!(clock.slept().len(), 10);
+    assert!(
+        clock
+            .slept()
+            .iter()
+            .all(|wait| *wait <= Duration::from_secs(8))
+    );
+}
+
+#[test]
+fn what_does_not_pass_is_not_tried_again() {
+    let error = |status: &str, body: &str| {
+        json(status, &format!(r#"{{"error":{{"message":"x",{body}}}}}"#))
+    };
+    for lasting in [
+        error("400 Bad Request", r#""code":190"#),
+        error("403 Forbidden", r#""code":4,"is_transient":true"#),
+        error("500 Internal Server Error", r#""code":2500"#),
+        error("400 Bad Request", r#""code":100"#),
+        reply("429 Too Many Requests", &[("Retry-After", "30")], ""),
+        reply("503 Service Unavailable", &[("Retry-After", "3600")], ""),
+        reply("404 Not Found", &[], ""),
+        json("200 OK", "{}"),
+        reply("200 OK", &[("Content-Type", "text/html")], "<html>"),
+    ] {
+        let server = Server::script([lasting.clone()]);
+        let clock = TestClock::new(0);
+        let error = server
+            .api()
+            .with_clock(clock.clone())
+            .with_retries(3)
+            .me(&[])
+            .unwrap_err();
+        assert_eq!(
+            (server.received().len(), clock.slept().len()),
+            (1, 0),
+            "{lasting}"
+        );
+        if lasting.contains("429") {
+            assert!(error.is_rate_limited());
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+        }
+    }
+}
+
+#[test]
+fn login_calls_are_made_once() {
+    let server = Server::script([reply("502 Bad Gateway", &[], "")]);
+    let api = server.api().with_retries(3).with_clock(TestClock::new(0));
+    let app = App::new("1", "SECRET", "https://example.com/");
+    assert!(api.exchange_code(&app, &Code::new("C")).is_err());
+    assert!(api.exchange_token(&app).is_err());
+    assert!(api.refresh_token().is_err());
+    assert_eq!(server.received().len(), 3);
+}
+
+#[test]
+fn a_timeout_is_not_tried_again() {
+    let server = Server::start(|_, _| std::thread::sleep(Duration::from_secs(3)));
+    let api = server
+        .api()
+        .with_timeout(Duration::from_millis(300))
+        .with_retries(3);
+    let start = std::time::Instant::now();
+    let error = api.me(&[]).unwrap_err();
+    assert!(error.is_timeout() && error.is_transient(), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(2));
+    assert_eq!(server.received().len(), 1);
+}
+
+#[test]
+fn redirects_stay_with_their_origin() {
+    let server = Server::start(|request, stream| {
+        let to = match request.target.split('?').next().unwrap() {
+            "/me" => "/a?access_token=IGQVJsample",
+            "/a" => "b",
+            _ => return drop(stream.write_all(json("200 OK", ID).as_bytes())),
+        };
+        let _ = stream.write_all(reply("302 Found", &[("Location", to)], "").as_bytes());
+    });
+    assert_eq!(server.api().me(&[]).unwrap().id, "1");
+    assert_eq!(server.received().len(), 3);
+    let other = good();
+    let server = Server::script([reply(
+        "301 Moved Permanently",
+        &[("Location", &format!("{}/me", other.url()))],
+        "",
+    )]);
+    let error = server.api().me(&[]).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.status()),
+        (ErrorKind::Redirect, Some(301))
+    );
+    assert!(other.received().is_empty());
+}
+
+#[test]
+fn a_transport_of_ones_own() {
+    #[derive(Clone, Default)]
+    struct Own(Arc<Mutex<Vec<String>>>);
+    impl Transport for Own {
+        fn send(&self, request: &Request<'_>) -> Result<Response> {
+            assert!(!format!("{request:?}").contains(TOKEN));
+            assert!(request.timeout <= Duration::from_secs(30) && request.body.is_none());
+            self.0
+                .lock()
+                .unwrap()
+                .push(format!("{} {}", request.method.as_str(), request.url));
+            Ok(Response {
+                status: 200,
+                headers: Vec::new(),
+                body: Box::new(ID.as_bytes()),
+            })
+        }
+    }
+    let own = Own::default();
+    assert_eq!(
+        Api::new(TOKEN)
+            .with_transport(own.clone())
+            .me(&[])
+            .unwrap()
+            .id,
+        "1"
+    );
+    assert_eq!(
+        *own.0.lock().unwrap(),
+        [format!(
+            "GET https://graph.instagram.com/me?access_token={TOKEN}"
+        )]
+    );
+}
+
+#[cfg(not(any(feature = "https", feature = "platform-roots", feature = "keep-alive")))]
+#[test]
+fn without_tls_an_https_address_names_the_feature() {
+    let error = Api::new(TOKEN).me(&[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(
+        error
+            .to_string()
+            .contains("feature `https` or `platform-roots`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_clock_dates_a_token() {
+    let server = Server::script([json(
+        "200 OK",
+        r#"{"access_token":"IGnew","expires_in":60}"#,
+    )]);
+    let token = server
+        .api()
+        .with_clock(TestClock::new(1_000))
+        .refresh_token()
+        .unwrap();
+    let at = |time: std::time::SystemTime| {
+        time.duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    assert_eq!(
+        (at(token.obtained_at), token.expires_at().map(at)),
+        (1_000, Some(1_060))
+    );
+}

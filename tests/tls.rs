@@ -1,0 +1,735 @@
+//! Real TLS over the loopback interface: a private authority made here, a
+//! rustls server, and the client as it is, with `SSL_CERT_FILE` for its trust.
+//!
+//! Where that variable must be set, a test runs itself once more in a process
+//! of its own: setting it in this one would be unsafe.
+
+mod common;
+
+#[cfg(any(feature = "https", feature = "platform-roots"))]
+mod server {
+    use crate::common::replay::{Received, read_request};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    use rustls::crypto::ring;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::{
+        HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection, StreamOwned,
+        SupportedProtocolVersion,
+    };
+    use std::io::{self, BufReader, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+    use std::time::Duration;
+
+    pub type Tls = StreamOwned<ServerConnection, TcpStream>;
+
+    /// Says to the process that it is the one with the trust, and where the
+    /// authority is.
+    const CHILD: &str = "MINGRAM_TEST_AUTHORITY";
+
+    /// A certificate and its key.
+    pub struct Identity {
+        pub chain: Vec<CertificateDer<'static>>,
+        pub key: PrivateKeyDer<'static>,
+    }
+
+    pub struct Authority {
+        name: &'static str,
+        key: KeyPair,
+    }
+
+    pub const TRUSTED: &str = "mingram's test authority";
+
+    fn authority_params(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    }
+
+    pub fn localhost() -> CertificateParams {
+        CertificateParams::new(vec!["localhost".to_owned()]).unwrap()
+    }
+
+    impl Authority {
+        pub fn new(name: &'static str) -> Authority {
+            Authority {
+                name,
+                key: KeyPair::generate().unwrap(),
+            }
+        }
+
+        pub fn issue(&self, params: CertificateParams) -> Identity {
+            let key = KeyPair::generate().unwrap();
+            let issuer = Issuer::new(authority_params(self.name), &self.key);
+            let certificate = params.signed_by(&key, &issuer).unwrap();
+            Identity {
+                chain: vec![certificate.der().clone()],
+                key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            }
+        }
+
+        fn certificate(&self) -> rcgen::Certificate {
+            authority_params(self.name).self_signed(&self.key).unwrap()
+        }
+
+        /// The authority's own certificate, used as a server's.
+        #[cfg(not(feature = "https"))]
+        pub fn itself(&self) -> Identity {
+            Identity {
+                chain: vec![self.certificate().der().clone()],
+                key: PrivateKeyDer::Pkcs8(self.key.serialize_der().into()),
+            }
+        }
+    }
+
+    /// Runs the test that is called so in a process that trusts a new
+    /// authority and no other, and there does what it is given.
+    pub fn trusting(test: &str, body: impl FnOnce(&Authority)) {
+        if let Some(folder) = std::env::var_os(CHILD) {
+            let key = std::fs::read_to_string(Path::new(&folder).join("key.pem")).unwrap();
+            return body(&Authority {
+                name: TRUSTED,
+                key: KeyPair::from_pem(&key).unwrap(),
+            });
+        }
+        let authority = Authority::new(TRUSTED);
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tls-{test}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let trust = folder.join("authority.pem");
+        std::fs::write(&trust, authority.certificate().pem()).unwrap();
+        std::fs::write(folder.join("key.pem"), authority.key.serialize_pem()).unwrap();
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(CHILD, &folder)
+            .env("SSL_CERT_FILE", trust)
+            .env_remove("SSL_CERT_DIR")
+            .output()
+            .unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}"
+        );
+    }
+
+    /// What a handshake came to.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Shake {
+        pub kind: Option<HandshakeKind>,
+        pub version: Option<ProtocolVersion>,
+        pub suite: Option<rustls::CipherSuite>,
+    }
+
+    pub struct TlsServer {
+        port: u16,
+        shakes: Arc<Mutex<Vec<Shake>>>,
+        received: Arc<Mutex<Vec<Received>>>,
+    }
+
+    /// Serves the first so many connections; the process ends before they do.
+    const CONNECTIONS: usize = 64;
+
+    impl TlsServer {
+        pub fn start(
+            identity: Identity,
+            versions: &[&'static SupportedProtocolVersion],
+            answer: impl Fn(&Received, Tls) -> io::Result<()> + Send + Sync + 'static,
+        ) -> TlsServer {
+            let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+                .with_protocol_versions(versions)
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(identity.chain, identity.key)
+                .unwrap();
+            let config = Arc::new(config);
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let server = TlsServer {
+                port: listener.local_addr().unwrap().port(),
+                shakes: Arc::default(),
+                received: Arc::default(),
+            };
+            let (shakes, received) = (server.shakes.clone(), server.received.clone());
+            let answer = Arc::new(answer);
+            thread::spawn(move || {
+                for tcp in listener.incoming().take(CONNECTIONS).flatten() {
+                    let (config, answer) = (config.clone(), answer.clone());
+                    let (shakes, received) = (shakes.clone(), received.clone());
+                    thread::spawn(move || {
+                        let _ = tcp.set_read_timeout(Some(Duration::from_secs(10)));
+                        let connection = ServerConnection::new(config).unwrap();
+                        let mut reader = BufReader::new(StreamOwned::new(connection, tcp));
+                        let request = match read_request(&mut reader) {
+                            Ok(Some(request)) => request,
+                            _ => return,
+                        };
+                        let tls = reader.into_inner();
+                        shakes.lock().unwrap().push(Shake {
+                            kind: tls.conn.handshake_kind(),
+                            version: tls.conn.protocol_version(),
+                            suite: tls
+                                .conn
+                                .negotiated_cipher_suite()
+                                .map(|suite| suite.suite()),
+                        });
+                        received.lock().unwrap().push(request.clone());
+                        // A client that goes away is what some tests are about.
+                        let _ = answer(&request, tls);
+                    });
+                }
+            });
+            server
+        }
+
+        pub fn url(&self) -> String {
+            format!("https://localhost:{}", self.port)
+        }
+
+        pub fn shakes(&self) -> Vec<Shake> {
+            self.shakes.lock().unwrap().clone()
+        }
+
+        pub fn received(&self) -> usize {
+            self.received.lock().unwrap().len()
+        }
+    }
+
+    /// Ends the connection as TLS asks for.
+    pub fn close(mut tls: Tls) -> io::Result<()> {
+        tls.conn.send_close_notify();
+        tls.flush()
+    }
+
+    pub fn reply_with(reply: &str, mut tls: Tls) -> io::Result<()> {
+        tls.write_all(reply.as_bytes())?;
+        close(tls)
+    }
+}
+
+/// The certificates come from the machine's store, here from `SSL_CERT_FILE`.
+#[cfg(all(feature = "platform-roots", not(feature = "https")))]
+mod trusted {
+    use crate::common;
+    use crate::server::*;
+    use mingram::{Api, Error, ErrorKind as K};
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+    use rustls::crypto::{CryptoProvider, ring};
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{CipherSuite, HandshakeKind, ProtocolVersion, SupportedProtocolVersion};
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+    const ID: &str = r#"{"id":"17841405793187218"}"#;
+
+    fn api(url: &str) -> Api {
+        common::api(url).with_timeout(Duration::from_secs(5))
+    }
+
+    fn me(server: &TlsServer) -> mingram::Result<String> {
+        api(&server.url()).me(&[]).map(|user| user.id)
+    }
+
+    /// Over this version alone. The client keeps the sessions of a host by its
+    /// name, so each version has a process of its own.
+    fn a_whole_feed(
+        authority: &Authority,
+        version: &'static SupportedProtocolVersion,
+        spoken: ProtocolVersion,
+    ) {
+        let server = TlsServer::start(authority.issue(localhost()), &[version], |request, tls| {
+            let after = common::param(request, "after");
+            let from = after.map_or(0, |cursor| cursor[1..].parse().unwrap());
+            let page = common::feed_page(from, (from + 10).min(35), 35);
+            reply_with(&common::json("200 OK", &page), tls)
+        });
+        let ids: Vec<String> = api(&server.url())
+            .my_media(&[])
+            .into_iter()
+            .map(|media| media.unwrap().id)
+            .collect();
+        let wanted: Vec<String> = (0..35).map(|id| id.to_string()).collect();
+        assert_eq!(ids, wanted);
+        let shakes = server.shakes();
+        assert!(
+            shakes.iter().all(|shake| shake.version == Some(spoken)),
+            "{shakes:?}"
+        );
+        // Every connection but the first takes the session up again.
+        let kinds: Vec<_> = shakes.iter().map(|shake| shake.kind.unwrap()).collect();
+        assert_eq!(kinds[0], HandshakeKind::Full);
+        assert_eq!(kinds[1..], [HandshakeKind::Resumed; 3]);
+    }
+
+    #[test]
+    fn a_whole_feed_over_tls_1_3() {
+        trusting("trusted::a_whole_feed_over_tls_1_3", |authority| {
+            a_whole_feed(authority, &TLS13, ProtocolVersion::TLSv1_3);
+        });
+    }
+
+    #[test]
+    fn a_whole_feed_over_tls_1_2() {
+        trusting("trusted::a_whole_feed_over_tls_1_2", |authority| {
+            a_whole_feed(authority, &TLS12, ProtocolVersion::TLSv1_2);
+        });
+    }
+
+    /// The refusal of a server with this certificate.
+    fn refusal(identity: Identity) -> Error {
+        let server = TlsServer::start(identity, BOTH, |_, tls| {
+            reply_with(&common::json("200 OK", ID), tls)
+        });
+        let error = api(&server.url()).me(&[]).unwrap_err();
+        assert_eq!(server.received(), 0, "the token went out");
+        assert_eq!(error.kind(), K::Tls, "{error}");
+        assert!(!error.is_transient());
+        error
+    }
+
+    #[test]
+    fn certificates() {
+        trusting("trusted::certificates", |authority| {
+            let named = |name: &str| CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let valid = |from: i32, to: i32| {
+                let mut params = localhost();
+                params.not_before = date_time_ymd(from, 1, 1);
+                params.not_after = date_time_ymd(to, 1, 1);
+                params
+            };
+            let self_signed = || {
+                let key = KeyPair::generate().unwrap();
+                Identity {
+                    chain: vec![localhost().self_signed(&key).unwrap().der().clone()],
+                    key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+                }
+            };
+            let refused = |identity, piece: &str| {
+                let error = refusal(identity);
+                let message = error.to_string();
+                assert!(
+                    message.starts_with("GET /me: the server's certificate "),
+                    "{message}"
+                );
+                assert!(message.contains(piece), "{error:?}");
+                message
+            };
+            refused(
+                authority.issue(named("other.example")),
+                "is for another name",
+            );
+            refused(
+                authority.issue(named("localhost.example")),
+                "is for another name",
+            );
+            refused(
+                Authority::new("Another").issue(localhost()),
+                "an authority that is not trusted here",
+            );
+            // One that only calls itself so.
+            refused(
+                Authority::new(TRUSTED).issue(localhost()),
+                "is not acceptable",
+            );
+            refused(self_signed(), "an authority that is not trusted here");
+            refused(authority.itself(), "is not acceptable");
+            let expired = refused(
+                authority.issue(valid(2001, 2002)),
+                "has expired, by this machine's clock",
+            );
+            let early = refused(
+                authority.issue(valid(2997, 2998)),
+                "is not valid yet, by this machine's clock",
+            );
+            for message in [expired, early] {
+                assert!(message.contains("which stands at 20"), "{message}");
+                assert!(message.ends_with(": check the clock first"), "{message}");
+            }
+            // And the good one is taken, so that the refusals mean something.
+            let server = TlsServer::start(authority.issue(localhost()), BOTH, |_, tls| {
+                reply_with(&common::json("200 OK", ID), tls)
+            });
+            assert_eq!(me(&server).unwrap(), "17841405793187218");
+        });
+    }
+
+    /// Answers the first bytes of each connection with these, then closes or
+    /// stays silent.
+    fn plain(answer: &'static [u8], silent: bool) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!(
+            "https://localhost:{}",
+            listener.local_addr().unwrap().port()
+        );
+        thread::spawn(move || {
+            for mut tcp in listener.incoming().take(4).flatten() {
+                thread::spawn(move || {
+                    let _ = tcp.read(&mut [0; 4096]);
+                    let _ = tcp.write_all(answer);
+                    if silent {
+                        let _ = tcp.read_to_end(&mut Vec::new());
+                    }
+                });
+            }
+        });
+        url
+    }
+
+    #[test]
+    fn no_tls_there() {
+        trusting("trusted::no_tls_there", |_| {
+            let answers: [(&[u8], K, &str); 6] = [
+                (
+                    b"HTTP/1.1 400 Bad Request\r\n\r\n",
+                    K::Tls,
+                    "does not speak TLS",
+                ),
+                (b"SSH-2.0-OpenSSH_9.2p1\r\n", K::Tls, "does not speak TLS"),
+                (b"\0\0\0\0\0\0\0\0", K::Tls, "does not speak TLS"),
+                (b"", K::ConnectionLost, "broke before the reply came"),
+                // The alerts handshake_failure and protocol_version.
+                (
+                    b"\x15\x03\x03\0\x02\x02\x28",
+                    K::Tls,
+                    "the server refused the TLS connection",
+                ),
+                (
+                    b"\x15\x03\x01\0\x02\x02\x46",
+                    K::Tls,
+                    "the server refused the TLS connection",
+                ),
+            ];
+            for (answer, kind, piece) in answers {
+                let error = api(&plain(answer, false)).me(&[]).unwrap_err();
+                assert_eq!(error.kind(), kind, "{error}");
+                assert!(error.to_string().contains(piece), "{error}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_handshake_that_is_never_answered() {
+        trusting("trusted::a_handshake_that_is_never_answered", |_| {
+            for answer in [&b""[..], b"\x16\x03\x03\0\x40\x02"] {
+                let start = Instant::now();
+                let api = api(&plain(answer, true)).with_timeout(Duration::from_secs(1));
+                let error = api.me(&[]).unwrap_err();
+                assert!(error.is_timeout(), "{error}");
+                assert!(start.elapsed() < Duration::from_secs(2));
+            }
+        });
+    }
+
+    /// A connection that TLS did not end is one that was cut, however whole the
+    /// reply looks; but for what is whole by its own length.
+    #[test]
+    fn a_close_without_notice() {
+        trusting("trusted::a_close_without_notice", |authority| {
+            let identity = || authority.issue(localhost());
+            let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let rows = [
+                (
+                    "with a length",
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n{ID}"),
+                    Some(K::Truncated),
+                ),
+                (
+                    "until the close",
+                    format!("HTTP/1.1 200 OK\r\n\r\n{ID}"),
+                    Some(K::Truncated),
+                ),
+                (
+                    "in a chunk",
+                    format!("{chunked}1B\r\n{ID}"),
+                    Some(K::Truncated),
+                ),
+                (
+                    "between chunks",
+                    format!("{chunked}1A\r\n{ID}\r\n"),
+                    Some(K::Truncated),
+                ),
+                (
+                    "in the trailers",
+                    format!("{chunked}1A\r\n{ID}\r\n0\r\n"),
+                    Some(K::Truncated),
+                ),
+                (
+                    "in the headers",
+                    "HTTP/1.1 200 OK\r\nA: b\r\n".to_owned(),
+                    Some(K::ConnectionLost),
+                ),
+                (
+                    "in a Location",
+                    "HTTP/1.1 302 Found\r\nLocation: /m".to_owned(),
+                    Some(K::ConnectionLost),
+                ),
+                (
+                    "in the status line",
+                    "HTTP/1.1 200".to_owned(),
+                    Some(K::ConnectionLost),
+                ),
+                (
+                    "behind the length",
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{ID}"),
+                    None,
+                ),
+                (
+                    "behind the chunks",
+                    format!("{chunked}1A\r\n{ID}\r\n0\r\n\r\n"),
+                    None,
+                ),
+            ];
+            for (name, reply, wanted) in rows {
+                let of_json = reply.clone();
+                let server = TlsServer::start(identity(), BOTH, move |_, mut tls| {
+                    tls.write_all(of_json.as_bytes())
+                });
+                let outcome = me(&server);
+                assert_eq!(
+                    outcome.as_ref().err().map(Error::kind),
+                    wanted,
+                    "{name}: {outcome:?}"
+                );
+                let url = format!("{}/f", server.url());
+                let api = api(&server.url());
+                let mut file = Vec::new();
+                let outcome = api.file(&url).accept_unknown_length().write_to(&mut file);
+                assert_eq!(
+                    outcome.as_ref().err().map(Error::kind),
+                    wanted,
+                    "{name}: {outcome:?}"
+                );
+            }
+            // Ended as it should be, a body without a length is whole.
+            let server = TlsServer::start(identity(), BOTH, |_, tls| {
+                reply_with(&format!("HTTP/1.1 200 OK\r\n\r\n{ID}"), tls)
+            });
+            assert_eq!(me(&server).unwrap(), "17841405793187218");
+        });
+    }
+
+    /// A byte now and then inside one TLS record, which is handed out only when
+    /// it is whole.
+    #[test]
+    fn a_record_that_drips() {
+        trusting("trusted::a_record_that_drips", |authority| {
+            let server = TlsServer::start(authority.issue(localhost()), BOTH, |_, mut tls| {
+                tls.write_all(
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", ID.len()).as_bytes(),
+                )?;
+                tls.conn.writer().write_all(ID.as_bytes())?;
+                let mut record = Vec::new();
+                while tls.conn.wants_write() {
+                    tls.conn.write_tls(&mut record)?;
+                }
+                for byte in record {
+                    tls.sock.write_all(&[byte])?;
+                    thread::sleep(Duration::from_millis(200));
+                }
+                close(tls)
+            });
+            let second = Duration::from_secs(1);
+            let api = api(&server.url())
+                .with_timeout(second)
+                .with_download_timeout(second);
+            let start = Instant::now();
+            let error = api.me(&[]).unwrap_err();
+            assert!(error.is_timeout(), "{error}");
+            assert!(start.elapsed() < 2 * second, "{:?}", start.elapsed());
+            let start = Instant::now();
+            let url = format!("{}/f", server.url());
+            let mut body = api.file(&url).open().unwrap();
+            let error = Error::from(body.read(&mut [0; 8]).unwrap_err());
+            assert!(error.is_timeout(), "{error}");
+            assert!(start.elapsed() < 2 * second, "{:?}", start.elapsed());
+            // What failed stays so, and is no end of the file.
+            assert!(body.read(&mut [0; 8]).is_err());
+        });
+    }
+
+    #[test]
+    fn a_large_file() {
+        trusting("trusted::a_large_file", |authority| {
+            const LENGTH: usize = 5_000_000;
+            let byte = |at: usize| (at * at / 7) as u8;
+            let server = TlsServer::start(authority.issue(localhost()), BOTH, move |_, mut tls| {
+                write!(tls, "HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n")?;
+                let file: Vec<u8> = (0..LENGTH).map(byte).collect();
+                tls.write_all(&file)?;
+                close(tls)
+            });
+            let url = format!("{}/f", server.url());
+            let api = api(&url);
+            let mut file = Vec::new();
+            assert_eq!(api.download(&url, &mut file).unwrap(), LENGTH as u64);
+            assert!(file.iter().enumerate().all(|(at, &read)| read == byte(at)));
+            // One that is left in the middle leaves the connection as well.
+            let mut body = api.file(&url).open().unwrap();
+            let mut start = [0; 4];
+            body.read_exact(&mut start).unwrap();
+            assert_eq!(start, [0, 1, 2, 3].map(byte));
+        });
+    }
+
+    #[test]
+    fn redirects_to_plain_http() {
+        trusting("trusted::redirects_to_plain_http", |authority| {
+            let plain = common::Server::script([common::json("200 OK", ID)]);
+            let location = format!("http://localhost:{}/me", plain.port());
+            let server = TlsServer::start(authority.issue(localhost()), BOTH, move |_, tls| {
+                let reply = common::reply("302 Found", &[("Location", &location)], "");
+                reply_with(&reply, tls)
+            });
+            let error = api(&server.url()).me(&[]).unwrap_err();
+            assert_eq!(error.kind(), K::Redirect);
+            assert!(error.to_string().contains("must not reach"), "{error}");
+            let url = format!("{}/f", server.url());
+            let error = api(&url).download(&url, &mut Vec::new()).unwrap_err();
+            assert_eq!(error.kind(), K::Redirect);
+            assert!(error.to_string().contains("from https to http"), "{error}");
+            assert_eq!(plain.connections(), 0);
+        });
+    }
+
+    /// A provider that knows a single cipher, so that its use can be seen.
+    fn one_cipher() -> CryptoProvider {
+        CryptoProvider {
+            cipher_suites: vec![ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256],
+            ..ring::default_provider()
+        }
+    }
+
+    #[test]
+    fn a_provider_that_was_there_first_stays() {
+        trusting(
+            "trusted::a_provider_that_was_there_first_stays",
+            |authority| {
+                one_cipher().install_default().unwrap();
+                let server = TlsServer::start(authority.issue(localhost()), BOTH, |_, tls| {
+                    reply_with(&common::json("200 OK", ID), tls)
+                });
+                me(&server).unwrap();
+                assert_eq!(
+                    CryptoProvider::get_default().unwrap().cipher_suites.len(),
+                    1
+                );
+                let suite = server.shakes()[0].suite;
+                assert_eq!(suite, Some(CipherSuite::TLS13_CHACHA20_POLY1305_SHA256));
+            },
+        );
+    }
+
+    #[test]
+    fn ring_where_there_was_none() {
+        trusting("trusted::ring_where_there_was_none", |authority| {
+            assert!(CryptoProvider::get_default().is_none());
+            let server = TlsServer::start(authority.issue(localhost()), BOTH, |_, tls| {
+                reply_with(&common::json("200 OK", ID), tls)
+            });
+            me(&server).unwrap();
+            let groups = |provider: &CryptoProvider| {
+                provider
+                    .kx_groups
+                    .iter()
+                    .map(|group| group.name())
+                    .collect::<Vec<_>>()
+            };
+            let provider = CryptoProvider::get_default().unwrap();
+            assert_eq!(groups(provider), groups(&ring::default_provider()));
+            assert_ne!(
+                groups(provider),
+                groups(&rustls::crypto::aws_lc_rs::default_provider())
+            );
+        });
+    }
+
+    #[test]
+    fn an_empty_trust_store() {
+        trusting("trusted::an_empty_trust_store", |authority| {
+            // The variable is read at the first call, so the file may go now.
+            std::fs::write(std::env::var_os("SSL_CERT_FILE").unwrap(), "").unwrap();
+            let error = refusal(authority.issue(localhost()));
+            assert!(
+                error.to_string().contains("TLS could not be set up"),
+                "{error}"
+            );
+        });
+    }
+}
+
+/// The Mozilla roots that are compiled in, and no other.
+#[cfg(feature = "https")]
+mod compiled_in {
+    use crate::common;
+    use crate::server::*;
+    use mingram::ErrorKind;
+    use rustls::crypto::{CryptoProvider, ring};
+    use rustls::version::{TLS12, TLS13};
+
+    #[test]
+    fn a_private_authority_is_refused() {
+        trusting("compiled_in::a_private_authority_is_refused", |authority| {
+            let server =
+                TlsServer::start(authority.issue(localhost()), &[&TLS13, &TLS12], |_, tls| {
+                    reply_with(&common::json("200 OK", r#"{"id":"1"}"#), tls)
+                });
+            let error = common::api(&server.url()).me(&[]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Tls);
+            assert!(
+                error
+                    .to_string()
+                    .contains("an authority that is not trusted here"),
+                "{error}"
+            );
+            assert_eq!(
+                (server.received(), server.shakes().len()),
+                (0, 0),
+                "the token went out"
+            );
+        });
+    }
+
+    #[test]
+    fn a_provider_that_was_there_first_stays() {
+        trusting("compiled_in::a_provider_that_was_there_first_stays", |_| {
+            let mut provider = ring::default_provider();
+            provider.cipher_suites.truncate(1);
+            provider.install_default().unwrap();
+            let error = common::api("https://localhost:1").me(&[]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+            assert_eq!(
+                CryptoProvider::get_default().unwrap().cipher_suites.len(),
+                1
+            );
+        });
+    }
+}
+
+/// A program without TLS says which feature it lacks, and sends nothing.
+#[cfg(not(any(feature = "https", feature = "platform-roots")))]
+#[test]
+fn without_tls() {
+    use mingram::{Api, ErrorKind};
+    let api = Api::new("IGQVJsample").with_retries(0);
+    let file = api.download("https://localhost:1/f", &mut Vec::new());
+    for error in [api.me(&[]).unwrap_err(), file.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let message = error.to_string();
+        assert!(message.contains("built without TLS"), "{message}");
+        assert!(
+            message.contains("mingram's feature `https` or `platform-roots`"),
+            "{message}"
+        );
+    }
+    // Over plain http to this machine it works.
+    let server = common::Server::script([common::json("200 OK", r#"{"id":"1"}"#)]);
+    assert_eq!(server.api().me(&[]).unwrap().id, "1");
+}

@@ -1,0 +1,677 @@
+//! The token file and its refresh: private, whole, and never lost.
+#![cfg(unix)]
+
+mod common;
+
+use common::{Server, TestClock, api, json};
+use mingram::{Api, ErrorKind, LongLivedToken, RefreshOutcome, TokenFile};
+use std::fs::{self, File, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+const DAY: u64 = 24 * 3600;
+/// 2026-11-23, in Unix seconds.
+const NOW: u64 = 1_795_435_200;
+
+/// A folder that is removed with all that is in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("mingram-token-file-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self) -> TokenFile {
+        TokenFile::new(self.0.join("token.json"))
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(&self.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn at(unix_seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds)
+}
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days * DAY)
+}
+
+/// A token of 60 days, obtained so many days before [`NOW`].
+fn token(text: &str, age: u64) -> LongLivedToken {
+    LongLivedToken::new(text, Some(days(60)), at(NOW - age * DAY))
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// The message of an error, with the folder's name taken out.
+fn message<T: std::fmt::Debug>(folder: &Folder, result: mingram::Result<T>) -> String {
+    let text = result.unwrap_err().to_string();
+    assert!(!text.contains('\n'), "{text}");
+    text.replace(folder.0.to_str().unwrap(), "DIR")
+}
+
+#[test]
+fn keeps_what_it_is_given() {
+    let folder = Folder::new();
+    let file = folder.file();
+    for expires_in in [
+        Some(Duration::from_secs(5_183_944)),
+        Some(Duration::ZERO),
+        None,
+    ] {
+        for token_type in [Some("bearer".to_owned()), None] {
+            let mut token = LongLivedToken::new("IGQVJ\"\\long", expires_in, at(NOW));
+            token.token_type = token_type;
+            file.save(&token).unwrap();
+            assert_eq!(file.load().unwrap(), token);
+            assert_eq!(mode(file.path()), 0o600);
+            assert_eq!(folder.names(), ["token.json"]);
+        }
+    }
+}
+
+#[test]
+fn is_json_that_others_can_read_too() {
+    let folder = Folder::new();
+    let mut token = token("IGQVJlong", 0);
+    token.token_type = Some("bearer".to_owned());
+    folder.file().save(&token).unwrap();
+    let text = fs::read_to_string(folder.file().path()).unwrap();
+    assert_eq!(
+        text,
+        format!(
+            "{{\"access_token\":\"IGQVJlong\",\"token_type\":\"bearer\",\"expires_in\":{},\"obtained_at\":{NOW}}}\n",
+            60 * DAY
+        )
+    );
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["obtained_at"], NOW);
+}
+
+#[test]
+fn a_time_before_1970_becomes_1970() {
+    let folder = Folder::new();
+    let before = SystemTime::UNIX_EPOCH - Duration::from_secs(5);
+    let token = LongLivedToken::new("IGQ", None, before);
+    folder.file().save(&token).unwrap();
+    assert_eq!(folder.file().load().unwrap().obtained_at, at(0));
+}
+
+#[test]
+fn refuses_a_file_that_others_may_read() {
+    let folder = Folder::new();
+    let file = folder.file();
+    file.save(&token("IGQVJsecret", 0)).unwrap();
+    for open in [0o604, 0o640, 0o644, 0o602, 0o610, 0o777] {
+        fs::set_permissions(file.path(), Permissions::from_mode(open)).unwrap();
+        let error = file.load().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            message(&folder, file.load()),
+            format!(
+                "the token file DIR/token.json is open to others (its mode is {open:o}): \
+                 make it private with `chmod 600 'DIR/token.json'`"
+            )
+        );
+    }
+    // What the message says does mend it, and so does a save.
+    fs::set_permissions(file.path(), Permissions::from_mode(0o600)).unwrap();
+    file.load().unwrap();
+    fs::set_permissions(file.path(), Permissions::from_mode(0o644)).unwrap();
+    file.save(&token("IGQVJsecret", 0)).unwrap();
+    assert_eq!(mode(file.path()), 0o600);
+}
+
+#[test]
+fn refuses_what_is_no_token_file() {
+    let folder = Folder::new();
+    let file = folder.file();
+    let long = "x".repeat(70_000);
+    for text in [
+        "{",
+        "IGQVJsecret",
+        "[]",
+        "{}",
+        r#"{"access_token":"IGQVJsecret"}"#,
+        r#"{"access_token":"IGQVJsecret","obtained_at":null}"#,
+        r#"{"access_token":"IGQVJsecret","obtained_at":-5}"#,
+        r#"{"access_token":"IGQVJsecret","obtained_at":"soon"}"#,
+        r#"{"access_token":"IGQVJ secret","obtained_at":5}"#,
+        r#"{"access_token":"","obtained_at":5}"#,
+        r#"{"access_token":"IGQVJsecret","obtained_at":5,"expires_in":"x"}"#,
+        r#"{"access_token":"IGQVJsecret","obtained_at":5"#,
+        &format!(r#"{{"access_token":"IGQVJsecret","obtained_at":5,"x":"{long}"}}"#),
+    ] {
+        fs::write(file.path(), text).unwrap();
+        fs::set_permissions(file.path(), Permissions::from_mode(0o600)).unwrap();
+        let error = file.load().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
+        assert!(
+            !format!("{error} {error:?}").contains("secret"),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("log in again"), "{error}");
+    }
+    fs::write(file.path(), "").unwrap();
+    assert!(message(&folder, file.load()).contains("is empty"));
+    fs::write(file.path(), b"\xff\xfe").unwrap();
+    assert_eq!(file.load().unwrap_err().kind(), ErrorKind::InvalidInput);
+    fs::write(
+        file.path(),
+        r#"{"new":[{}],"obtained_at":"5","access_token":"IGQVJ","expires_in":null}"#,
+    )
+    .unwrap();
+    let token = file.load().unwrap();
+    assert_eq!((token.obtained_at, token.expires_in), (at(5), None));
+}
+
+#[test]
+fn refuses_places_that_hold_no_file() {
+    let folder = Folder::new();
+    let token = token("IGQVJsecret", 0);
+    let both = |path: &str| {
+        let file = TokenFile::new(folder.0.join(path));
+        (
+            message(&folder, file.load()),
+            message(&folder, file.save(&token)),
+        )
+    };
+    fs::create_dir(folder.0.join("folder")).unwrap();
+    symlink("elsewhere.json", folder.0.join("link")).unwrap();
+    let folder_message = "the token file DIR/folder is a folder: give the path of a file in it";
+    assert_eq!(
+        both("folder"),
+        (folder_message.into(), folder_message.into())
+    );
+    let link = "the token file DIR/link is a symbolic link: give the path of the file itself";
+    assert_eq!(both("link"), (link.into(), link.into()));
+    let (load, save) = both("none/token.json");
+    assert_eq!(load, "there is no token file DIR/none/token.json");
+    assert_eq!(
+        save,
+        "the token file DIR/none/token.json is in a folder that does not exist: make the folder first"
+    );
+    let (_, save) = both("..");
+    assert!(save.contains("is a folder"), "{save}");
+    let made = Command::new("mkfifo").arg(folder.0.join("pipe")).status();
+    if made.is_ok_and(|status| status.success()) {
+        let pipe = "the token file DIR/pipe is not a regular file";
+        assert_eq!(both("pipe"), (pipe.into(), pipe.into()));
+    }
+    assert!(TokenFile::new("").save(&token).is_err());
+    assert!(TokenFile::new("/").save(&token).is_err());
+    let bad = LongLivedToken::new("a b", None, at(NOW));
+    let error = folder.file().save(&bad).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(!folder.file().path().exists());
+}
+
+#[test]
+fn a_missing_file_can_be_told() {
+    let folder = Folder::new();
+    let error = folder.file().load().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.is_not_found());
+    fs::write(folder.file().path(), "").unwrap();
+    assert!(!folder.file().load().unwrap_err().is_not_found());
+}
+
+#[test]
+fn what_killed_programs_left_is_swept_away_and_nothing_else() {
+    let folder = Folder::new();
+    let mut ended = Command::new("true").spawn().unwrap();
+    let gone = ended.id();
+    ended.wait().unwrap();
+    let own = std::process::id();
+    let leave = |name: String, age: u64| {
+        let file = File::create(folder.0.join(name)).unwrap();
+        let time = SystemTime::now() - Duration::from_secs(age);
+        file.set_modified(time).unwrap();
+    };
+    leave(format!(".token.json.{own}-0123456789abcdef.tmp"), 3600);
+    if Path::new("/proc/self").exists() {
+        leave(format!(".token.json.{gone}-0123456789abcdef.tmp"), 0);
+    }
+    // Being written, and things of other programs.
+    let kept = [
+        format!(".token.json.{own}-fedcba9876543210.tmp"),
+        ".token.json.swp".to_owned(),
+        ".token.json.1-2.tmp".to_owned(),
+        ".token.json.x-0123456789abcdef.tmp".to_owned(),
+        format!(".other.json.{gone}-0123456789abcdef.tmp"),
+    ];
+    for (i, name) in kept.iter().enumerate() {
+        leave(name.clone(), if i == 0 { 0 } else { 3600 });
+    }
+    folder.file().save(&token("IGQVJ", 0)).unwrap();
+    let mut expected = kept.to_vec();
+    expected.push("token.json".to_owned());
+    expected.sort();
+    assert_eq!(folder.names(), expected);
+}
+
+#[test]
+fn writers_at_the_same_time_do_not_harm_each_other() {
+    let folder = Folder::new();
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let file = folder.file();
+            scope.spawn(move || {
+                for _ in 0..25 {
+                    file.save(&token(&format!("IGQVJ{writer}"), 0)).unwrap();
+                    assert!(file.load().unwrap().token.expose().starts_with("IGQVJ"));
+                }
+            });
+        }
+    });
+    assert_eq!(folder.names(), ["token.json"]);
+}
+
+// --- Refresh.
+
+const FRESH: &str = r#"{"access_token":"IGQVJfresh","token_type":"bearer","expires_in":5184000}"#;
+
+/// An `Api` on a test clock that has a token of its own, which must not be the
+/// one that is refreshed.
+fn api_at(server: &Server, now: u64) -> Api {
+    api(&server.url())
+        .with_retries(5)
+        .with_clock(TestClock::new(now))
+}
+
+/// What a token of this age comes to, and how many requests it took.
+fn refresh(age: u64, life: Option<u64>, now: u64) -> (RefreshOutcome, usize) {
+    let folder = Folder::new();
+    let server = Server::script([json("200 OK", FRESH)]);
+    let old = LongLivedToken::new("IGQVJold", life.map(Duration::from_secs), at(NOW - age));
+    folder.file().save(&old).unwrap();
+    let refresh = folder.file().refresh_if_due(&api_at(&server, now)).unwrap();
+    assert_eq!(folder.file().load().unwrap(), refresh.token);
+    let text = match refresh.outcome {
+        RefreshOutcome::Refreshed => "IGQVJfresh",
+        _ => "IGQVJold",
+    };
+    assert_eq!(refresh.token.token.expose(), text);
+    (refresh.outcome, server.received().len())
+}
+
+#[test]
+fn refreshes_when_it_is_due_and_not_before() {
+    use RefreshOutcome as R;
+    for (age, life) in [
+        (40 * DAY, Some(60 * DAY)),
+        (59 * DAY, Some(60 * DAY)),
+        (DAY, None),
+        (DAY, Some(5012)),
+        (2 * DAY, Some(8 * DAY)),
+        // Dead by the clock; but the clock may be wrong, so the service is asked.
+        (100 * DAY, Some(60 * DAY)),
+    ] {
+        let (outcome, requests) = refresh(age, life, NOW);
+        assert!(matches!(outcome, R::Refreshed), "{age} {life:?} {outcome}");
+        assert_eq!(requests, 1);
+    }
+    let idle = |age, life, now| {
+        let (outcome, requests) = refresh(age, life, now);
+        assert_eq!(requests, 0, "{outcome}");
+        outcome
+    };
+    assert!(matches!(idle(40 * DAY - 1, Some(60 * DAY), NOW), R::NotDue));
+    assert!(matches!(idle(DAY, Some(60 * DAY), NOW), R::NotDue));
+    assert!(matches!(idle(DAY - 1, Some(60 * DAY), NOW), R::TooYoung));
+    assert!(matches!(idle(DAY - 1, None, NOW), R::TooYoung));
+    assert!(matches!(idle(0, Some(0), NOW), R::TooYoung));
+    // A board whose clock is not set yet.
+    assert!(matches!(idle(50 * DAY, Some(60 * DAY), 0), R::ClockBehind));
+    assert!(matches!(idle(0, None, NOW - 1), R::ClockBehind));
+}
+
+#[test]
+fn sends_the_token_of_the_file_and_notes_when_it_was_answered() {
+    let folder = Folder::new();
+    let server = Server::script([json("200 OK", FRESH)]);
+    folder.file().save(&token("IGQVJold", 45)).unwrap();
+    let api = api_at(&server, NOW);
+    let refresh = folder.file().refresh_if_due(&api).unwrap();
+    assert_eq!(
+        server.received()[0].target,
+        "/refresh_access_token?grant_type=ig_refresh_token&access_token=IGQVJold"
+    );
+    assert_eq!(refresh.token.obtained_at, at(NOW));
+    assert_eq!(refresh.token.expires_at(), Some(at(NOW + 60 * DAY)));
+    assert_eq!(refresh.outcome.to_string(), "refreshed");
+    // And from then on there is nothing to do.
+    let again = folder.file().refresh_if_due(&api).unwrap();
+    assert!(matches!(again.outcome, RefreshOutcome::TooYoung));
+    assert_eq!(again.token, refresh.token);
+    assert_eq!(server.received().len(), 1);
+}
+
+#[test]
+fn a_forced_refresh_waits_for_24_hours_too() {
+    let folder = Folder::new();
+    let server = Server::script([json("200 OK", FRESH)]);
+    let file = folder.file();
+    let forced = |age| {
+        let old = LongLivedToken::new("IGQVJold", Some(days(60)), at(NOW - age));
+        file.save(&old).unwrap();
+        file.refresh(&api_at(&server, NOW)).unwrap().outcome
+    };
+    assert!(matches!(forced(DAY - 1), RefreshOutcome::TooYoung));
+    assert_eq!(server.received().len(), 0);
+    assert!(matches!(forced(DAY), RefreshOutcome::Refreshed));
+    assert_eq!(server.received().len(), 1);
+}
+
+#[test]
+fn a_failed_refresh_keeps_the_old_token_and_takes_one_request() {
+    let dead = r#"{"error":{"message":"Session has expired: IGQVJold","type":"OAuthException","code":190}}"#;
+    for (reply, invalid) in [
+        (json("400 Bad Request", dead), true),
+        (json("500 Internal Server Error", "{}"), false),
+        (json("200 OK", r#"{"access_token":""}"#), false),
+        (json("200 OK", r#"{"access_token":"IGQVJfresh"#), false),
+        (String::new(), false),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2/x\r\nContent-Length: 0\r\n\r\n"
+                .into(),
+            false,
+        ),
+    ] {
+        let folder = Folder::new();
+        let file = folder.file();
+        file.save(&token("IGQVJold", 45)).unwrap();
+        let before = (fs::read(file.path()).unwrap(), inode(file.path()));
+        let server = Server::script([reply.clone()]);
+        let refresh = file.refresh_if_due(&api_at(&server, NOW)).unwrap();
+        assert_eq!(server.received().len(), 1, "{reply}");
+        assert_eq!(refresh.token, token("IGQVJold", 45));
+        assert_eq!((fs::read(file.path()).unwrap(), inode(file.path())), before);
+        let line = refresh.outcome.to_string();
+        assert!(
+            line.starts_with("not refreshed, the old one is kept: GET /refresh_access_token: ")
+        );
+        assert!(
+            !format!("{line} {refresh:?}").contains("IGQVJ"),
+            "{refresh:?}"
+        );
+        let RefreshOutcome::Kept(error) = refresh.outcome else {
+            panic!("{:?}", refresh.outcome)
+        };
+        assert_eq!(error.is_token_invalid(), invalid);
+    }
+}
+
+#[test]
+fn nobody_there_keeps_the_old_token() {
+    let folder = Folder::new();
+    let file = folder.file();
+    file.save(&token("IGQVJold", 45)).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let api = api(&url).with_clock(TestClock::new(NOW));
+    let refresh = file.refresh_if_due(&api).unwrap();
+    let RefreshOutcome::Kept(error) = refresh.outcome else {
+        panic!("{:?}", refresh.outcome)
+    };
+    assert!(error.is_transient());
+    assert_eq!(file.load().unwrap().token.expose(), "IGQVJold");
+}
+
+#[test]
+fn a_login_during_the_refresh_is_not_overwritten() {
+    let folder = Folder::new();
+    let file = folder.file();
+    file.save(&token("IGQVJold", 45)).unwrap();
+    let other = file.clone();
+    let server = Server::start(move |_, stream| {
+        other.save(&token("IGQVJlogin", 0)).unwrap();
+        let _ = std::io::Write::write_all(stream, json("200 OK", FRESH).as_bytes());
+    });
+    let refresh = file.refresh_if_due(&api_at(&server, NOW)).unwrap();
+    assert!(matches!(refresh.outcome, RefreshOutcome::NotDue));
+    assert_eq!(refresh.token.token.expose(), "IGQVJlogin");
+    assert_eq!(file.load().unwrap().token.expose(), "IGQVJlogin");
+}
+
+#[test]
+fn a_new_token_that_cannot_be_written_is_handed_back() {
+    let folder = Folder::new();
+    let file = folder.file();
+    file.save(&token("IGQVJold", 45)).unwrap();
+    let (path, aside) = (file.path().to_owned(), folder.0.join("aside"));
+    let server = Server::start(move |_, stream| {
+        fs::rename(&path, &aside).unwrap();
+        fs::create_dir(&path).unwrap();
+        let _ = std::io::Write::write_all(stream, json("200 OK", FRESH).as_bytes());
+    });
+    let refresh = file.refresh_if_due(&api_at(&server, NOW)).unwrap();
+    assert!(matches!(refresh.outcome, RefreshOutcome::NotSaved(_)));
+    assert_eq!(refresh.token.token.expose(), "IGQVJfresh");
+    assert!(refresh.outcome.to_string().contains("is a folder"));
+}
+
+fn inode(path: &Path) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap())
+}
+
+// --- Kills and full disks: this test program, run again as a child that saves.
+
+const CHILD: &str = "MINGRAM_TEST_TOKEN_FILE";
+
+/// Not a test: what the child does. It saves tokens of ever other lengths,
+/// until it is killed, or once where it is told so.
+#[test]
+#[ignore = "run as a child by the tests below"]
+fn child() {
+    let Some(path) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let file = TokenFile::new(path);
+    if let Ok(text) = std::env::var("MINGRAM_TEST_ONCE") {
+        match file.save(&LongLivedToken::new(text, Some(days(60)), at(NOW))) {
+            Ok(()) => println!("saved"),
+            Err(error) => println!("error: {error}"),
+        }
+        return;
+    }
+    for i in u64::from(std::process::id()).. {
+        let text = "A".repeat(1 + (i % 40) as usize * 100);
+        file.save(&LongLivedToken::new(text, Some(days(60)), at(NOW + i)))
+            .unwrap();
+    }
+}
+
+fn child_of(file: &TokenFile) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args([
+            "--exact",
+            "child",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env(CHILD, file.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command
+}
+
+/// A child that is killed, whatever happens to the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_a_whole_file() {
+    let folder = Folder::new();
+    let file = folder.file();
+    let (mut seen, mut leftovers) = (Vec::new(), 0);
+    let sweeps_at_once = Path::new("/proc/self").exists();
+    // A little generator, so that the moments are spread and differ each time.
+    let mut random = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .subsec_nanos();
+    for round in 0..200 {
+        let mut child = Killed(child_of(&file).spawn().unwrap());
+        // The first round waits for the first file, so that there is one to harm.
+        let started = Instant::now();
+        while round == 0 && !file.path().exists() {
+            assert!(started.elapsed() < Duration::from_secs(20), "no file came");
+            thread::sleep(Duration::from_millis(1));
+        }
+        // Each waits until its child has saved at least once.
+        let before = fs::metadata(file.path()).unwrap().modified().unwrap();
+        while fs::metadata(file.path()).unwrap().modified().unwrap() == before {
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "nothing is saved"
+            );
+            thread::sleep(Duration::from_micros(200));
+        }
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        thread::sleep(Duration::from_micros(u64::from(random >> 12) % 8000));
+        child.0.kill().unwrap();
+        child.0.wait().unwrap();
+        let token = file
+            .load()
+            .unwrap_or_else(|error| panic!("round {round}: {error}"));
+        for name in folder.names() {
+            // Private from the first byte: what is half written is as well.
+            assert_eq!(mode(&folder.0.join(&name)), 0o600, "{name}");
+        }
+        seen.push(token.token.expose().len());
+        let left = folder.names().len() - 1;
+        // Where running processes can be looked up, each save sweeps at once.
+        assert!(left <= 1 || !sweeps_at_once, "{left} leftovers");
+        leftovers += left;
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    println!("{} different lengths, {leftovers} leftovers", seen.len());
+    assert!(seen.len() > 5, "the children do not differ: {seen:?}");
+    assert!(leftovers > 0, "no kill came inside a save");
+    file.save(&token("IGQVJlast", 0)).unwrap();
+    assert_eq!(file.load().unwrap().token.expose(), "IGQVJlast");
+    assert!(!sweeps_at_once || folder.names() == ["token.json"]);
+}
+
+/// A folder on a file system of 64 KiB, while it lives; needs root.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(folder: &Folder) -> Option<SmallDisk> {
+        let path = folder.0.join("disk");
+        fs::create_dir(&path).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .arg(&path)
+            .stderr(Stdio::null())
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(SmallDisk(path))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_a_clear_error_and_the_old_file_stays() {
+    let folder = Folder::new();
+    let Some(disk) = SmallDisk::mount(&folder) else {
+        println!("skipped: no file system can be mounted here; the size limit below is tested");
+        return;
+    };
+    let file = TokenFile::new(disk.0.join("token.json"));
+    file.save(&token("IGQVJold", 0)).unwrap();
+    let filler = disk.0.join("filler");
+    let full = fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    let error = file.save(&token("IGQVJnew", 0)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(
+        error
+            .to_string()
+            .contains("cannot be written: No space left on device"),
+        "{error}"
+    );
+    assert_eq!(file.load().unwrap().token.expose(), "IGQVJold");
+    assert_eq!(
+        fs::read_dir(&disk.0).unwrap().count(),
+        2,
+        "a temporary file is left"
+    );
+    fs::remove_file(filler).unwrap();
+    file.save(&token("IGQVJnew", 0)).unwrap();
+    assert_eq!(file.load().unwrap().token.expose(), "IGQVJnew");
+}
+
+#[test]
+fn a_size_limit_is_a_clear_error_and_the_old_file_stays() {
+    let folder = Folder::new();
+    let file = folder.file();
+    file.save(&token("IGQVJold", 0)).unwrap();
+    let inner = child_of(&file);
+    // A limit of zero blocks; the signal that comes with it is ignored, as the
+    // error says it all.
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "trap '' XFSZ; ulimit -f 0 && exec \"$@\"", "sh"])
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .env(CHILD, file.path())
+        .env("MINGRAM_TEST_ONCE", "IGQVJnew")
+        .stdout(Stdio::piped());
+    let mut child = Killed(shell.spawn().unwrap());
+    let mut said = String::new();
+    child
+        .0
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert!(said.contains("error: the token file "), "{said}");
+    assert!(said.contains("cannot be written: File too large"), "{said}");
+    assert!(!said.contains("IGQVJ"), "{said}");
+    assert_eq!(file.load().unwrap().token.expose(), "IGQVJold");
+    assert_eq!(folder.names(), ["token.json"]);
+}

@@ -1,0 +1,828 @@
+//! The example `backup`, built and run against servers on the loopback
+//! interface: that it copies everything, and what it does when things break.
+
+#[path = "common/account.rs"]
+mod account;
+mod common;
+
+use account::*;
+use common::{json, reply};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+fn backup(account: &Account, dir: &Path, args: &[&str]) -> Output {
+    let mut command = command("backup", &account.server.url());
+    command.arg(dir).args(args).output().unwrap()
+}
+
+/// Two pictures, a video and an album of three.
+fn small() -> Vec<Item> {
+    vec![
+        Item::image(17_895_695_668_004_550, 60, 5000),
+        Item::album(
+            17_896_450_804_038_745,
+            40,
+            vec![
+                Item::image(17_880_997_618_081_620, 40, 4000),
+                Item::video(17_871_527_143_187_462, 40, 9000),
+                Item::image(17_871_527_143_187_463, 40, 100),
+            ],
+        ),
+        Item::video(17_899_305_451_014_820, 30, 70_000),
+        Item::image(17_881_042_411_086_627, 2, 64),
+    ]
+}
+
+/// That every file which is there under a final name is whole and right.
+fn check(dir: &Path, expected: &BTreeMap<String, Option<Vec<u8>>>) -> usize {
+    let mut found = 0;
+    for name in names(dir) {
+        if name.starts_with(".backup-") && name.ends_with(".part") {
+            continue;
+        }
+        let held = fs::read(dir.join(&name)).unwrap();
+        match expected.get(&name) {
+            Some(Some(bytes)) => assert!(held == *bytes, "{name} is damaged"),
+            Some(None) => {
+                assert!(held.ends_with(b"}\n"), "{name} is cut");
+                let _: serde_json::Value = serde_json::from_slice(&held).unwrap();
+            }
+            None => panic!("{name} does not belong there"),
+        }
+        found += 1;
+    }
+    found
+}
+
+/// That the folder holds everything, and nothing else.
+fn check_complete(dir: &Path, account: &Account) {
+    let expected = account.expected();
+    check(dir, &expected);
+    let wanted: Vec<String> = expected.into_keys().collect();
+    assert_eq!(names(dir), wanted);
+}
+
+#[test]
+fn copies_everything_and_the_second_time_nothing() {
+    let (account, temp) = (Account::new(small()), Temp::new("all"));
+    let dir = temp.join("new/folder");
+    let output = backup(&account, &dir, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(
+        text(&output.stdout),
+        "4 media, 6 files: 0 already there, 6 downloaded (88.2 kB), 0 missing\n"
+    );
+    assert_eq!(
+        text(&output.stderr),
+        "",
+        "no bar where there is no terminal"
+    );
+    check_complete(&dir, &account);
+    let node = fs::read_to_string(dir.join("2026-03-05_17895695668004550.json")).unwrap();
+    assert_eq!(
+        node,
+        concat!(
+            r#"{"id":"17895695668004550","caption":"about 17895695668004550","media_type":"IMAGE","#,
+            r#""timestamp":"2026-03-05T07:12:00+0000","username":"jayposiris"}"#,
+            "\n"
+        )
+    );
+    let before: Vec<_> = names(&dir)
+        .iter()
+        .map(|name| fs::metadata(dir.join(name)).unwrap().modified().unwrap())
+        .collect();
+    let files = account.asked("/file/");
+    let output = backup(&account, &dir, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(
+        text(&output.stdout),
+        "4 media, 6 files: 6 already there, 0 downloaded (0.0 kB), 0 missing\n"
+    );
+    assert_eq!(account.asked("/file/"), files);
+    let after: Vec<_> = names(&dir)
+        .iter()
+        .map(|name| fs::metadata(dir.join(name)).unwrap().modified().unwrap())
+        .collect();
+    assert_eq!(before, after, "nothing is written twice");
+    // What goes missing comes back, and nothing else.
+    fs::remove_file(dir.join("2026-02-03_17899305451014820.mp4")).unwrap();
+    assert!(backup(&account, &dir, &[]).status.success());
+    assert_eq!(account.asked("/file/"), files + 1);
+    check_complete(&dir, &account);
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_since_leaves_out_the_older() {
+    let (account, temp) = (Account::new(small()), Temp::new("dry"));
+    let dir = temp.join("backup");
+    let output = backup(&account, &dir, &["--dry-run", "--since", "2026-02-13"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(
+        text(&output.stdout),
+        "2026-03-05_17895695668004550\n\
+         2026-02-13_17896450804038745_01_17880997618081620\n\
+         2026-02-13_17896450804038745_02_17871527143187462\n\
+         2026-02-13_17896450804038745_03_17871527143187463\n\
+         2 media, 4 files: 0 already there, 4 to download, 0 missing\n"
+    );
+    assert!(!dir.exists());
+    let media = account.server.received();
+    assert!(media[1].target.contains("&since=1770940800&"), "{media:?}");
+}
+
+#[test]
+fn a_summary_for_scripts() {
+    let mut items = small();
+    items[3].query = None;
+    let (account, temp) = (Account::new(items), Temp::new("json"));
+    let output = backup(&account, &temp.0, &["--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        summary,
+        serde_json::json!({
+            "media": 4, "files": 6, "already_there": 0, "downloaded": 5, "bytes": 88100,
+            "complete": false, "wanted": [], "error": null,
+            "missing": [{
+                "name": "2026-01-03_17881042411086627",
+                "reason": "the service gives no address for it (copyrighted material, perhaps)",
+            }],
+        })
+    );
+    assert_eq!(
+        text(&output.stderr),
+        "missing: 2026-01-03_17881042411086627: the service gives no address for it (copyrighted material, perhaps)\n"
+    );
+}
+
+#[test]
+fn an_expired_address_is_fetched_anew_once() {
+    // One by its date, one by the server's word, one that stays refused.
+    let mut items = small();
+    items[0].query = Some("&oe=5F000000".into());
+    let account = Account::with_faults(items, |request, _| {
+        let refused = request.target.starts_with("/file/17899305451014820?")
+            && common::param(request, "g").unwrap() == "1";
+        match refused || request.target.starts_with("/file/17881042411086627") {
+            true => Fault::Reply(reply("403 Forbidden", &[], "URL signature expired")),
+            false => Fault::None,
+        }
+    });
+    let temp = Temp::new("expired");
+    let output = backup(&account, &temp.0, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(account.asked("/17895695668004550?"), 1);
+    assert_eq!(account.asked("/file/17895695668004550?"), 1);
+    assert_eq!(account.asked("/17899305451014820?"), 1);
+    assert_eq!(account.asked("/file/17899305451014820?"), 2);
+    assert_eq!(account.asked("/17881042411086627?"), 1);
+    assert_eq!(account.asked("/file/17881042411086627?"), 2);
+    let errors = text(&output.stderr);
+    assert!(
+        errors.starts_with(
+            "missing: 2026-01-03_17881042411086627: GET 127.0.0.1/file/17881042411086627: HTTP 403 "
+        ),
+        "{errors}"
+    );
+    let expected = account.expected();
+    assert_eq!(check(&temp.0, &expected), expected.len() - 1);
+}
+
+#[test]
+fn a_partial_download_goes_on_where_it_ended() {
+    let items = vec![Item::video(5, 0, 300_000)];
+    let account = Account::with_faults(items.clone(), |request, number| {
+        match request.target.starts_with("/file/") {
+            true if number == 2 => Fault::Cut(100_000),
+            _ => Fault::None,
+        }
+    });
+    let temp = Temp::new("range");
+    let output = backup(&account, &temp.0, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+    let range = |account: &Account| {
+        let received = account.server.received();
+        let headers = &received.last().unwrap().headers;
+        let range = headers.iter().find(|(name, _)| name == "range");
+        range.map(|(_, range)| range.clone())
+    };
+    assert_eq!(range(&account).as_deref(), Some("bytes=95904-"));
+
+    // From an earlier run; and the same where the server cannot do that, where
+    // it has another version by now, and where what is here is longer.
+    for (fault, have, range_wanted) in [
+        (Fault::None, 200_000, Some("bytes=195904-")),
+        (Fault::None, 300_000, Some("bytes=295904-")),
+        (Fault::NoRanges, 200_000, Some("bytes=195904-")),
+        (Fault::OtherVersion, 200_000, None),
+        (Fault::None, 400_000, None),
+    ] {
+        let temp = Temp::new("resume");
+        let other = fault == Fault::OtherVersion;
+        let told = format!("{fault:?} {have}");
+        let account = Account::with_faults(items.clone(), move |_, _| fault.clone());
+        fs::write(
+            temp.join(".backup-2026-01-01_5.part"),
+            bytes("5", "mp4", 0, have),
+        )
+        .unwrap();
+        let output = backup(&account, &temp.0, &[]);
+        assert!(output.status.success(), "{told} {}", said(&output));
+        assert_eq!(range(&account).as_deref(), range_wanted, "{told}");
+        let held = fs::read(temp.join("2026-01-01_5.mp4")).unwrap();
+        let id = if other { "5-other" } else { "5" };
+        assert!(held == bytes(id, "mp4", 0, 300_000), "{told}");
+    }
+}
+
+#[test]
+fn what_is_no_picture_gets_no_name() {
+    let html = "<html>Sorry, this content isn't available right now</html>";
+    let page = reply("200 OK", &[("Content-Type", "text/html")], html);
+    let disguised = reply("200 OK", &[("Content-Type", "image/jpeg")], html);
+    let picture = reply("200 OK", &[], "GIF89a......");
+    let account = Account::with_faults(
+        vec![
+            Item::image(1, 0, 10),
+            Item::image(2, 0, 10),
+            Item::video(3, 0, 10),
+            Item::image(4, 0, 10),
+        ],
+        move |request, _| match &request.target {
+            target if target.starts_with("/file/1") => Fault::Reply(page.clone()),
+            target if target.starts_with("/file/2") => Fault::Reply(disguised.clone()),
+            target if target.starts_with("/file/3") => Fault::Reply(picture.clone()),
+            target if target.starts_with("/file/4") => Fault::Reply(picture.clone()),
+            _ => Fault::None,
+        },
+    );
+    let temp = Temp::new("html");
+    let output = backup(&account, &temp.0, &["-j1"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(
+        text(&output.stderr),
+        "missing: 2026-01-01_1: what came is no picture or video but text/html\n\
+         missing: 2026-01-01_2: what came is no picture but something else\n\
+         missing: 2026-01-01_3: what came is no video but gif\n"
+    );
+    let files: Vec<String> = names(&temp.0)
+        .into_iter()
+        .filter(|name| !name.ends_with(".json") && !name.ends_with(".part"))
+        .collect();
+    assert_eq!(files, ["2026-01-01_4.gif"]);
+}
+
+/// An account of the Basic Display API, which refuses the newer fields, and an
+/// album whose children come by a call of their own.
+#[test]
+fn an_account_that_knows_fewer_fields() {
+    let server = common::Server::start(|request, stream| {
+        use std::io::Write;
+        let host = &request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "host")
+            .unwrap()
+            .1;
+        let fields = common::param(request, "fields").unwrap_or_default();
+        let newer = fields.contains("like_count") || fields.contains("followers_count");
+        let child =
+            |id| format!(r#"{{"id":"{id}","media_type":"IMAGE","media_url":"http://{host}/f"}}"#);
+        let answer = match request.target.split('?').next() {
+            _ if newer => json(
+                "400 Bad Request",
+                r#"{"error":{"message":"Tried accessing nonexisting field","type":"IGApiException","code":100}}"#,
+            ),
+            Some("/me") => json("200 OK", r#"{"id":"1","media_count":1}"#),
+            Some("/me/media") => json(
+                "200 OK",
+                r#"{"data":[{"id":"7","media_type":"CAROUSEL_ALBUM","timestamp":"2026-01-02T00:00:00+0000"}]}"#,
+            ),
+            Some("/7/children") => json(
+                "200 OK",
+                &format!(r#"{{"data":[{},{}]}}"#, child(8), child(9)),
+            ),
+            _ => reply("200 OK", &[], "GIF89a......"),
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let temp = Temp::new("basic");
+    let output = command("backup", &server.url())
+        .arg(&temp.0)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(
+        names(&temp.0),
+        [
+            "2026-01-02_7.json",
+            "2026-01-02_7_01_8.gif",
+            "2026-01-02_7_01_8.json",
+            "2026-01-02_7_02_9.gif",
+            "2026-01-02_7_02_9.json",
+            "profile.json"
+        ]
+    );
+}
+
+#[test]
+fn what_was_listed_before_a_rate_limit_is_downloaded() {
+    let limit = include_str!("../fixtures/errors/rate-limit.http");
+    let limit = limit.split_once("\n\n").unwrap().1;
+    let items = (0..60).map(|i| Item::image(100 + i, 50, 200)).collect();
+    let account = Account::with_faults(items, move |request, _| {
+        match common::param(request, "after") {
+            Some(_) => Fault::Reply(limit.to_owned()),
+            None => Fault::None,
+        }
+    });
+    let temp = Temp::in_memory("listed");
+    let output = backup(&account, &temp.0, &[]);
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    assert!(
+        text(&output.stderr).starts_with("backup: GET /me/media: the service answered error 4")
+    );
+    assert_eq!(
+        text(&output.stdout),
+        "50 media, 50 files: 0 already there, 50 downloaded (10.0 kB), 0 missing\n"
+    );
+    assert_eq!(check(&temp.0, &account.expected()), 101);
+}
+
+#[test]
+fn nothing_the_server_says_leaves_the_folder() {
+    let mut items = Vec::new();
+    for id in [
+        "../../evil",
+        "/etc/passwd",
+        "a\\nb",
+        "",
+        "1/2",
+        "٣",
+        ".",
+        "9 ",
+    ] {
+        let mut item = Item::image(0, 0, 64);
+        item.id = id.replace('\\', "\\\\");
+        item.timestamp = "../../../2026".into();
+        items.push(item.clone());
+        items.push(Item::album(7, 1, vec![item]));
+    }
+    items.push(Item::image(8, 3, 64));
+    items.last_mut().unwrap().timestamp = "../../2026".into();
+    let account = Account::new(items);
+    let temp = Temp::new("traversal");
+    let output = backup(&account, &temp.join("a/b"), &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let errors = text(&output.stderr);
+    assert_eq!(
+        errors.matches("refused: an id that is not digits").count(),
+        16
+    );
+    assert!(
+        errors.contains(r#"missing: "../../evil": refused"#),
+        "{errors}"
+    );
+    assert_eq!(names(&temp.0), ["a"]);
+    assert_eq!(names(&temp.join("a")), ["b"]);
+    assert_eq!(
+        names(&temp.join("a/b")),
+        [
+            "0000-00-00_8.jpg",
+            "0000-00-00_8.json",
+            "2026-01-02_7.json",
+            "profile.json"
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_the_folder_are_not_written_through() {
+    let account = Account::new(vec![Item::image(5, 0, 5000)]);
+    let temp = Temp::new("links");
+    let (dir, outside) = (temp.join("backup"), temp.join("outside"));
+    fs::create_dir(&dir).unwrap();
+    fs::write(&outside, "mine").unwrap();
+    for name in [
+        ".backup-2026-01-01_5.part",
+        ".backup-2026-01-01_5.json.part",
+        "profile.json",
+        "2026-01-01_5.json",
+    ] {
+        std::os::unix::fs::symlink(&outside, dir.join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink("nowhere", dir.join("2026-01-01_5.jpg")).unwrap();
+    let output = backup(&account, &dir, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "mine");
+    check_complete(&dir, &account);
+    for name in names(&dir) {
+        assert!(
+            fs::symlink_metadata(dir.join(&name)).unwrap().is_file(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn five_hundred_items_from_a_server_that_breaks_a_fifth_of_its_connections() {
+    let items = (0..500)
+        .map(|i| Item::image(1_000 + i, (i % 300) as u32, 3000))
+        .collect();
+    let account = Account::with_faults(items, |_, number| {
+        // Scattered, the same every time.
+        match number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32 {
+            roll if roll % 5 > 0 => Fault::None,
+            roll => match roll / 5 % 3 {
+                0 => Fault::Silence,
+                1 => Fault::Cut(20),
+                _ => Fault::Cut(2000),
+            },
+        }
+    });
+    let temp = Temp::in_memory("faults");
+    let output = backup(&account, &temp.0, &["--jobs", "16", "--retries", "8"]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+    let requests = account.server.received().len();
+    assert!(requests > 580, "{requests} requests, and few broken");
+}
+
+/// Kills the program at random moments; answers how often it was caught at
+/// work.
+fn kill(times: u32) -> u32 {
+    let items: Vec<Item> = (0..12)
+        .map(|i| Item::image(100 + i, i as u32, 40_000))
+        .chain([Item::album(
+            200,
+            20,
+            vec![Item::video(201, 20, 90_000), Item::image(202, 20, 30)],
+        )])
+        .collect();
+    let account = Account::with_faults(items, |request, _| {
+        match request.target.starts_with("/file/") {
+            true => Fault::Slow(8 * 1024, Duration::from_millis(3)),
+            false => Fault::None,
+        }
+    });
+    let expected = account.expected();
+    let mut random = Random(0x2026_1123);
+    let mut temp = Temp::new("kill");
+    let mut caught = 0;
+    for _ in 0..times {
+        let mut child = command("backup", &account.server.url())
+            .arg(&temp.0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_micros(random.below(80_000)));
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        caught += u32::from(status.code().is_none());
+        if check(&temp.0, &expected) == expected.len() {
+            temp = Temp::new("kill");
+        }
+    }
+    let output = backup(&account, &temp.0, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+    caught
+}
+
+#[test]
+fn ten_kills_leave_nothing_damaged() {
+    let caught = kill(10);
+    assert!(caught > 3, "only {caught} of 10 were still at work");
+}
+
+#[test]
+#[ignore = "takes half a minute"]
+fn two_hundred_kills_leave_nothing_damaged() {
+    let caught = kill(200);
+    println!("{caught} of 200 kills met it at work");
+    assert!(caught > 100, "only {caught} of 200 were still at work");
+}
+
+/// In a mount of its own, which ends with the shell.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named_and_damages_nothing() {
+    let account = Account::new(vec![
+        Item::image(1, 3, 100_000),
+        Item::video(2, 2, 3_000_000),
+        Item::image(3, 1, 100_000),
+    ]);
+    let temp = Temp::new("full");
+    let script = "mount -t tmpfs -o size=1m tmpfs disk || exit 99; \
+                  \"$0\" -j1 --retries 0 disk; code=$?; cp -a disk/. copy; exit $code";
+    fs::create_dir(temp.join("disk")).unwrap();
+    fs::create_dir(temp.join("copy")).unwrap();
+    let run = |wrapper: &str, args: &[&str]| {
+        let made = command("backup", &account.server.url());
+        let mut command = std::process::Command::new(wrapper);
+        for (name, value) in made.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+            .args(args)
+            .args(["sh", "-c", script])
+            .arg(made.get_program());
+        command.current_dir(&temp.0).output()
+    };
+    let output = match run("unshare", &["-m"]) {
+        Ok(output) if output.status.code() != Some(99) && output.status.code() != Some(1) => output,
+        _ => match run("unshare", &["-rm"]) {
+            Ok(output)
+                if output.status.code() != Some(99)
+                    && !text(&output.stderr).contains("unshare") =>
+            {
+                output
+            }
+            other => {
+                println!("skipped: no mount of one's own here: {other:?}");
+                return;
+            }
+        },
+    };
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains("backup: disk/.backup-2026-01-03_2.part: No space left on device"),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("missing: 2026-01-02_3: not tried any more\n"),
+        "{errors}"
+    );
+    check(&temp.join("copy"), &account.expected());
+    assert!(temp.join("copy/2026-01-04_1.jpg").exists());
+    assert!(!temp.join("copy/2026-01-03_2.mp4").exists());
+}
+
+/// A limit on the size of files ends the program by a signal; what it was
+/// writing has no final name.
+#[cfg(unix)]
+#[test]
+fn a_size_limit_damages_nothing() {
+    let account = Account::new(vec![
+        Item::image(1, 3, 10_000),
+        Item::video(2, 2, 3_000_000),
+    ]);
+    let temp = Temp::new("limit");
+    let made = command("backup", &account.server.url());
+    let mut command = std::process::Command::new("sh");
+    command.env_clear();
+    command.envs(
+        made.get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    command.args(["-c", "ulimit -f 200; exec \"$0\" -j1 \"$1\""]);
+    let output = command
+        .arg(made.get_program())
+        .arg(&temp.0)
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "{}", said(&output));
+    check(&temp.0, &account.expected());
+    assert!(temp.join("2026-01-04_1.jpg").exists());
+    let output = backup(&account, &temp.0, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+}
+
+#[test]
+#[ignore = "moves 1 GiB"]
+fn a_gibibyte_stays_under_20_mib_of_memory() {
+    const GIB: u64 = 1 << 30;
+    // Generated as it goes, or the test itself would need the memory.
+    let piece: Vec<u8> = bytes("5", "mp4", 0, 1 << 20);
+    let account = common::Server::start(move |request, stream| {
+        use std::io::Write;
+        let host = &request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "host")
+            .unwrap()
+            .1;
+        let node = format!(
+            r#"{{"data":[{{"id":"5","media_type":"VIDEO","media_url":"http://{host}/file"}}]}}"#
+        );
+        let _ = match request.target.split('?').next() {
+            Some("/me") => stream.write_all(json("200 OK", r#"{"id":"1"}"#).as_bytes()),
+            Some("/me/media") => stream.write_all(json("200 OK", &node).as_bytes()),
+            _ => {
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {GIB}\r\n\r\n");
+                (0..1024).try_for_each(|_| stream.write_all(&piece))
+            }
+        };
+    });
+    let temp = Temp::new("gib");
+    let mut child = command("backup", &account.url())
+        .arg(&temp.0)
+        .spawn()
+        .unwrap();
+    // What the kernel noted as the most, read until the process is gone.
+    let mut peak = 0;
+    let status = loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        peak = peak.max(kib.unwrap_or(0));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    assert!(status.success());
+    assert_eq!(
+        fs::metadata(temp.join("0000-00-00_5.mp4")).unwrap().len(),
+        GIB
+    );
+    println!("VmHWM: {peak} KiB");
+    assert!(peak > 0 && peak < 20 * 1024, "{peak} KiB");
+}
+
+#[test]
+fn two_runs_do_not_write_into_the_same_folder() {
+    let account =
+        Account::with_faults(vec![Item::image(1, 0, 200_000)], |request, _| match request
+            .target
+            .starts_with("/file/")
+        {
+            true => Fault::Slow(10_000, Duration::from_millis(30)),
+            false => Fault::None,
+        });
+    let temp = Temp::new("two");
+    let mut first = command("backup", &account.server.url())
+        .arg(&temp.0)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while account.asked("/file/") == 0 {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let second = backup(&account, &temp.0, &[]);
+    assert_eq!(second.status.code(), Some(5), "{}", said(&second));
+    assert!(text(&second.stderr).contains("another run is writing there"));
+    assert!(first.wait().unwrap().success());
+    check_complete(&temp.0, &account);
+}
+
+#[test]
+fn errors_are_one_line_and_have_a_status() {
+    let dead = include_str!("../fixtures/errors/token-invalid.http");
+    let limit = include_str!("../fixtures/errors/rate-limit.http");
+    for (fixture, code) in [(dead, 3), (limit, 4)] {
+        let reply = fixture.split_once("\n\n").unwrap().1.to_owned();
+        let account = Account::with_faults(small(), move |_, _| Fault::Reply(reply.clone()));
+        let output = backup(&account, &Temp::new("errors").0, &[]);
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+        let errors = text(&output.stderr);
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(
+            errors.starts_with("backup: GET /me: the service answered error "),
+            "{errors}"
+        );
+        assert!(!errors.contains(common::replay::TOKEN), "{errors}");
+    }
+    let account = Account::new(small());
+    let temp = Temp::new("usage");
+    for (token, error) in [
+        ("two words", "backup: the access token holds a space"),
+        ("", "make one with `token login`"),
+    ] {
+        let mut command = command("backup", &account.server.url());
+        let command = command.env("INSTAGRAM_TOKEN", token).arg(&temp.0);
+        let output = command
+            .arg("--file")
+            .arg(temp.join("none"))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        assert!(text(&output.stderr).contains(error), "{}", said(&output));
+    }
+    for (args, message) in [
+        (
+            vec!["--jobs", "0"],
+            "backup: --jobs takes a number from 1 to 16 (see --help)\n",
+        ),
+        (
+            vec!["--since", "yesterday"],
+            "backup: --since takes a date, as 2026-01-31 (see --help)\n",
+        ),
+        (
+            vec!["--fast"],
+            "backup: invalid option '--fast' (see --help)\n",
+        ),
+    ] {
+        let output = backup(&account, &temp.0, &args);
+        assert_eq!(
+            (output.status.code(), text(&output.stderr).as_str()),
+            (Some(2), message)
+        );
+    }
+    fs::write(temp.join("file"), "").unwrap();
+    let output = backup(&account, &temp.join("file"), &[]);
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+}
+
+#[test]
+fn without_a_network_it_does_not_try_every_file() {
+    // A port that nobody answers on.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let server = common::Server::start(move |request, stream| {
+        use std::io::Write;
+        let items: Vec<String> = (1..=200)
+            .map(|id| {
+                format!(
+                    r#"{{"id":"{id}","media_type":"IMAGE","media_url":"http://{nobody}/{id}"}}"#
+                )
+            })
+            .collect();
+        let body = match request.target.starts_with("/me/media") {
+            true => format!(r#"{{"data":[{}]}}"#, items.join(",")),
+            false => r#"{"id":"1"}"#.to_owned(),
+        };
+        let _ = stream.write_all(json("200 OK", &body).as_bytes());
+    });
+    let temp = Temp::in_memory("nobody");
+    let mut command = command("backup", &server.url());
+    let output = command
+        .arg(&temp.0)
+        .args(["-j1", "--retries", "0", "--json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let errors = text(&output.stderr);
+    assert_eq!(
+        errors
+            .matches("nobody answers at that address and port\n")
+            .count(),
+        11,
+        "{errors}"
+    );
+    assert_eq!(
+        errors.matches(": not tried any more\n").count(),
+        190,
+        "{errors}"
+    );
+    assert!(
+        errors.ends_with("backup: GET 127.0.0.1/10: nobody answers at that address and port\n")
+    );
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["missing"].as_array().unwrap().len(), 200);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_token_file_serves_where_the_environment_has_no_token() {
+    let account = Account::new(small());
+    let temp = Temp::new("token");
+    let file = mingram::TokenFile::new(temp.join("token.json"));
+    let now = std::time::SystemTime::now();
+    file.save(&mingram::LongLivedToken::new("IGQVJfile", None, now))
+        .unwrap();
+    let mut command = command("backup", &account.server.url());
+    command
+        .env_remove("INSTAGRAM_TOKEN")
+        .env("MINGRAM_TOKEN_FILE", file.path());
+    let output = command.arg(temp.join("dir")).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.join("dir"), &account);
+    for request in account.server.received() {
+        let sent = common::param(&request, "access_token");
+        let file = request.target.starts_with("/file/");
+        assert_eq!(
+            sent.as_deref(),
+            (!file).then_some("IGQVJfile"),
+            "{}",
+            request.target
+        );
+    }
+}
+
+#[test]
+fn help_into_a_closed_pipe_is_quiet() {
+    let mut child = command("backup", "http://127.0.0.1:1")
+        .arg("--help")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(text(&output.stderr), "");
+}
