@@ -370,6 +370,8 @@ impl<T: Deserialize> Iterator for Items<T> {
                 }
                 return Some(Ok(item));
             }
+            // Before the next page comes, so that there is room for one alone.
+            self.page = Vec::new().into_iter();
             let cursor = self.pages.cursor.clone();
             let page = match self.pages.next()? {
                 Ok(page) => page,

