@@ -573,7 +573,7 @@ mod trusted {
     fn a_large_file() {
         trusting("trusted::a_large_file", |authority| {
             const LENGTH: usize = 5_000_000;
-            let byte = |at: usize| (at * at / 7) as u8;
+            let byte = |at: usize| (at.wrapping_mul(at) / 7) as u8;
             let server = TlsServer::start(authority.issue(localhost()), BOTH, move |_, mut tls| {
                 write!(tls, "HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n")?;
                 let file: Vec<u8> = (0..LENGTH).map(byte).collect();

@@ -286,7 +286,11 @@ fn malformed_http() {
         row("chunk size of letters", chunks("zz\r\n{}\r\n0\r\n\r\n"), me, chunk()),
         row("negative chunk size", chunks("-1\r\n{}\r\n0\r\n\r\n"), me, chunk()),
         row("huge chunk size", chunks("FFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n"), me, chunk()),
-        row("the largest chunk size", chunks("FFFFFFFFFFFFFFFF\r\n{"), me, fails(K::Truncated, either("after 1 bytes", "before the whole body came"))),
+        row("the largest chunk size", chunks("FFFFFFFFFFFFFFFF\r\n{"), me, match cfg!(target_pointer_width = "32") {
+            // Both transports count them in usize.
+            true => chunk(),
+            false => fails(K::Truncated, either("after 1 bytes", "before the whole body came")),
+        }),
         row("chunk longer than its size", chunks(&format!("2\r\n{ID}\r\n0\r\n\r\n")), me, chunk()),
         row("chunk shorter than its size", chunks(&format!("1C\r\n{ID}\r\n0\r\n\r\n")), me, chunk()),
         row("gzip", sends("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\u{1f}\u{8}\0"), me, malformed("compressed")),
