@@ -94,25 +94,30 @@ impl<T: Deserialize> Edge<T> {
         self
     }
 
-    /// Only items published at this time or later, in Unix seconds. Known to
-    /// work on user media.
+    /// Only items published since this time, in Unix seconds. Known to work on
+    /// user media; whether an item of that very second comes is not known.
     pub fn since(self, unix_seconds: u64) -> Edge<T> {
         self.param("since", unix_seconds.to_string())
     }
 
-    /// Only items published before this time, in Unix seconds. Known to work
-    /// on user media.
+    /// Only items published until this time, in Unix seconds; as for
+    /// [`since`](Edge::since).
     pub fn until(self, unix_seconds: u64) -> Edge<T> {
         self.param("until", unix_seconds.to_string())
     }
 
     /// Any other parameter, sent with every page. Of one that is set twice the
-    /// last counts; `after` and `before` are the methods of that name.
+    /// last counts: `after` and `before` are the methods of that name, and
+    /// `fields` takes the place of the fields that the edge was made with.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Edge<T> {
         let name = name.into();
         match name.as_str() {
             "after" => return self.after(value),
             "before" => return self.before(value),
+            "fields" => {
+                self.fields = value.into();
+                return self;
+            }
             _ => {}
         }
         self.params.retain(|(set, _)| *set != name);
@@ -320,8 +325,10 @@ impl<T> fmt::Debug for Pages<T> {
 ///
 /// A page is fetched when its first item is asked for, so exactly as many
 /// requests are made as there are pages, and none too many. Empty pages are
-/// passed over, up to a hundred in a row. It ends after an error, so that
-/// `filter_map(Result::ok)` ends too.
+/// passed over; the hundredth in a row that still names a next one is an error,
+/// [`Paging`](ErrorKind::Paging), so that `next` never goes on for ever
+/// ([`Pages`] hands empty pages out, as many as come). It ends after an error,
+/// so that `filter_map(Result::ok)` ends too.
 #[must_use = "nothing is sent until it is iterated over"]
 pub struct Items<T> {
     pages: Pages<T>,
@@ -379,7 +386,7 @@ impl<T: Deserialize> Iterator for Items<T> {
             };
             if page.data.is_empty() {
                 empty += 1;
-                if empty == EMPTY_PAGES {
+                if empty == EMPTY_PAGES && self.pages.ahead == Ahead::Page {
                     return Some(Err(self.pages.fault("a hundred pages in a row were empty")));
                 }
             }

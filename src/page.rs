@@ -73,10 +73,8 @@ impl<T> Page<T> {
 
 fn continued<'a>(link: &'a Option<Link>, cursor: &'a Option<String>) -> Option<&'a str> {
     let link = link.as_ref()?;
-    cursor
-        .as_deref()
-        .or(link.0.as_deref())
-        .filter(|cursor| !cursor.is_empty())
+    let mut known = [cursor.as_deref(), link.0.as_deref()].into_iter().flatten();
+    known.find(|cursor| !cursor.is_empty())
 }
 
 #[derive(Default)]

@@ -174,6 +174,20 @@ fn empty_pages_without_end_are_an_error() {
     assert_eq!(server.received().len(), 100);
 }
 
+/// A hundred empty pages and then the end are a feed without items, no fault.
+#[test]
+fn the_last_of_a_hundred_empty_pages_is_the_end() {
+    let mut pages: Vec<String> = (1..100)
+        .map(|n| {
+            format!(r#"{{"data":[],"paging":{{"cursors":{{"after":"{n}"}},"next":"https://x/"}}}}"#)
+        })
+        .collect();
+    pages.push(r#"{"data":[]}"#.to_owned());
+    let server = Server::script(pages.iter().map(|page| json("200 OK", page)));
+    assert_eq!(ids(server.api().my_media(&[]).into_iter()), []);
+    assert_eq!(server.received().len(), 100);
+}
+
 #[test]
 fn a_cursor_that_repeats_is_an_error_behind_the_items() {
     for repeats in [1, 3] {
@@ -219,6 +233,11 @@ fn a_next_without_a_cursor() {
         param(&server.received()[1], "after").as_deref(),
         Some("a=b")
     );
+    // Also where the cursor itself is empty.
+    let empty = link("&after=c").replace(r#""next""#, r#""cursors":{"after":""},"next""#);
+    let server = Server::script([json("200 OK", &empty), json("200 OK", &feed_page(1, 2, 2))]);
+    assert_eq!(ids(server.api().my_media(&[]).into_iter()), [0, 1]);
+    assert_eq!(param(&server.received()[1], "after").as_deref(), Some("c"));
     // Nor does the link: the item comes, then the error.
     let server = Server::script([json("200 OK", &link("&until=5"))]);
     let mut items = server.api().my_media(&[]).items();
@@ -315,5 +334,16 @@ fn a_cursor_given_as_a_parameter_is_sent_once() {
     assert_eq!(ids(edge.into_iter()), (10..60).collect::<Vec<_>>());
     for request in server.received() {
         assert_eq!(request.target.matches("after=").count(), 1);
+    }
+}
+
+#[test]
+fn fields_given_as_a_parameter_take_the_place_of_the_others() {
+    let server = feed_server(60, 25);
+    let edge = server.api().my_media(M::BASIC).param("fields", "id,owner");
+    assert_eq!(ids(edge.into_iter()).len(), 60);
+    for request in server.received() {
+        assert!(request.target.starts_with("/me/media?fields=id,owner&"));
+        assert_eq!(request.target.matches("fields=").count(), 1);
     }
 }
