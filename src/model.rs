@@ -355,21 +355,19 @@ impl Media {
     }
 
     /// The address of the best still picture there is: the file of an image,
-    /// the thumbnail of a video, the first picture of an album. `None` where
-    /// there is none, as for a video whose `thumbnail_url` was not asked for.
+    /// the thumbnail of a video, the first picture of an album, or of an album
+    /// that was not opened, its own file. `None` where there is none, or where
+    /// nobody can tell a picture from a video: ask for `media_type`,
+    /// `media_url`, `thumbnail_url` and, to open albums, `children`, as
+    /// [`MediaField::OPENED`](crate::MediaField::OPENED) does.
     pub fn image_url(&self) -> Option<&str> {
-        let own = || self.thumbnail_url.as_deref();
-        let file = || self.media_url.as_deref();
-        match self.media_type {
-            Some(MediaType::Video) => own(),
-            Some(MediaType::CarouselAlbum) => self
-                .children
-                .iter()
-                .find_map(Media::image_url)
-                .or_else(own)
-                .or_else(file),
-            _ => own().or_else(file),
-        }
+        let file = match self.media_type {
+            Some(MediaType::Image) => self.media_url.as_deref(),
+            Some(MediaType::CarouselAlbum) if self.children.is_empty() => self.media_url.as_deref(),
+            Some(MediaType::CarouselAlbum) => self.children.iter().find_map(Media::image_url),
+            _ => None,
+        };
+        file.or(self.thumbnail_url.as_deref())
     }
 }
 
@@ -531,7 +529,7 @@ mod tests {
 
     #[test]
     fn the_best_picture() {
-        let media = |text| json::from_str::<Media>(text).unwrap();
+        let media = |text: &str| json::from_str::<Media>(text).unwrap();
         let image = media(r#"{"id":"1","media_type":"IMAGE","media_url":"i"}"#);
         let video = media(r#"{"id":"1","media_type":"VIDEO","media_url":"v","thumbnail_url":"t"}"#);
         let bare = media(r#"{"id":"1","media_type":"VIDEO","media_url":"v"}"#);
@@ -545,6 +543,19 @@ mod tests {
         assert_eq!(bare.image_url(), None);
         assert_eq!(album.image_url(), Some("c"));
         assert_eq!(closed.image_url(), Some("a"));
+        let videos = media(
+            r#"{"id":"1","media_type":"CAROUSEL_ALBUM","media_url":"v","children":{"data":[{"id":"2","media_type":"VIDEO","media_url":"v"}]}}"#,
+        );
+        assert_eq!(videos.image_url(), None);
+        // Of what may be a video, a thumbnail alone.
+        for kind in ["", r#","media_type":"BROADCAST""#] {
+            let unknown = media(&format!(r#"{{"id":"1","media_url":"x"{kind}}}"#));
+            assert_eq!(unknown.image_url(), None);
+            let unknown = media(&format!(
+                r#"{{"id":"1","media_url":"x","thumbnail_url":"t"{kind}}}"#
+            ));
+            assert_eq!(unknown.image_url(), Some("t"));
+        }
     }
 
     #[test]
