@@ -1,6 +1,6 @@
 //! The one struct: configuration, and one short method for each call.
 
-use crate::call::{Call, Reply, Settings};
+use crate::call::{Call, Settings};
 use crate::download::Download;
 use crate::edge::Edge;
 use crate::error::Result;
@@ -82,7 +82,7 @@ impl Api {
     }
 
     /// A version for the path, as `v25.0`. The login calls never carry one.
-    /// Default: none, and the service takes what the app is set to.
+    /// Default: none; the service then chooses.
     pub fn with_version(self, version: impl Into<String>) -> Api {
         self.set(|settings| settings.version = Some(version.into()))
     }
@@ -113,8 +113,10 @@ impl Api {
     }
 
     /// The largest reply that is taken, in bytes; downloads are not bounded.
-    /// Default: 16 MiB. A page of 100 media is some 100 KB, and with albums
-    /// opened may be 3 MB.
+    /// Default: 8 MiB. A page of 100 media is some 100 KB, and with albums
+    /// opened may be 3 MB. Structs take more room than their text: those of an
+    /// honest page about as much again, and those of a reply that is made to
+    /// (nothing but short ids) up to some 45 times as much.
     pub fn with_body_limit(self, bytes: usize) -> Api {
         self.set(|settings| settings.body_limit = bytes)
     }
@@ -124,9 +126,11 @@ impl Api {
         self.set(|settings| settings.user_agent = name.into())
     }
 
-    /// How often a call is tried again that failed for a passing reason: no
-    /// connection, a broken one, a 5xx, or an error that the service calls
-    /// temporary. Default: 2; 0 turns it off, and more than 10 counts as 10.
+    /// How often a call is tried again that failed for a passing reason
+    /// ([`Error::is_transient`](crate::Error::is_transient)): no connection, a
+    /// broken one, a 5xx that no lasting error explains, or an error that the
+    /// service calls temporary. Default: 2; 0 turns it off, and more than 10
+    /// counts as 10.
     ///
     /// Before each retry it waits: half a second, doubled each time up to 8 s,
     /// of which a random part between half and the whole. Reads and downloads
@@ -154,7 +158,7 @@ impl Api {
 
     /// A user by id (`GET /{user-id}`). With no fields, the id alone.
     pub fn user(&self, id: &str, fields: &[UserField<'_>]) -> Result<User> {
-        self.node(node_path(id, ""), &list(fields))
+        self.node(node_path(id, ""), &list(fields), &[])
     }
 
     /// The media of the user that the token belongs to (`GET /me/media`),
@@ -171,7 +175,7 @@ impl Api {
 
     /// One media by id (`GET /{media-id}`). With no fields, the id alone.
     pub fn media(&self, id: &str, fields: &[MediaField<'_>]) -> Result<Media> {
-        self.node(node_path(id, ""), &list(fields))
+        self.node(node_path(id, ""), &list(fields), &[])
     }
 
     /// The pictures and videos of an album (`GET /{media-id}/children`). With
@@ -185,7 +189,10 @@ impl Api {
         )
     }
 
-    /// Any other node or path, into a type of the caller's.
+    /// Any other node or path, into a type of the caller's; a node may come
+    /// wrapped in `{"data":[…]}`. Where every field of the type is optional, any
+    /// object is one: let one field be required (an `id`), or a wrapped node
+    /// reads as an empty one.
     ///
     /// ```no_run
     /// use miniserde::Deserialize;
@@ -201,10 +208,7 @@ impl Api {
     /// # Ok(()) }
     /// ```
     pub fn get<T: Deserialize>(&self, path: &str, params: &[(&str, &str)]) -> Result<T> {
-        let call = self
-            .settings
-            .graph_call(encoded_path(path).as_deref(), "", params)?;
-        Ok(self.settings.send_for(&call)?.0)
+        self.node(encoded_path(path), "", params)
     }
 
     /// Any other edge, its items read into a type of the caller's.
@@ -227,8 +231,9 @@ impl Api {
     /// length in bytes.
     ///
     /// It is streamed through 32 KiB, whatever its size. The access token is
-    /// not sent. The address must be https, as must be every address it
-    /// redirects to (up to five, to any host). Nothing is retried once the
+    /// not sent. The address must be https (or lead to a loopback address), as
+    /// must be every address it redirects to (up to five, to any host). Nothing
+    /// is retried once the
     /// first byte is written: what the writer holds after an error is a part of
     /// the file. A `media_url` that has expired is fetched anew from its node.
     ///
@@ -311,19 +316,26 @@ impl Api {
         read: impl Fn(TokenReply) -> Option<T>,
     ) -> Result<T> {
         call.secret_reply = true;
-        let Reply { text, .. } = self.settings.send(&call)?;
-        let flat = json::from_str::<TokenReply>(&text).ok().and_then(&read);
-        let token = flat.or_else(|| unwrapped::<TokenReply>(&text).and_then(read));
-        token.ok_or_else(|| call.not_a(name, &text, miniserde::Error))
+        let reply = self.settings.send(&call)?;
+        let flat = json::from_str::<TokenReply>(&reply.text)
+            .ok()
+            .and_then(&read);
+        let token = flat.or_else(|| unwrapped::<TokenReply>(&reply.text).and_then(read));
+        token.ok_or_else(|| call.not_a(name, &reply, miniserde::Error))
     }
 
     /// A node, flat or wrapped in `{"data":[…]}` as on Meta's newer pages.
-    fn node<T: Deserialize>(&self, path: Option<String>, fields: &str) -> Result<T> {
-        let call = self.settings.graph_call(path.as_deref(), fields, &[])?;
-        let Reply { text, .. } = self.settings.send(&call)?;
-        json::from_str(&text)
-            .or_else(|error| unwrapped(&text).ok_or(error))
-            .map_err(|error| call.not_a(std::any::type_name::<T>(), &text, error))
+    fn node<T: Deserialize>(
+        &self,
+        path: Option<String>,
+        fields: &str,
+        params: &[(&str, &str)],
+    ) -> Result<T> {
+        let call = self.settings.graph_call(path.as_deref(), fields, params)?;
+        let reply = self.settings.send(&call)?;
+        json::from_str(&reply.text)
+            .or_else(|error| unwrapped(&reply.text).ok_or(error))
+            .map_err(|error| call.not_a(std::any::type_name::<T>(), &reply, error))
     }
 
     /// The time of day, by the clock in use.

@@ -50,7 +50,7 @@ impl Settings {
             login_url: "https://api.instagram.com".to_owned(),
             timeout: Duration::from_secs(30),
             download_timeout: Duration::from_secs(3600),
-            body_limit: 16 * 1024 * 1024,
+            body_limit: 8 * 1024 * 1024,
             user_agent: concat!("mingram/", env!("CARGO_PKG_VERSION")).to_owned(),
             retries: 2,
             transport: Arc::new(DefaultTransport::default()),
@@ -95,6 +95,9 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Reply {
     pub(crate) text: String,
     pub(crate) usage: Usage,
+    status: u16,
+    /// For messages: status, content type and length.
+    described: String,
 }
 
 impl Settings {
@@ -170,9 +173,8 @@ impl Settings {
     pub(crate) fn send(&self, call: &Call<'_>) -> Result<Reply> {
         self.retrying(call, || {
             let response = self.open(call)?;
-            let usage = self.note_usage(&response);
-            let text = self.read_text(call, response, &usage)?;
-            Ok(Reply { text, usage })
+            let usage = self.note_usage(call, &response);
+            self.read_reply(call, response, usage)
         })
     }
 
@@ -181,7 +183,7 @@ impl Settings {
         let reply = self.send(call)?;
         match json::from_str(&reply.text) {
             Ok(value) => Ok((value, reply.usage)),
-            Err(error) => Err(call.not_a(std::any::type_name::<T>(), &reply.text, error)),
+            Err(error) => Err(call.not_a(std::any::type_name::<T>(), &reply, error)),
         }
     }
 
@@ -266,10 +268,14 @@ impl Settings {
         ))
     }
 
-    fn note_usage(&self, response: &Response) -> Usage {
+    fn note_usage(&self, call: &Call<'_>, response: &Response) -> Usage {
+        let header = |name| {
+            let value = response.header(name)?;
+            Some(redact(value, &call.secrets))
+        };
         let usage = Usage::from_headers(
-            response.header("x-app-usage"),
-            response.header("x-business-use-case-usage"),
+            header("x-app-usage").as_deref(),
+            header("x-business-use-case-usage").as_deref(),
         );
         if let Some(usage) = &usage {
             *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage.clone();
@@ -278,7 +284,7 @@ impl Settings {
     }
 
     /// The whole body as text, if it is a JSON document and no error.
-    fn read_text(&self, call: &Call<'_>, response: Response, usage: &Usage) -> Result<String> {
+    fn read_reply(&self, call: &Call<'_>, response: Response, usage: Usage) -> Result<Reply> {
         let status = response.status;
         let retry_after = usage.wait().or_else(|| retry_after(&response));
         let content_type = response
@@ -318,24 +324,27 @@ impl Settings {
                 .with_status(status)
                 .with_retry_after(retry_after));
         }
-        if !utf8 {
-            let message = format!(
-                "the reply (HTTP {status}, {content_type}, {length} bytes) is not UTF-8 text"
-            );
-            return Err(Error::new(ErrorKind::NotJson, message).with_status(status));
-        }
-        if announced.is_none() && status != 204 && ends_early(&text) {
+        let start = text.trim_ascii_start();
+        let json = start.starts_with(['{', '[']);
+        // Before its bytes are found wanting: a cut may fall inside a character.
+        if announced.is_none() && status != 204 && (json || start.is_empty()) && ends_early(&text) {
             let message = format!("the connection ended inside the reply, after {length} bytes");
             return Err(Error::new(ErrorKind::Truncated, message).with_status(status));
         }
-        if !text.trim_ascii_start().starts_with(['{', '[']) {
-            let message = format!(
-                "the reply is not JSON (HTTP {status}, {content_type}, {length} bytes): {}",
-                excerpt()
-            );
+        let described = format!("HTTP {status}, {content_type}, {length} bytes");
+        if !json || !utf8 {
+            let message = match utf8 {
+                true => format!("the reply is not JSON ({described}): {}", excerpt()),
+                false => format!("the reply ({described}) is not UTF-8 text"),
+            };
             return Err(Error::new(ErrorKind::NotJson, message).with_status(status));
         }
-        Ok(text)
+        Ok(Reply {
+            text,
+            usage,
+            status,
+            described,
+        })
     }
 }
 
@@ -359,14 +368,15 @@ impl Call<'_> {
     }
 
     /// JSON, but not this type.
-    pub(crate) fn not_a(&self, type_name: &str, text: &str, error: miniserde::Error) -> Error {
+    pub(crate) fn not_a(&self, type_name: &str, reply: &Reply, error: miniserde::Error) -> Error {
         let message = format!(
-            "the reply is JSON, but not the {} that was wanted ({} bytes): {}",
+            "the reply is JSON, but not the {} that was wanted ({}): {}",
             short_name(type_name),
-            text.len(),
-            self.excerpt(text)
+            reply.described,
+            self.excerpt(&reply.text)
         );
         Error::new(ErrorKind::Decode, message)
+            .with_status(reply.status)
             .with_source(error)
             .in_call(&self.name, &self.secrets)
     }

@@ -242,8 +242,10 @@ impl Error {
     }
 
     /// The same call may well succeed later: no connection, a broken one, a
-    /// timeout, a 5xx, or an error that the service calls temporary (codes 1
-    /// and 2, or its `is_transient` flag). A rate limit is not among them.
+    /// timeout, an error that the service calls temporary (codes 1 and 2, or
+    /// its `is_transient` flag), or a 5xx that no lasting error explains (codes
+    /// 10, 100, 102, 190, 200 to 299 and 2500 are lasting, whatever the status).
+    /// A rate limit is not among them.
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
             ErrorKind::Connect
@@ -251,14 +253,19 @@ impl Error {
             | ErrorKind::Truncated
             | ErrorKind::Timeout => true,
             _ if self.is_rate_limited() => false,
-            ErrorKind::Status => self.0.status.is_some_and(|status| status >= 500),
-            ErrorKind::Api => match self.code() {
-                Some(1 | 2) => true,
-                Some(_) => self.api().and_then(|api| api.is_transient) == Some(true),
-                None => self.0.status.is_some_and(|status| status >= 500),
+            ErrorKind::Status => self.is_server_failure(),
+            ErrorKind::Api => match (self.code(), self.api().and_then(|api| api.is_transient)) {
+                (Some(1 | 2), _) => true,
+                (_, Some(flag)) => flag,
+                (Some(10 | 100 | 102 | 190 | 200..=299 | 2500), None) => false,
+                _ => self.is_server_failure(),
             },
             _ => false,
         }
+    }
+
+    fn is_server_failure(&self) -> bool {
+        self.0.status.is_some_and(|status| status >= 500)
     }
 
     /// The time set for the call ran out.

@@ -49,7 +49,7 @@
 //! - A feed of *n* items takes as many requests as it has pages, and none before
 //!   the first item is asked for: the service gives 25 to a page, and up to 100
 //!   where [`Edge::limit`] asks for them.
-//! - It holds one reply at a time, 16 MiB at most
+//! - It holds one reply at a time, 8 MiB at most
 //!   ([`Api::with_body_limit`]), then one page of structs; eight bytes for each
 //!   page that went before. A download goes through 32 KiB.
 //! - The default transport runs each request on a thread of minreq's, up to the
@@ -68,7 +68,8 @@
 //!
 //! A [`Token`] is a secret: it goes to the configured host alone, over https (or
 //! to a loopback address), follows no redirect to another origin, and appears
-//! in no `Debug`, `Display` or error, not even where a server sends it back.
+//! in no `Debug`, `Display` or error, not even where a server sends it back. What
+//! is data stays data: a caption or a cursor that quotes a token prints as it is.
 //!
 //! # Limits
 //!
@@ -76,7 +77,7 @@
 //! |---|---|---|
 //! | time for an attempt of a call | 30 s | [`Api::with_timeout`] |
 //! | time for a download | 1 h | [`Api::with_download_timeout`] |
-//! | body of a reply | 16 MiB | [`Api::with_body_limit`] |
+//! | body of a reply | 8 MiB | [`Api::with_body_limit`] |
 //! | headers of a reply | 64 KiB | |
 //! | address of a request | 32 KiB | |
 //! | redirects | 5 | |

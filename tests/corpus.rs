@@ -7,15 +7,17 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-/// Answers every request with one body.
+/// Answers every request with one body; a recorded error with the status that
+/// it came with.
 struct Always(String);
 
 impl Transport for Always {
     fn send(&self, _: &Request<'_>) -> Result<Response> {
         let body = self.0.clone();
+        let body_is_error = body.contains("\"error");
         let headers = vec![("Content-Length".to_owned(), body.len().to_string())];
         Ok(Response {
-            status: 200,
+            status: if body_is_error { 400 } else { 200 },
             headers,
             body: Box::new(Cursor::new(body.into_bytes())),
         })
@@ -34,10 +36,14 @@ fn understand(text: &str) -> Option<(&'static str, String)> {
             put("type", error.error_type.clone().into());
             put("code", error.code.into());
             put("fbtrace_id", error.trace_id.clone().into());
+            put("error_subcode", error.subcode.into());
+            put("error_user_title", error.user_title.clone().into());
+            put("error_user_msg", error.user_message.clone().into());
+            put("is_transient", error.is_transient.into());
             if text.contains("error_message") {
                 // The token host's shape: its `code` is the HTTP status.
                 let flat = serde_json::json!({
-                    "error_type": error.error_type, "error_message": error.message, "code": 400,
+                    "error_type": error.error_type, "error_message": error.message, "code": error.status,
                 });
                 return Some(("an error of the token host", flat.to_string()));
             }

@@ -252,7 +252,11 @@ fn what_passes_is_tried_again() {
     let short = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".to_owned();
     let chunked =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n".to_owned();
-    for passing in [temporary, gateway, String::new(), short, chunked] {
+    let unknown = json(
+        "500 Internal Server Error",
+        r#"{"error":{"message":"x","code":7}}"#,
+    );
+    for passing in [temporary, gateway, String::new(), short, chunked, unknown] {
         let server = Server::script([passing.clone(), passing.clone(), json("200 OK", ID)]);
         let clock = TestClock::new(0);
         let api = server.api().with_clock(clock.clone());
@@ -288,11 +292,71 @@ fn what_passes_is_tried_again() {
     }
 }
 
+/// Where no length was announced, a cut is told before the bytes are found to
+/// be no UTF-8, and a page of HTML is none.
+#[test]
+fn what_ends_with_the_connection() {
+    let until_close = |content_type: &str, body: &[u8]| {
+        let mut reply =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n\r\n").into_bytes();
+        reply.extend(body);
+        Server::start(move |_, stream| drop(stream.write_all(&reply)))
+    };
+    let caption = r#"{"id":"1","caption":"bread 🍞"}"#.as_bytes();
+    let inside_the_emoji = caption.len() - 3;
+    let server = until_close("application/json", &caption[..inside_the_emoji]);
+    let error = server.api().media("1", &[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Truncated, "{error}");
+    assert!(error.is_transient());
+    for html in [r#"<p class="a>"#, "<script>{", "no {\"json"] {
+        let server = until_close("text/html", html.as_bytes());
+        let error = server.api().me(&[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotJson, "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("text/html, {} bytes): {html}", html.len()))
+        );
+    }
+}
+
+/// What was understood as JSON, but not as what was wanted, keeps all that is
+/// known of the reply.
+#[test]
+fn a_decode_error_says_what_came() {
+    let headers = [("Content-Type", "application/json; charset=UTF-8")];
+    let server = Server::script([reply("201 Created", &headers, r#"{"name":"x"}"#)]);
+    let api = server.api();
+    for error in [
+        api.me(&[]).unwrap_err(),
+        api.get::<mingram::User>("me", &[]).unwrap_err(),
+        api.my_media(&[]).into_iter().next().unwrap().unwrap_err(),
+    ] {
+        assert_eq!(
+            (error.kind(), error.status()),
+            (ErrorKind::Decode, Some(201))
+        );
+        let text = error.to_string();
+        assert!(
+            text.contains(
+                "that was wanted (HTTP 201, application/json; charset=UTF-8, 12 bytes): {"
+            ),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_wrapped_node_is_understood_by_get_too() {
+    let server = Server::script([json("200 OK", r#"{"data":[{"id":"7"}]}"#)]);
+    let user: mingram::User = server.api().get("me", &[("fields", "id")]).unwrap();
+    assert_eq!(user.id, "7");
+}
+
 #[test]
 fn nobody_there_is_tried_again() {
-    let port = good().port();
     let clock = TestClock::new(0);
-    let api = common::api(&format!("http://127.0.0.1:{port}"))
+    let api = common::api(common::NOBODY)
         .with_clock(clock.clone())
         .with_retries(99);
     let error = api.me(&[]).unwrap_err();
@@ -320,6 +384,11 @@ fn what_does_not_pass_is_not_tried_again() {
         reply("429 Too Many Requests", &[("Retry-After", "30")], ""),
         reply("503 Service Unavailable", &[("Retry-After", "3600")], ""),
         reply("404 Not Found", &[], ""),
+        error("500 Internal Server Error", r#""code":190"#),
+        error(
+            "503 Service Unavailable",
+            r#""code":7,"is_transient":false"#,
+        ),
         json("200 OK", "{}"),
         reply("200 OK", &[("Content-Type", "text/html")], "<html>"),
     ] {
@@ -428,6 +497,101 @@ fn a_transport_of_ones_own() {
             "GET https://graph.instagram.com/me?access_token={TOKEN}"
         )]
     );
+}
+
+/// Where each call goes when nothing else is set: the code to the token host,
+/// all else to the graph.
+#[test]
+fn every_call_goes_to_its_host() {
+    #[derive(Clone, Default)]
+    struct Hosts(Arc<Mutex<Vec<String>>>);
+    impl Transport for Hosts {
+        fn send(&self, request: &Request<'_>) -> Result<Response> {
+            let address = request.url.split('?').next().unwrap();
+            let line = format!("{} {address}", request.method.as_str());
+            self.0.lock().unwrap().push(line);
+            Err(mingram::Error::new(ErrorKind::Connect, "nobody there"))
+        }
+    }
+    let hosts = Hosts::default();
+    let api = Api::new(TOKEN)
+        .with_transport(hosts.clone())
+        .with_retries(0)
+        .with_version("v25.0");
+    let app = App::new("1", "SECRET", "https://example.com/");
+    assert!(api.me(&[]).is_err());
+    assert!(api.user("1", &[]).is_err());
+    assert!(api.my_media(&[]).into_iter().next().unwrap().is_err());
+    assert!(api.user_media("1", &[]).pages().next().unwrap().is_err());
+    assert!(api.media("2", &[]).is_err());
+    assert!(api.children("2", &[]).into_iter().next().unwrap().is_err());
+    assert!(api.get::<mingram::User>("2/insights", &[]).is_err());
+    assert!(
+        api.edge::<mingram::User>("2/comments")
+            .into_iter()
+            .next()
+            .unwrap()
+            .is_err()
+    );
+    assert!(api.exchange_code(&app, &Code::new("C")).is_err());
+    assert!(api.exchange_token(&app).is_err());
+    assert!(api.refresh_token().is_err());
+    assert_eq!(
+        *hosts.0.lock().unwrap(),
+        [
+            "GET https://graph.instagram.com/v25.0/me",
+            "GET https://graph.instagram.com/v25.0/1",
+            "GET https://graph.instagram.com/v25.0/me/media",
+            "GET https://graph.instagram.com/v25.0/1/media",
+            "GET https://graph.instagram.com/v25.0/2",
+            "GET https://graph.instagram.com/v25.0/2/children",
+            "GET https://graph.instagram.com/v25.0/2/insights",
+            "GET https://graph.instagram.com/v25.0/2/comments",
+            "POST https://api.instagram.com/oauth/access_token",
+            "GET https://graph.instagram.com/access_token",
+            "GET https://graph.instagram.com/refresh_access_token",
+        ]
+    );
+}
+
+/// Every code that the reference documents, and its neighbours.
+#[test]
+fn every_code_has_its_predicate() {
+    let of = |code: i64| {
+        let body = format!(r#"{{"error":{{"message":"x","type":"T","code":{code}}}}}"#);
+        let server = Server::script([json("400 Bad Request", &body)]);
+        let error = server.api().with_retries(0).me(&[]).unwrap_err();
+        let told = [
+            ("token", error.is_token_invalid()),
+            ("permission", error.is_permission_missing()),
+            ("limit", error.is_rate_limited()),
+            ("transient", error.is_transient()),
+            ("not found", error.is_not_found()),
+        ];
+        let told: Vec<&str> = told
+            .into_iter()
+            .filter(|(_, is)| *is)
+            .map(|(name, _)| name)
+            .collect();
+        told.join(" ")
+    };
+    for (codes, told) in [
+        (&[190, 102][..], "token"),
+        (&[10, 200, 201, 250, 299], "permission"),
+        (&[4, 17, 32, 341, 613, 80002], "limit"),
+        (&[1, 2], "transient"),
+        (
+            &[
+                100, 2500, 0, 3, 5, 9, 11, 16, 18, 31, 33, 101, 103, 189, 191, 199, 300, 340, 342,
+                612, 614, 80001, 80003, -1,
+            ],
+            "",
+        ),
+    ] {
+        for &code in codes {
+            assert_eq!(of(code), told, "{code}");
+        }
+    }
 }
 
 #[cfg(not(any(feature = "https", feature = "platform-roots", feature = "keep-alive")))]

@@ -50,6 +50,10 @@ pub fn replay() -> (Replay, Api) {
     (replay, api)
 }
 
+/// Where nobody answers: a port that needs root and that nothing uses. One that
+/// was free a moment ago may be another test's by now.
+pub const NOBODY: &str = "http://127.0.0.1:1";
+
 /// An `Api` for a server on the loopback interface: both addresses there, no
 /// retries, and a timeout that no honest test reaches.
 pub fn api(url: &str) -> Api {
