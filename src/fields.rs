@@ -19,17 +19,17 @@ pub enum UserField<'a> {
     MediaCount,
     /// `user_id`, the professional account's own id. Instagram Login.
     UserId,
-    /// `name`. Instagram Login; absent where the user set none.
+    /// `name`. Instagram Login; may be absent.
     Name,
-    /// `profile_picture_url`. Instagram Login; absent where there is none.
+    /// `profile_picture_url`. Instagram Login; may be absent.
     ProfilePictureUrl,
     /// `followers_count`. Instagram Login.
     FollowersCount,
     /// `follows_count`. Instagram Login.
     FollowsCount,
-    /// `biography`. Instagram Login; absent where the user wrote none.
+    /// `biography`. Instagram Login; may be absent.
     Biography,
-    /// `website`. Instagram Login; absent where the user set none.
+    /// `website`. Instagram Login; may be absent.
     Website,
     /// `media{…}`: the first page of the user's media in the same call
     /// (recorded). With no fields, ids alone. See [`User::media`](crate::User::media).
@@ -64,7 +64,7 @@ pub enum MediaField<'a> {
     Timestamp,
     /// `username`. Basic.
     Username,
-    /// `is_shared_to_feed`. Only reels have it.
+    /// `is_shared_to_feed`. Basic; only reels have it.
     IsSharedToFeed,
     /// `children{…}`, the pictures and videos of an album. Basic. With no
     /// fields, ids alone; only albums have it.
@@ -79,7 +79,7 @@ pub enum MediaField<'a> {
     Shortcode,
     /// `owner`, its id. Instagram Login.
     Owner,
-    /// `alt_text`. Instagram Login; absent where there is none.
+    /// `alt_text`. Instagram Login; may be absent.
     AltText,
     /// `is_comment_enabled`. Instagram Login.
     IsCommentEnabled,
@@ -113,8 +113,9 @@ impl UserField<'_> {
 }
 
 impl MediaField<'_> {
-    /// Every plain field that the Basic Display API had; [`Children`](MediaField::Children)
-    /// is not among them.
+    /// Every plain field that the Basic Display API had for any media:
+    /// [`Children`](MediaField::Children) and
+    /// [`IsSharedToFeed`](MediaField::IsSharedToFeed) are not among them.
     pub const BASIC: &'static [MediaField<'static>] = &[
         MediaField::Id,
         MediaField::Caption,
@@ -152,8 +153,8 @@ impl MediaField<'_> {
         MediaField::Children(MediaField::CHILD),
     ];
 
-    /// [`BASIC`](MediaField::BASIC) and what any media of an Instagram Login
-    /// account has besides.
+    /// [`BASIC`](MediaField::BASIC) and what can be asked of any media of an
+    /// Instagram Login account besides; a hidden like count is left out.
     pub const LOGIN: &'static [MediaField<'static>] = &[
         MediaField::Id,
         MediaField::Caption,

@@ -200,8 +200,9 @@ pub struct ShortLivedToken {
     pub permissions: Vec<String>,
 }
 
-/// What a short-lived token is exchanged for: good for 60 days, and again
-/// for 60 each time it is refreshed.
+/// What a short-lived token is exchanged for: good for 60 days as a rule, and
+/// as long again each time it is refreshed. [`expires_in`](Self::expires_in)
+/// is what the service said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LongLivedToken {

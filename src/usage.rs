@@ -18,8 +18,7 @@ pub struct Usage {
     pub business: Vec<BusinessUsage>,
 }
 
-/// `X-App-Usage`. Each number is percent of the allowance; above 100 the calls
-/// are refused.
+/// `X-App-Usage`. Each number is percent of the allowance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AppUsage {

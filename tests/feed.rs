@@ -1,25 +1,18 @@
 //! The example `feed`, run as a program.
 
 mod common;
+#[path = "common/program.rs"]
+mod program;
 
 use common::replay::{Replay, TOKEN};
 use common::{Server, fixtures, json, param};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use unicode_width::UnicodeWidthStr;
 
-/// The built program, without the caller's environment. Cargo builds the
-/// examples for its tests and puts them beside the folder of the test.
+/// The built program, without the caller's environment.
 fn feed(args: &[&str]) -> Command {
-    let mut folder: PathBuf = std::env::current_exe().unwrap();
-    folder.pop();
-    folder.pop();
-    let mut command = Command::new(
-        folder
-            .join("examples")
-            .join(format!("feed{}", std::env::consts::EXE_SUFFIX)),
-    );
+    let mut command = Command::new(program::path("feed"));
     command.args(args);
     for name in [
         "INSTAGRAM_TOKEN",

@@ -87,6 +87,10 @@ const TABLE: &[(&str, Check)] = &[
         // A 5xx, and yet nothing that passes: the code decides.
         assert_eq!((known(api, "e2500").code, error.status(), error.is_transient()), (Some(2500), Some(500), false));
     }),
+    ("errors/syntax-400", |api| {
+        let error = refused(api, "e2500-400");
+        assert_eq!((known(api, "e2500-400").code, error.status(), error.is_transient()), (Some(2500), Some(400), false));
+    }),
     ("errors/temporary", |api| {
         let error = refused(api, "e2");
         assert!(error.is_transient() && !error.is_rate_limited());
@@ -196,6 +200,10 @@ const TABLE: &[(&str, Check)] = &[
         let texts: Vec<_> = comments.map(|comment| comment.unwrap().text.unwrap()).collect();
         assert_eq!(texts, ["\u{1f44d}", "where?"]);
     }),
+    ("media/empty-page", |api| {
+        let page = page(api.my_media(&[M::Id]).limit(3).pages());
+        assert_eq!((page.data.len(), page.has_next(), page.next_cursor()), (0, true, Some("QVFIUmVx")));
+    }),
     ("media/hidden-likes", |api| {
         let media = api.media("17945678901234567", &[M::Id, M::LikeCount, M::CommentsCount, M::MediaProductType]).unwrap();
         assert_eq!((media.like_count, media.comments_count), (None, Some(0)));
@@ -217,6 +225,12 @@ const TABLE: &[(&str, Check)] = &[
     ("media/no-url", |api| {
         let media = api.media("17934567890123456", &[M::Id, M::MediaType, M::MediaUrl]).unwrap();
         assert_eq!((media.media_url.as_deref(), media.image_url()), (None, None));
+    }),
+    ("media/products", |api| {
+        use MediaProductType as P;
+        let edge = api.clone().with_version("v25.0").my_media(&[M::Id, M::MediaProductType]);
+        let products: Vec<P> = edge.into_iter().map(|media| media.unwrap().media_product_type.unwrap()).collect();
+        assert_eq!(products, [P::Ad, P::Feed, P::Story, P::Reels]);
     }),
     ("media/reel", |api| {
         let mut fields = M::LOGIN.to_vec();
@@ -277,6 +291,10 @@ const TABLE: &[(&str, Check)] = &[
     }),
     ("users/basic-display", |api| assert_eq!(api.me(U::BASIC).unwrap().media_count, Some(11))),
     ("users/by-id", |api| assert_eq!(api.user(ME, &[U::Id, U::Username]).unwrap().id, ME)),
+    ("users/creator", |api| {
+        let user = api.clone().with_version("v25.0").me(&[U::Id, U::Username, U::AccountType]).unwrap();
+        assert_eq!(user.account_type, Some(AccountType::MediaCreator));
+    }),
     ("users/instagram-login", |api| {
         let user = api.clone().with_version("v25.0").me(U::LOGIN).unwrap();
         // Another letter case than in the reference.

@@ -7,8 +7,9 @@ mod common;
 use common::Server;
 use common::secrets::{debugged, found, shown};
 use mingram::{
-    AccountType, Api, App, Clock, Code, Error, ErrorKind, Login, Media, MediaField, MediaType,
-    Method, Request, Response, SystemClock, Token, Transport, User, UserField,
+    AccountType, Api, App, Clock, Code, Cursors, DefaultTransport, Error, ErrorKind, Login,
+    LongLivedToken, Media, MediaField, MediaProductType, MediaType, Method, Owner, Request,
+    Response, SystemClock, Token, TokenFile, Transport, User, UserField,
 };
 use std::io::Read;
 use std::sync::{Arc, Mutex};
@@ -174,9 +175,106 @@ fn every_type() {
         assert!(!text.is_empty());
         hidden(name, &text, &[TOKEN, CLIENT_SECRET, CODE, NEW]);
     }
+    // The headers of a reply are shown as usage, and may quote a token.
+    let business = format!(r#"{{"{TOKEN}":[{{"type":"{TOKEN}","call_count":3}}]}}"#);
+    let quoting = Server::script([common::reply(
+        "200 OK",
+        &[
+            ("X-App-Usage", r#"{"call_count":7}"#),
+            ("X-Business-Use-Case-Usage", &business),
+        ],
+        r#"{"id":"1"}"#,
+    )]);
+    let quoting = quoting.api().with_token(TOKEN);
+    quoting.me(&[]).unwrap();
+    let usage = quoting.usage();
+    assert_eq!((usage.percent(), usage.business.len()), (Some(7), 1));
+    hidden("Usage", &debugged(&usage), &[TOKEN]);
+    hidden("AppUsage", &debugged(&usage.app.unwrap()), &[TOKEN]);
+    hidden("BusinessUsage", &debugged(&usage.business[0]), &[TOKEN]);
+    hidden(
+        "DefaultTransport",
+        &debugged(&DefaultTransport::default()),
+        &ALL,
+    );
+    hidden(
+        "words",
+        &debugged(&(
+            Owner::default(),
+            MediaProductType::Reels,
+            Cursors::default(),
+            ErrorKind::Api,
+        )),
+        &ALL,
+    );
     // The one way to a token is the one that says so.
     assert_eq!(Token::new(TOKEN).expose(), TOKEN);
     assert_eq!(logins.refresh_token().unwrap().token.expose(), NEW);
+}
+
+/// A token that lies in a file, and every way that its refresh may end.
+#[test]
+fn token_files() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let name = format!("mingram-secrets-{}.json", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let file = TokenFile::new(&path);
+    let begin = std::time::UNIX_EPOCH + 20_000 * DAY;
+    let old = LongLivedToken::new(TOKEN, Some(60 * DAY), begin);
+    let fresh = common::json(
+        "200 OK",
+        &format!(r#"{{"access_token":"{NEW}","expires_in":5}}"#),
+    );
+    let quoting = format!(r#"{{"error":{{"message":"bad {TOKEN}","code":190}}}}"#);
+    let quoting = common::json("400 Bad Request", &quoting);
+    let mut outcomes = Vec::new();
+    for (days, reply, unwritable) in [
+        (-1, &fresh, false),
+        (0, &fresh, false),
+        (2, &fresh, false),
+        (50, &quoting, false),
+        (50, &fresh, false),
+        (50, &fresh, true),
+    ] {
+        file.save(&old).unwrap();
+        let (reply, folder) = (reply.clone(), path.clone());
+        let server = Server::start(move |_, stream| {
+            if unwritable {
+                // In the middle of the refresh a folder takes the file's place.
+                std::fs::remove_file(&folder).unwrap();
+                std::fs::create_dir(&folder).unwrap();
+            }
+            let _ = std::io::Write::write_all(stream, reply.as_bytes());
+        });
+        let clock = common::TestClock::new((20_000_i64 + days) as u64 * DAY.as_secs());
+        let refresh = file
+            .refresh_if_due(&server.api().with_clock(clock))
+            .unwrap();
+        let text = debugged(&refresh) + &debugged(&file) + &refresh.outcome.to_string();
+        hidden("Refresh", &text, &[TOKEN, NEW]);
+        outcomes.push(
+            format!("{:?}", refresh.outcome)
+                .split(['(', ' '])
+                .next()
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    assert_eq!(
+        outcomes,
+        [
+            "ClockBehind",
+            "TooYoung",
+            "NotDue",
+            "Kept",
+            "Refreshed",
+            "NotSaved"
+        ]
+    );
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::write(&path, format!("{TOKEN} {{\"access_token\":\"{TOKEN}\"")).unwrap();
+    hidden("Error", &shown(&file.load().unwrap_err()), &[TOKEN]);
+    std::fs::remove_file(&path).unwrap();
 }
 
 /// What a page keeps of its links is the cursors.
