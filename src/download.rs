@@ -160,6 +160,8 @@ impl<'a> Download<'a> {
                     .to_owned();
                 let text = match read_body(response, REFUSAL) {
                     Ok(body) => String::from_utf8_lossy(&body).into_owned(),
+                    // The time is used up: no refusal to be tried again.
+                    Err(error) if error.is_timeout() => return Err(error.with_status(status)),
                     Err(_) => String::new(),
                 };
                 let message = format!("HTTP {status} ({content_type}): {}", call.excerpt(&text));

@@ -2,9 +2,10 @@
 
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server};
-use crate::{TOKEN, api_for, either, fails, file, gives, row, sends, try_all};
+use crate::{DEADLINE, Do, TOKEN, api_for, either, fails, file, gives, row, sends, try_all};
 use mingram::{Api, ErrorKind as K};
 use std::io::{self, Read, Write};
+use std::time::Instant;
 
 /// The rest of a file of ten bytes, of which five are there.
 fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
@@ -34,6 +35,7 @@ fn whole_files() {
         false => fails(K::Truncated, piece),
     };
     let unknown = || fails(K::UnknownLength, "nobody can tell whether it is whole");
+    let silent = |head: &str| vec![Do::Send(format!("HTTP/1.1 {head}\r\n\r\n").into()), Do::Hang];
     try_all(vec![
         row("whole", ok("Content-Length: 4\r\n", "file"), file, gives("file")),
         row("empty", ok("Content-Length: 0\r\n", ""), file, gives("")),
@@ -55,6 +57,8 @@ fn whole_files() {
         row("403", sends("HTTP/1.1 403 No\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n\r\nURL signature expired"), file, fails(K::Status, "HTTP 403 (text/plain): URL signature expired")),
         row("404 cut", sends("HTTP/1.1 404 No\r\nContent-Length: 21\r\n\r\nURL"), file, fails(K::Status, "HTTP 404")),
         row("416", sends("HTTP/1.1 416 No\r\nContent-Range: bytes */10\r\nContent-Length: 0\r\n\r\n"), resumed, fails(K::Status, "HTTP 416")),
+        row("403 and silence", silent("403 No\r\nContent-Length: 9"), file, fails(K::Timeout, "ran out")),
+        row("403 and silence in chunks", silent("403 No\r\nTransfer-Encoding: chunked"), file, fails(K::Timeout, "ran out")),
         row("500", sends("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"), file, fails(K::Status, "HTTP 500")),
     ]);
 }
@@ -93,6 +97,28 @@ fn parts_of_files() {
         row("several parts", part("Content-Type: multipart/byteranges; boundary=x\r\nContent-Length: 5\r\n", "--x--"), resumed, unreadable()),
         row("all of it instead", sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"), resumed, fails(K::InvalidInput, "sends the whole file only")),
     ]);
+}
+
+/// A refusal whose text never comes has used up the time of the download, and
+/// is not tried again.
+#[test]
+fn a_silent_refusal_is_not_retried() {
+    let server = Server::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n");
+        let _ = stream.read(&mut [0]);
+    });
+    let api = api_for(&server)
+        .with_retries(5)
+        .with_clock(common::TestClock::new(0));
+    let start = Instant::now();
+    let error = file(&api, &server).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.status()),
+        (K::Timeout, Some(503)),
+        "{error}"
+    );
+    assert!(start.elapsed() < 2 * DEADLINE, "{:?}", start.elapsed());
+    assert_eq!(server.received().len(), 1);
 }
 
 /// Fails after three bytes.
