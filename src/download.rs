@@ -181,6 +181,7 @@ impl<'a> Download<'a> {
             start,
             position: start,
             end,
+            announced: announced.is_some(),
             inner: response.body,
         })
     }
@@ -222,6 +223,8 @@ pub struct Body {
     start: u64,
     position: u64,
     end: Option<u64>,
+    /// By its own length, and not by its range alone.
+    announced: bool,
     inner: Box<dyn Read + Send>,
 }
 
@@ -312,9 +315,10 @@ impl Read for Body {
         let left = self.end.map_or(u64::MAX, |end| end - self.position);
         let room = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         if room == 0 {
-            if self.end.is_some() && !buf.is_empty() {
+            if self.announced && !buf.is_empty() {
                 // The transport is to see the end too, or it could not use the
-                // connection again.
+                // connection again. Without a length there may be more to wait
+                // for: a last chunk, or a close.
                 let _ = self.inner.read(&mut [0]);
             }
             return Ok(0);

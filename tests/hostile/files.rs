@@ -68,6 +68,7 @@ fn whole_files() {
 fn parts_of_files() {
     let part = |headers: &str, body: &str| sends(format!("HTTP/1.1 206 Partial Content\r\n{headers}\r\n{body}"));
     let ranged = |range: &str, body: &str| part(&format!("Content-Range: {range}\r\nContent-Length: {}\r\n", body.len()), body);
+    let open = |headers: &str, body: &str| [part(headers, body), vec![Do::Hang]].concat();
     let malformed = |piece| fails(K::Malformed, piece);
     let unreadable = || malformed("without a readable range");
     let less = || malformed("less than the rest of the file");
@@ -76,6 +77,9 @@ fn parts_of_files() {
         row("the rest, total unknown", ranged("bytes 5-9/*", "56789"), resumed, gives("56789")),
         row("the rest, in chunks", part("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "5\r\n56789\r\n0\r\n\r\n"), resumed, gives("56789")),
         row("the rest, without a length", part("Content-Range: bytes 5-9/10\r\n", "56789"), resumed, gives("56789")),
+        row("the rest, and no last chunk", open("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "5\r\n56789\r\n"), resumed, gives("56789")),
+        row("the rest, and no close", open("Content-Range: bytes 5-9/10\r\n", "56789"), resumed, gives("56789")),
+        row("the rest, and kept open", open("Content-Range: bytes 5-9/10\r\nContent-Length: 5\r\n", "56789"), resumed, gives("56789")),
         row("unasked, from the start", ranged("bytes 0-3/4", "file"), file, gives("file")),
         row("unasked, a part", ranged("bytes 2-3/4", "le"), file, malformed("another part than was asked for")),
         row("unasked, the beginning", ranged("bytes 0-1/4", "fi"), file, less()),
@@ -108,6 +112,7 @@ fn a_silent_refusal_is_not_retried() {
         let _ = stream.read(&mut [0]);
     });
     let api = api_for(&server)
+        .with_download_timeout(DEADLINE)
         .with_retries(5)
         .with_clock(common::TestClock::new(0));
     let start = Instant::now();
