@@ -54,8 +54,9 @@ impl<'a> Download<'a> {
         self
     }
 
-    /// Takes a file that came without a length, though nobody can tell then
-    /// whether it is whole. Default: an error,
+    /// Takes a file that came without a length, or a part whose range does not
+    /// say how long the file is, though nobody can tell then whether it is
+    /// whole. Default: an error,
     /// [`ErrorKind::UnknownLength`](crate::ErrorKind::UnknownLength).
     pub fn accept_unknown_length(mut self) -> Download<'a> {
         self.accept_unknown_length = true;
@@ -123,8 +124,8 @@ impl<'a> Download<'a> {
     fn body(&self, call: &Call<'_>, response: Response) -> Result<Body> {
         check_coding(&response)?;
         let announced = response.length();
-        let (start, end) = match response.status {
-            200 => (0, announced),
+        let (start, end, total) = match response.status {
+            200 => (0, announced, announced),
             206 => match response.header("content-range").and_then(content_range) {
                 Some((start, _, _)) if start != self.from => {
                     return Err(Error::new(
@@ -137,7 +138,7 @@ impl<'a> Download<'a> {
                         let message = "the length of the part is not the one its range announces";
                         return Err(Error::new(ErrorKind::Malformed, message));
                     }
-                    (start, Some(end))
+                    (start, Some(end), total)
                 }
                 Some(_) => {
                     return Err(Error::new(
@@ -170,7 +171,7 @@ impl<'a> Download<'a> {
                     .with_retry_after(wait));
             }
         };
-        if end.is_none() && !self.accept_unknown_length {
+        if total.is_none() && !self.accept_unknown_length {
             let message = "the server does not say how long the file is, so nobody can tell whether it is whole";
             return Err(Error::new(ErrorKind::UnknownLength, message).with_status(response.status));
         }
@@ -181,6 +182,7 @@ impl<'a> Download<'a> {
             start,
             position: start,
             end,
+            total,
             announced: announced.is_some(),
             inner: response.body,
         })
@@ -223,6 +225,8 @@ pub struct Body {
     start: u64,
     position: u64,
     end: Option<u64>,
+    /// The same, but for a range that does not say how long the file is.
+    total: Option<u64>,
     /// By its own length, and not by its range alone.
     announced: bool,
     inner: Box<dyn Read + Send>,
@@ -244,7 +248,7 @@ impl Body {
     /// The length of the whole file; `None` only where
     /// [`accept_unknown_length`](Download::accept_unknown_length) was set.
     pub fn total(&self) -> Option<u64> {
-        self.end
+        self.total
     }
 
     /// What the server says it is, as `image/jpeg`.
@@ -344,7 +348,7 @@ impl fmt::Debug for Body {
         f.debug_struct("Body")
             .field("start", &self.start)
             .field("position", &self.position)
-            .field("total", &self.end)
+            .field("total", &self.total)
             .field("content_type", &self.content_type)
             .finish_non_exhaustive()
     }

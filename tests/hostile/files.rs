@@ -16,6 +16,23 @@ fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
     Ok(String::from_utf8(file).unwrap())
 }
 
+/// The same and the total, taken where that is unknown.
+fn resumed_of_any_length(api: &Api, server: &Server) -> mingram::Result<String> {
+    let url = format!("{}/f.jpg", server.url());
+    let mut body = api
+        .file(&url)
+        .resume_from(5)
+        .accept_unknown_length()
+        .open()?;
+    let mut file = Vec::new();
+    body.write_to(&mut file)?;
+    Ok(format!(
+        "{} of {:?}",
+        String::from_utf8(file).unwrap(),
+        body.total()
+    ))
+}
+
 /// Taken without a length.
 fn of_any_length(api: &Api, server: &Server) -> mingram::Result<String> {
     let url = format!("{}/f.jpg", server.url());
@@ -70,11 +87,16 @@ fn parts_of_files() {
     let ranged = |range: &str, body: &str| part(&format!("Content-Range: {range}\r\nContent-Length: {}\r\n", body.len()), body);
     let open = |headers: &str, body: &str| [part(headers, body), vec![Do::Hang]].concat();
     let malformed = |piece| fails(K::Malformed, piece);
+    let unknown = || fails(K::UnknownLength, "nobody can tell whether it is whole");
     let unreadable = || malformed("without a readable range");
     let less = || malformed("less than the rest of the file");
     try_all(vec![
         row("the rest", ranged("bytes 5-9/10", "56789"), resumed, gives("56789")),
-        row("the rest, total unknown", ranged("bytes 5-9/*", "56789"), resumed, gives("56789")),
+        row("the rest, total unknown", ranged("bytes 5-9/*", "56789"), resumed, unknown()),
+        row("the rest, total unknown, taken", ranged("bytes 5-9/*", "56789"), resumed_of_any_length, gives("56789 of None")),
+        row("short, total unknown, taken", part("Content-Range: bytes 5-9/*\r\nContent-Length: 5\r\n", "567"), resumed_of_any_length, fails(K::Truncated, "after 8 of 10 bytes")),
+        row("the rest, total known, taken", ranged("bytes 5-9/10", "56789"), resumed_of_any_length, gives("56789 of Some(10)")),
+        row("unasked, total unknown", ranged("bytes 0-3/*", "file"), file, unknown()),
         row("the rest, in chunks", part("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "5\r\n56789\r\n0\r\n\r\n"), resumed, gives("56789")),
         row("the rest, without a length", part("Content-Range: bytes 5-9/10\r\n", "56789"), resumed, gives("56789")),
         row("the rest, and no last chunk", open("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "5\r\n56789\r\n"), resumed, gives("56789")),
