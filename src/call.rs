@@ -85,7 +85,8 @@ pub(crate) struct Call<'a> {
     pub(crate) timeout: Duration,
     /// The address or the body carries a secret, so it goes to this host alone.
     pub(crate) private: bool,
-    /// The reply holds a secret, so not even an excerpt of it is shown.
+    /// A login call: its reply holds a secret, so not even an excerpt of it is
+    /// shown, and it may use up a code or a token, so it is sent once.
     pub(crate) secret_reply: bool,
     /// Where to start in a file.
     pub(crate) range_from: u64,
@@ -253,6 +254,7 @@ impl Settings {
                 headers: &headers,
                 body: call.body.as_deref(),
                 timeout,
+                once: call.secret_reply,
             })?;
             if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);

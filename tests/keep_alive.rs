@@ -5,8 +5,9 @@ mod common;
 
 use common::replay::{Exchange, Replay, read_request};
 use common::{Server, api, feed_page, json, param};
-use mingram::{App, Code};
+use mingram::{Api, App, Code, ErrorKind};
 use std::io::{self, BufReader, Write};
+use std::sync::{Arc, Mutex};
 
 const POOLED: bool = cfg!(feature = "keep-alive");
 
@@ -71,6 +72,49 @@ fn a_login_code_goes_over_a_connection_of_its_own() {
     api.exchange_code(&App::new("1", "S", "https://x.example/"), &Code::new("C"))
         .unwrap();
     assert_eq!(replay.connections(), 2);
+}
+
+/// A server that keeps the connection, reads the second request, acts on it,
+/// say, and closes: nobody can tell what became of a login. Retries are off.
+#[test]
+fn a_login_is_not_sent_again_when_its_connection_breaks() {
+    let app = App::new("1", "S", "https://x.example/");
+    let targets = Arc::new(Mutex::new(Vec::new()));
+    let read = targets.clone();
+    let server = Server::start(move |request, stream| {
+        read.lock().unwrap().push(request.target.clone());
+        if request.target.starts_with("/me") {
+            let _ = stream.write_all(json("200 OK", r#"{"id":"1"}"#).as_bytes());
+            let mut next = BufReader::new(stream.try_clone().unwrap());
+            if let Ok(Some(request)) = read_request(&mut next) {
+                read.lock().unwrap().push(request.target);
+            }
+        }
+    });
+    type Login = fn(&Api, &App) -> mingram::Result<()>;
+    let logins: [(Login, &str); 3] = [
+        (
+            |api, app| api.exchange_token(app).map(drop),
+            "/access_token",
+        ),
+        (
+            |api, _| api.refresh_token().map(drop),
+            "/refresh_access_token",
+        ),
+        (
+            |api, app| api.exchange_code(app, &Code::new("C")).map(drop),
+            "/oauth/access_token",
+        ),
+    ];
+    for (login, path) in logins {
+        let api = server.api();
+        api.me(&[]).unwrap();
+        let error = login(&api, &app).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
+        let targets = targets.lock().unwrap();
+        let sent = targets.iter().filter(|target| target.starts_with(path));
+        assert_eq!(sent.count(), 1, "{path}");
+    }
 }
 
 /// A server that ends a connection when the second request comes over it, as

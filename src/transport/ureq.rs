@@ -204,8 +204,7 @@ impl Transport for DefaultTransport {
         let timeout = Duration::from_secs(seconds.clamp(1, LONGEST));
         let start = Instant::now();
         let origin = format!("{https} {host}:{}", address.port);
-        // A code is good for one attempt, so it gets a connection of its own.
-        let fresh = request.method == Method::Post;
+        let fresh = request.once;
         let (agent, may_be_stale) = {
             let mut shared = lock(&self.shared);
             let agent = shared.agent(timeout, https);
