@@ -20,6 +20,7 @@ use common::secrets::{found, shown};
 use mingram::{Api, App, Code, ErrorKind, MediaField, UserField};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -34,7 +35,7 @@ pub const CODE: &str = "AQD-code/of%20the=login";
 pub const DEADLINE: Duration = Duration::from_secs(1);
 
 /// What it is set to where it is not, on the slowest of machines.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What `Api::with_body_limit` is set to.
 pub const CAP: usize = 64 * 1024;
@@ -168,6 +169,43 @@ pub fn api_for(server: &Server) -> Api {
         .with_timeout(PATIENCE)
         .with_download_timeout(PATIENCE)
         .with_body_limit(CAP)
+}
+
+/// Runs the test that is called so in a process of its own with this
+/// environment, and there does what it is given.
+pub fn in_a_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) {
+    const CHILD: &str = "MINGRAM_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        return body();
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, test)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
+
+/// Makes the call, which is over a second after its time at the latest, and whose
+/// error shows no secret.
+#[track_caller]
+pub fn timed<T>(
+    timeout: Duration,
+    call: impl FnOnce() -> mingram::Result<T>,
+) -> mingram::Result<T> {
+    let start = Instant::now();
+    let outcome = call();
+    let took = start.elapsed();
+    assert!(took < timeout + Duration::from_secs(1), "took {took:?}");
+    if let Err(error) = &outcome {
+        assert_eq!(found(&shown(error), &[TOKEN, CLIENT_SECRET, CODE]), None);
+    }
+    outcome
 }
 
 fn serve(steps: &[Do], stream: &mut TcpStream, pushed: &AtomicUsize) -> std::io::Result<()> {

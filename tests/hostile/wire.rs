@@ -3,8 +3,8 @@
 use crate::common::secrets::found;
 use crate::common::{self, Server};
 use crate::{
-    CAP, DEADLINE, Do, TOKEN, api_for, either, fails, feed, file, gives, json, login, me, row,
-    rows_of_replies, sends, try_all,
+    CAP, DEADLINE, Do, PATIENCE, TOKEN, api_for, either, fails, feed, file, gives, in_a_child,
+    json, login, me, row, rows_of_replies, sends, timed, try_all,
 };
 use mingram::ErrorKind as K;
 use std::io::{Read, Write};
@@ -64,34 +64,73 @@ fn nobody_there() {
         .local_addr()
         .unwrap()
         .port();
-    let error = common::api(&format!("http://127.0.0.1:{port}"))
-        .me(&[])
-        .unwrap_err();
+    let api = common::api(&format!("http://127.0.0.1:{port}")).with_token(TOKEN);
+    let api = api.with_timeout(PATIENCE);
+    let error = timed(PATIENCE, || api.me(&[])).unwrap_err();
     assert_eq!(error.kind(), K::Connect);
     assert!(error.to_string().contains("nobody answers"), "{error}");
 }
 
-/// `.invalid` is the name that never is (RFC 6761), with a network or without.
+/// `.invalid` is the name that never is (RFC 6761), with a network or without,
+/// and where the name server does not answer.
 #[test]
-#[cfg(any(feature = "https", feature = "platform-roots"))]
+#[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
 fn no_such_name() {
-    let error = common::api("https://mingram.invalid").me(&[]).unwrap_err();
-    assert_eq!(error.kind(), K::Connect);
-    assert!(
-        error.to_string().contains("the host's name was not found"),
-        "{error}"
-    );
+    let environment = [("RES_OPTIONS", "timeout:1 attempts:1")];
+    in_a_child("wire::no_such_name", &environment, || {
+        let api = common::api("https://mingram.invalid").with_token(TOKEN);
+        let error = timed(Duration::from_secs(20), || api.me(&[])).unwrap_err();
+        assert_eq!(error.kind(), K::Connect);
+        assert!(
+            error.to_string().contains("the host's name was not found"),
+            "{error}"
+        );
+    });
 }
 
 /// A host that no certificate could be for is refused, and not looked up.
 #[test]
-#[cfg(any(feature = "https", feature = "platform-roots"))]
+#[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
 fn an_impossible_name() {
     for host in ["a..b", ".a", "a-.example", &"a".repeat(64)] {
         let error = common::api(&format!("https://{host}")).me(&[]).unwrap_err();
         assert_eq!(error.kind(), K::InvalidInput, "{host}: {error}");
         assert!(error.to_string().contains("no valid host name"), "{error}");
     }
+}
+
+/// std panics where the system gives no thread: that is no headers too large,
+/// and no panic of the caller's.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_thread_left() {
+    // A stack that no machine has room for.
+    let stack = (usize::MAX / 4 * 3).to_string();
+    let environment = [("RUST_MIN_STACK", stack.as_str())];
+    in_a_child("wire::no_thread_left", &environment, || {
+        let api = common::api("http://localhost:1").with_token(TOKEN);
+        let error = timed(DEADLINE, || api.me(&[])).unwrap_err();
+        assert_eq!(error.kind(), K::ConnectionLost, "{error}");
+        let message = error.to_string();
+        assert!(
+            message.contains("no thread left for this call"),
+            "{message}"
+        );
+    });
+}
+
+/// `MINREQ_TIMEOUT` is of no account.
+#[test]
+fn a_timeout_in_the_environment() {
+    let environment = [("MINREQ_TIMEOUT", "1")];
+    in_a_child("wire::a_timeout_in_the_environment", &environment, || {
+        let server = Server::start(|_, stream| {
+            thread::sleep(Duration::from_secs(2));
+            let _ = stream.write_all(&json(ID));
+        });
+        assert_eq!(server.api().me(&[]).unwrap().id, WHOLE);
+        assert_eq!(file(&server.api(), &server).unwrap(), ID);
+    });
 }
 
 /// A server that leaves the request unread and closes sends a reset.
@@ -135,15 +174,18 @@ fn connections_that_are_reset() {
             ),
         ),
     ] {
-        let error = common::api(&resetting(reply)).me(&[]).unwrap_err();
+        let api = common::api(&resetting(reply)).with_token(TOKEN);
+        let api = api.with_timeout(PATIENCE);
+        let error = timed(PATIENCE, || api.me(&[])).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(message), "{error}");
     }
     let url = resetting(format!("{head}\r\n{}", &ID[..9]));
     let mut file = Vec::new();
-    let error = common::api(&url)
-        .download(&format!("{url}/f"), &mut file)
-        .unwrap_err();
+    let api = common::api(&url).with_token(TOKEN);
+    let api = api.with_download_timeout(PATIENCE);
+    let address = format!("{url}/f?access_token={TOKEN}");
+    let error = timed(PATIENCE, || api.download(&address, &mut file)).unwrap_err();
     assert_eq!((error.kind(), file.len()), (in_body, 9), "{error}");
 }
 
