@@ -4,7 +4,9 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::{Address, check_length, push_param, without_fragment};
 use crate::redact::{one_line, redact};
-use crate::reply::{api_error, ends_early, mend_surrogates, read_body, retry_after, short_name};
+use crate::reply::{
+    api_error, ends_early, mend_surrogates, read_body, retry_after, short_name, shown,
+};
 use crate::retry::{self, Clock, SystemClock};
 use crate::token::Token;
 use crate::transport::{DefaultTransport, Method, Request, Response, Transport};
@@ -283,10 +285,8 @@ impl Settings {
     fn read_text(&self, call: &Call<'_>, response: Response, usage: &Usage) -> Result<String> {
         let status = response.status;
         let retry_after = usage.wait().or_else(|| retry_after(&response));
-        let content_type = response
-            .header("content-type")
-            .unwrap_or("no content type")
-            .to_owned();
+        let content_type = response.header("content-type").unwrap_or("no content type");
+        let content_type = shown(content_type, &call.secrets);
         let announced = response.length();
         let body =
             read_body(response, self.body_limit).map_err(|error| error.with_status(status))?;
@@ -418,7 +418,7 @@ fn redirected(call: &Call<'_>, url: &str, response: &Response) -> Result<String>
     if call.private && !from.same_origin(&address) {
         return refuse(format!(
             "a redirect (HTTP {status}) to {}, which the access token must not reach",
-            address.host
+            shown(address.host, &call.secrets)
         ));
     }
     if from.https && !address.https {

@@ -4,7 +4,7 @@ use crate::call::{Call, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::{Address, without_fragment};
 use crate::redact::redact;
-use crate::reply::{check_coding, cut_short, read_body, retry_after, short};
+use crate::reply::{check_coding, cut_short, read_body, retry_after, short, shown};
 use crate::transport::{Method, Response};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -155,10 +155,8 @@ impl<'a> Download<'a> {
             },
             status => {
                 let wait = retry_after(&response);
-                let content_type = response
-                    .header("content-type")
-                    .unwrap_or("no content type")
-                    .to_owned();
+                let content_type = response.header("content-type").unwrap_or("no content type");
+                let content_type = shown(content_type, &call.secrets);
                 let text = match read_body(response, REFUSAL) {
                     Ok(body) => String::from_utf8_lossy(&body).into_owned(),
                     // The time is used up: no refusal to be tried again.

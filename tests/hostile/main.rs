@@ -272,6 +272,9 @@ fn try_row(row: Row) -> Result<(), String> {
         if let Some(secret) = found(&shown(error), &[TOKEN, CLIENT_SECRET, CODE]) {
             return fail(format!("shows {secret}"));
         }
+        if error.to_string().len() >= 4096 {
+            return fail(format!("is {} bytes long", error.to_string().len()));
+        }
         if error.to_string().contains(char::is_control) {
             return fail(format!("is not one line: {error:?}"));
         }

@@ -3,8 +3,8 @@
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server, fixtures};
 use crate::{
-    CODE, Call, TOKEN, api_for, exchange, fails, feed, gives, json, login, me, refresh, row,
-    rows_of_replies, sends, try_all,
+    CAP, CODE, Call, TOKEN, api_for, exchange, fails, feed, file, gives, json, login, me, refresh,
+    row, rows_of_replies, sends, try_all,
 };
 use mingram::{Api, ErrorKind as K, Media, MediaField as M, Request, Response, Transport, User};
 use std::io::Write;
@@ -247,6 +247,83 @@ fn errors_of_the_service() {
         row("401 in HTML", sends(status("401 No", &format!("<b>{TOKEN}"))), me, fails(K::Status, "HTTP 401 (text/html, 32 bytes): <b>***")),
         row("half the token at the end", sends(status("500 No", &format!("<b>{}", &TOKEN[..20]))), me, fails(K::Status, "<b>***")),
     ]);
+}
+
+/// Texts of any length make a line of a log, and where one is cut there is no
+/// half of a secret.
+#[test]
+fn long_texts_of_the_service() {
+    let long = "x".repeat(15_000);
+    let token = TOKEN.replace('/', "\\/");
+    let mut rows = Vec::new();
+    let error = |text: &str| {
+        format!(
+            r#"{{"error":{{"code":1,"message":"{text}","type":"{text}","error_user_msg":"{text}","error_user_title":"{text}"}}}}"#
+        )
+    };
+    for (what, text) in [
+        ("plain", long.clone()),
+        ("emoji", "\u{1f35e}".repeat(3_000)),
+    ] {
+        let start: String = text.chars().take(256).collect();
+        assert!(error(&text).len() < CAP);
+        for (where_from, call) in [("a node", me as Call), ("a login", login)] {
+            let reply = sends(common::json("400 No", &error(&text)));
+            rows.push(row(
+                format!("{what} of {where_from}"),
+                reply,
+                call,
+                fails(K::Api, "…"),
+            ));
+        }
+        let text = format!(r#"{{"error":"{text}"}}"#);
+        rows.push(row(
+            format!("{what}, a text"),
+            sends(json(&text)),
+            me,
+            fails(K::Api, start.leak()),
+        ));
+    }
+    // The cut moves through the token, and through what stands for it.
+    for before in (1024 - TOKEN.len() - 4..=1024).step_by(3) {
+        let text = "y".repeat(before) + &token + &long;
+        let reply = sends(common::json("400 No", &error(&text)));
+        rows.push(row(
+            format!("the token at {before}"),
+            reply,
+            me,
+            fails(K::Api, "…"),
+        ));
+    }
+    let typed = |status: &str, before: usize| {
+        let kind = "y".repeat(before) + TOKEN + &long;
+        sends(common::reply(status, &[("Content-Type", &kind)], "<html>"))
+    };
+    for before in [0, 1000, 1015] {
+        for (status, kind) in [("500 No", K::Status), ("200 OK", K::NotJson)] {
+            rows.push(row(
+                format!("{status} of a long type, {before}"),
+                typed(status, before),
+                me,
+                fails(kind, "…, 6 bytes)"),
+            ));
+        }
+        rows.push(row(
+            format!("refused file of a long type, {before}"),
+            typed("403 No", before),
+            file,
+            fails(K::Status, "…): <html>"),
+        ));
+    }
+    let location = format!("https://{long}/");
+    let moved = common::reply("302 Found", &[("Location", &location)], "");
+    rows.push(row(
+        "a redirect to a long host",
+        sends(moved),
+        me,
+        fails(K::Redirect, "x…, which the access token"),
+    ));
+    try_all(rows);
 }
 
 /// Documents cut at each byte, as the connection of a real page could end:
