@@ -148,7 +148,7 @@ fn check_lengths(headers: &[(String, String)]) -> Result<()> {
     let of = |name: &'static str| {
         let named = headers
             .iter()
-            .filter(move |(key, _)| key.trim().eq_ignore_ascii_case(name));
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.trim())
     };
     let mut lengths = of("content-length");

@@ -6,6 +6,8 @@
 //!   told by its reason phrase, and an error here;
 //! - of two different lengths the last is taken, and a length beside chunks is
 //!   passed over: both are errors here;
+//! - white space around a header's name stays, though minreq itself reads a
+//!   length and chunks past it: taken off here;
 //! - a 1xx before the reply is taken for the reply: an error here;
 //! - its header cap is 8 KiB: [`HEADERS`] here;
 //! - a header line that ends in a bare LF and fills that cap to the byte
@@ -115,6 +117,11 @@ impl Transport for DefaultTransport {
             .map_err(from_panic)?
             .map_err(from_minreq)?;
         check_status(&reply)?;
+        for (name, _) in &mut reply.headers {
+            if name.trim().len() < name.len() {
+                *name = name.trim().to_owned();
+            }
+        }
         check_lengths(&reply.headers)?;
         let (status, headers) = (reply.status_code, std::mem::take(&mut reply.headers));
         let body = Body {
