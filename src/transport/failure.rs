@@ -75,7 +75,7 @@ pub(super) fn from_tls(error: rustls::Error) -> Error {
             "the server's certificate is for another name".to_owned()
         }
         T::InvalidCertificate(C::UnknownIssuer) => {
-            "the server's certificate comes from an authority that is not trusted here".to_owned()
+            "the server's certificate comes from an authority that is not trusted here, or is signed by itself".to_owned()
         }
         T::InvalidCertificate(_) => "the server's certificate is not acceptable".to_owned(),
         T::InvalidMessage(_) => "what answers there does not speak TLS".to_owned(),
