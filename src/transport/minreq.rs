@@ -22,7 +22,8 @@
 //! - over TLS that timeout is for each read of the socket, and a record takes
 //!   as many as it likes: [`Watched`] here. A handshake that is never answered
 //!   has no timeout of its own at all: the call ends in time, but minreq leaves
-//!   its thread and the connection behind until the other side closes;
+//!   its thread and the connection behind until the other side closes, which is
+//!   for ever where it just vanishes;
 //! - redirects followed anywhere: none here, the caller decides;
 //! - an IPv6 address is cut at its first colon: refused here;
 //! - a scheme must be in lower case: it is, here;
@@ -209,7 +210,7 @@ impl Read for Body {
 /// A body that comes over TLS, read on a thread of its own from the first read
 /// on, and left behind there when the time is over. The thread ends with the
 /// body, when nobody wants the next piece, or when the server is silent for as
-/// long as the timeout.
+/// long as the timeout; where a record drips in, with that record and no sooner.
 ///
 /// minreq gives each read of the socket all the time that is left, and rustls
 /// reads until a record (up to 16 KiB) is whole: where a byte comes now and
