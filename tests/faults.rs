@@ -355,17 +355,27 @@ fn a_fifth_of_all_connections_broken_and_closes_unannounced() {
 /// Eight threads ask one `Api`, each for its own: nodes and a feed.
 #[test]
 fn eight_threads_on_one_api() {
+    eight_threads(false);
+}
+
+/// The same of a server that keeps connections, which they share then.
+#[test]
+fn eight_threads_on_kept_connections() {
+    eight_threads(true);
+}
+
+fn eight_threads(kept: bool) {
     const THREADS: usize = 8;
     const CALLS: usize = 60;
     let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
-    let server = Server::start(move |request, stream| {
+    let answer = move |request: &Received| {
         let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
         let usage =
             format!(r#"{{"call_count":{number},"total_time":{number},"total_cputime":{number}}}"#);
         // One in ten breaks: the retry must not get another's reply.
         if number % 10 == 0 {
-            return;
+            return None;
         }
         let path = request.target.split('?').next().unwrap().to_owned();
         let body = match path.strip_suffix("/media") {
@@ -384,8 +394,20 @@ fn eight_threads_on_one_api() {
                 )
             }
         };
-        let headers = [("X-App-Usage", usage.as_str()), ("Connection", "close")];
-        let _ = stream.write_all(reply("200 OK", &headers, &body).as_bytes());
+        let connection = if kept { "keep-alive" } else { "close" };
+        let headers = [("X-App-Usage", usage.as_str()), ("Connection", connection)];
+        Some(reply("200 OK", &headers, &body))
+    };
+    let server = Server::start(move |request, stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut request = request.clone();
+        while let Some(reply) = answer(&request) {
+            let sent = stream.write_all(reply.as_bytes());
+            match read_request(&mut reader) {
+                Ok(Some(next)) if kept && sent.is_ok() => request = next,
+                _ => return,
+            }
+        }
     });
     let clock = TestClock::new(0);
     let api = server.api().with_retries(10).with_clock(clock.clone());
@@ -434,7 +456,15 @@ fn eight_threads_on_one_api() {
     let requests = count.load(Ordering::SeqCst);
     let calls = THREADS * (CALLS + 5);
     assert_eq!(requests, calls + requests / 10);
-    assert_eq!(clock.slept().len(), requests / 10);
+    if kept && cfg!(feature = "keep-alive") {
+        // One that breaks when it is used again is mended by the transport.
+        assert!(clock.slept().len() <= requests / 10);
+        let connections = server.connections();
+        assert!(connections < requests / 2, "{connections} connections");
+    } else {
+        assert_eq!(clock.slept().len(), requests / 10);
+        assert_eq!(server.connections(), requests);
+    }
     check_usage(&api);
     // And once all is quiet, what the latest reply said.
     api.media("last", &[]).unwrap();
