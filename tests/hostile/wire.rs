@@ -6,9 +6,11 @@ use crate::{
     CAP, DEADLINE, Do, PATIENCE, TOKEN, api_for, either, fails, feed, file, gives, in_a_child,
     json, login, me, row, rows_of_replies, sends, timed, try_all,
 };
-use mingram::ErrorKind as K;
+use mingram::{Api, ErrorKind as K, Request, Response, Transport};
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -567,6 +569,65 @@ fn odd_timeouts() {
     assert!(error.is_timeout(), "{error}");
     let user = server.api().with_body_limit(usize::MAX).me(&[]).unwrap();
     assert_eq!(user.id, WHOLE);
+}
+
+/// A transport whose body never ends, and that counts how much of it is read.
+struct Endless {
+    status: u16,
+    read: Arc<AtomicUsize>,
+}
+
+struct EndlessBody(Arc<AtomicUsize>);
+
+impl Transport for Endless {
+    fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
+        Ok(Response {
+            status: self.status,
+            headers: Vec::new(),
+            body: Box::new(EndlessBody(self.read.clone())),
+        })
+    }
+}
+
+impl Read for EndlessBody {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        buf.fill(b' ');
+        self.0.fetch_add(buf.len(), Ordering::SeqCst);
+        Ok(buf.len())
+    }
+}
+
+/// Of a body without end the limit is read, and what one read brings beyond it.
+#[test]
+fn no_more_is_read_than_the_limit() {
+    const PIECE: usize = 8 * 1024;
+    for status in [200, 404, 500] {
+        for limit in [0, 1, CAP, CAP + 1] {
+            let read = Arc::new(AtomicUsize::new(0));
+            let transport = Endless {
+                status,
+                read: read.clone(),
+            };
+            let api = Api::new(TOKEN).with_retries(0).with_transport(transport);
+            let error = api.with_body_limit(limit).me(&[]).unwrap_err();
+            assert_eq!(error.kind(), K::TooLarge, "{error}");
+            let read = read.load(Ordering::SeqCst);
+            assert!(read > limit && read <= limit + PIECE, "{read} of {limit}");
+        }
+        let read = Arc::new(AtomicUsize::new(0));
+        let transport = Endless {
+            status,
+            read: read.clone(),
+        };
+        let api = Api::new(TOKEN).with_retries(0).with_transport(transport);
+        let error = api
+            .download("https://cdn.example/f", &mut Vec::new())
+            .unwrap_err();
+        // A file without a length is not begun; a refusal has a limit of its own.
+        let most = if status == 200 { 0 } else { CAP + PIECE };
+        let read = read.load(Ordering::SeqCst);
+        assert!(read <= most, "{read} of a file: {error}");
+    }
 }
 
 /// A length that is announced is not believed before it is there.
