@@ -8,7 +8,8 @@ mod common;
 
 #[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
 mod server {
-    use crate::common::replay::{Received, read_request};
+    use crate::common::replay::{Received, TOKEN, read_request};
+    use crate::common::secrets::{found, shown};
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     use rustls::crypto::ring;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -22,7 +23,7 @@ mod server {
     use std::process::Command;
     use std::sync::{Arc, Mutex};
     use std::thread;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     pub type Tls = StreamOwned<ServerConnection, TcpStream>;
 
@@ -205,6 +206,23 @@ mod server {
         tls.flush()
     }
 
+    /// Makes the call, which is over a second after its time at the latest, and
+    /// whose error shows no secret.
+    #[track_caller]
+    pub fn timed<T>(
+        time: Duration,
+        call: impl FnOnce() -> mingram::Result<T>,
+    ) -> mingram::Result<T> {
+        let start = Instant::now();
+        let outcome = call();
+        let took = start.elapsed();
+        assert!(took < time + Duration::from_secs(1), "took {took:?}");
+        if let Err(error) = &outcome {
+            assert_eq!(found(&shown(error), &[TOKEN]), None);
+        }
+        outcome
+    }
+
     pub fn reply_with(reply: &str, mut tls: Tls) -> io::Result<()> {
         tls.write_all(reply.as_bytes())?;
         close(tls)
@@ -216,7 +234,6 @@ mod server {
 mod trusted {
     use crate::common;
     use crate::common::replay::{Received, TOKEN, read_request};
-    use crate::common::secrets::{found, shown};
     use crate::server::*;
     use mingram::{Api, Error, ErrorKind as K};
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
@@ -240,20 +257,6 @@ mod trusted {
         common::api(url)
             .with_timeout(TIME)
             .with_download_timeout(TIME)
-    }
-
-    /// Makes the call, which is over a second after its time at the latest, and
-    /// whose error shows no secret.
-    #[track_caller]
-    fn timed<T>(time: Duration, call: impl FnOnce() -> mingram::Result<T>) -> mingram::Result<T> {
-        let start = Instant::now();
-        let outcome = call();
-        let took = start.elapsed();
-        assert!(took < time + Duration::from_secs(1), "took {took:?}");
-        if let Err(error) = &outcome {
-            assert_eq!(found(&shown(error), &[TOKEN]), None);
-        }
-        outcome
     }
 
     fn me(server: &TlsServer) -> mingram::Result<String> {
@@ -771,11 +774,12 @@ mod trusted {
                 let reply = common::reply("302 Found", &[("Location", &location)], "");
                 reply_with(&reply, tls)
             });
-            let error = api(&server.url()).me(&[]).unwrap_err();
+            let error = me(&server).unwrap_err();
             assert_eq!(error.kind(), K::Redirect);
             assert!(error.to_string().contains("must not reach"), "{error}");
-            let url = format!("{}/f", server.url());
-            let error = api(&url).download(&url, &mut Vec::new()).unwrap_err();
+            let url = format!("{}/f?access_token={TOKEN}", server.url());
+            let api = api(&url);
+            let error = timed(TIME, || api.download(&url, &mut Vec::new())).unwrap_err();
             assert_eq!(error.kind(), K::Redirect);
             assert!(error.to_string().contains("from https to http"), "{error}");
             assert_eq!(plain.connections(), 0);
@@ -864,6 +868,7 @@ mod compiled_in {
     use mingram::ErrorKind;
     use rustls::crypto::{CryptoProvider, ring};
     use rustls::version::{TLS12, TLS13};
+    use std::time::Duration;
 
     #[test]
     fn a_private_authority_is_refused() {
@@ -872,7 +877,8 @@ mod compiled_in {
                 TlsServer::start(authority.issue(localhost()), &[&TLS13, &TLS12], |_, tls| {
                     reply_with(&common::json("200 OK", r#"{"id":"1"}"#), tls)
                 });
-            let error = common::api(&server.url()).me(&[]).unwrap_err();
+            let api = common::api(&server.url());
+            let error = timed(Duration::from_secs(20), || api.me(&[])).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Tls);
             assert!(
                 error
