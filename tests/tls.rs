@@ -654,10 +654,7 @@ mod trusted {
                         tls.write_all(&file)?;
                         return close(tls);
                     }
-                    write!(
-                        tls,
-                        "HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n"
-                    )?;
+                    write!(tls, "HTTP/1.1 200 OK\r\nContent-Length: 4000000000\r\n\r\n")?;
                     while tls.write_all(&[7; 16 * 1024]).is_ok() {}
                     gone.send(()).map_err(io::Error::other)
                 },
