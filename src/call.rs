@@ -4,7 +4,9 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::{Address, check_length, push_param, without_fragment};
 use crate::redact::{one_line, redact};
-use crate::reply::{api_error, ends_early, mend_surrogates, read_body, retry_after, short_name};
+use crate::reply::{
+    api_error, ends_early, mend_surrogates, read_body, retry_after, short_name, shown,
+};
 use crate::retry::{self, Clock, SystemClock};
 use crate::token::Token;
 use crate::transport::{DefaultTransport, Method, Request, Response, Transport};
@@ -85,7 +87,8 @@ pub(crate) struct Call<'a> {
     pub(crate) timeout: Duration,
     /// The address or the body carries a secret, so it goes to this host alone.
     pub(crate) private: bool,
-    /// The reply holds a secret, so not even an excerpt of it is shown.
+    /// A login call: its reply holds a secret, so not even an excerpt of it is
+    /// shown, and it may use up a code or a token, so it is sent once.
     pub(crate) secret_reply: bool,
     /// Where to start in a file.
     pub(crate) range_from: u64,
@@ -255,6 +258,7 @@ impl Settings {
                 headers: &headers,
                 body: call.body.as_deref(),
                 timeout,
+                once: call.secret_reply,
             })?;
             if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
@@ -287,10 +291,8 @@ impl Settings {
     fn read_reply(&self, call: &Call<'_>, response: Response, usage: Usage) -> Result<Reply> {
         let status = response.status;
         let retry_after = usage.wait().or_else(|| retry_after(&response));
-        let content_type = response
-            .header("content-type")
-            .unwrap_or("no content type")
-            .to_owned();
+        let content_type = response.header("content-type").unwrap_or("no content type");
+        let content_type = shown(content_type, &call.secrets);
         let announced = response.length();
         let body =
             read_body(response, self.body_limit).map_err(|error| error.with_status(status))?;
@@ -426,7 +428,7 @@ fn redirected(call: &Call<'_>, url: &str, response: &Response) -> Result<String>
     if call.private && !from.same_origin(&address) {
         return refuse(format!(
             "a redirect (HTTP {status}) to {}, which the access token must not reach",
-            address.host
+            shown(address.host, &call.secrets)
         ));
     }
     if from.https && !address.https {

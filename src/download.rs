@@ -4,7 +4,7 @@ use crate::call::{Call, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::{Address, without_fragment};
 use crate::redact::redact;
-use crate::reply::{check_coding, cut_short, read_body, retry_after, short};
+use crate::reply::{check_coding, cut_short, read_body, retry_after, short, shown};
 use crate::transport::{Method, Response};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -54,8 +54,9 @@ impl<'a> Download<'a> {
         self
     }
 
-    /// Takes a file that came without a length, though nobody can tell then
-    /// whether it is whole. Default: an error,
+    /// Takes a file that came without a length, or a part whose range does not
+    /// say how long the file is, though nobody can tell then whether it is
+    /// whole. Default: an error,
     /// [`ErrorKind::UnknownLength`](crate::ErrorKind::UnknownLength).
     pub fn accept_unknown_length(mut self) -> Download<'a> {
         self.accept_unknown_length = true;
@@ -123,8 +124,8 @@ impl<'a> Download<'a> {
     fn body(&self, call: &Call<'_>, response: Response) -> Result<Body> {
         check_coding(&response)?;
         let announced = response.length();
-        let (start, end) = match response.status {
-            200 => (0, announced),
+        let (start, end, total) = match response.status {
+            200 => (0, announced, announced),
             206 => match response.header("content-range").and_then(content_range) {
                 Some((start, _, _)) if start != self.from => {
                     return Err(Error::new(
@@ -137,7 +138,7 @@ impl<'a> Download<'a> {
                         let message = "the length of the part is not the one its range announces";
                         return Err(Error::new(ErrorKind::Malformed, message));
                     }
-                    (start, Some(end))
+                    (start, Some(end), total)
                 }
                 Some(_) => {
                     return Err(Error::new(
@@ -154,12 +155,12 @@ impl<'a> Download<'a> {
             },
             status => {
                 let wait = retry_after(&response);
-                let content_type = response
-                    .header("content-type")
-                    .unwrap_or("no content type")
-                    .to_owned();
+                let content_type = response.header("content-type").unwrap_or("no content type");
+                let content_type = shown(content_type, &call.secrets);
                 let text = match read_body(response, REFUSAL) {
                     Ok(body) => String::from_utf8_lossy(&body).into_owned(),
+                    // The time is used up: no refusal to be tried again.
+                    Err(error) if error.is_timeout() => return Err(error.with_status(status)),
                     Err(_) => String::new(),
                 };
                 let message = format!("HTTP {status} ({content_type}): {}", call.excerpt(&text));
@@ -168,7 +169,7 @@ impl<'a> Download<'a> {
                     .with_retry_after(wait));
             }
         };
-        if end.is_none() && !self.accept_unknown_length {
+        if total.is_none() && !self.accept_unknown_length {
             let message = "the server does not say how long the file is, so nobody can tell whether it is whole";
             return Err(Error::new(ErrorKind::UnknownLength, message).with_status(response.status));
         }
@@ -179,6 +180,8 @@ impl<'a> Download<'a> {
             start,
             position: start,
             end,
+            total,
+            announced: announced.is_some(),
             inner: response.body,
         })
     }
@@ -220,6 +223,10 @@ pub struct Body {
     start: u64,
     position: u64,
     end: Option<u64>,
+    /// The same, but for a range that does not say how long the file is.
+    total: Option<u64>,
+    /// By its own length, and not by its range alone.
+    announced: bool,
     inner: Box<dyn Read + Send>,
 }
 
@@ -239,7 +246,7 @@ impl Body {
     /// The length of the whole file; `None` only where
     /// [`accept_unknown_length`](Download::accept_unknown_length) was set.
     pub fn total(&self) -> Option<u64> {
-        self.end
+        self.total
     }
 
     /// What the server says it is, as `image/jpeg`.
@@ -310,9 +317,10 @@ impl Read for Body {
         let left = self.end.map_or(u64::MAX, |end| end - self.position);
         let room = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         if room == 0 {
-            if self.end.is_some() && !buf.is_empty() {
+            if self.announced && !buf.is_empty() {
                 // The transport is to see the end too, or it could not use the
-                // connection again.
+                // connection again. Without a length there may be more to wait
+                // for: a last chunk, or a close.
                 let _ = self.inner.read(&mut [0]);
             }
             return Ok(0);
@@ -338,7 +346,7 @@ impl fmt::Debug for Body {
         f.debug_struct("Body")
             .field("start", &self.start)
             .field("position", &self.position)
-            .field("total", &self.end)
+            .field("total", &self.total)
             .field("content_type", &self.content_type)
             .finish_non_exhaustive()
     }

@@ -140,20 +140,38 @@ pub(crate) fn short_name(type_name: &str) -> String {
     out
 }
 
+/// Of a text that the service sends, so much is shown in a message, in bytes.
+const SHOWN: usize = 1024;
+
+/// A text that came, for a message: without the secrets, on one line, and then
+/// cut, so that no half of a secret is left.
+pub(crate) fn shown(text: &str, secrets: &[&str]) -> String {
+    let mut text = one_line(redact(text, secrets));
+    if text.len() > SHOWN {
+        let mut end = SHOWN;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// The service's error, in either shape; `None` where there is none. The
 /// secrets are taken out of what was read, not out of the JSON: a mask in place
 /// of a number or `null` would make it unreadable.
 pub(crate) fn api_error(text: &str, status: u16, secrets: &[&str]) -> Option<ApiError> {
     let reply: Value = json::from_str(text).ok()?;
-    let shown = |text: String| one_line(redact(&text, secrets));
-    let text = |of: &Value, key: &str| of.get(key).and_then(Value::text).map(shown);
+    let shown = |text: &str| shown(text, secrets);
+    let text = |of: &Value, key: &str| of.get(key).and_then(Value::text).map(|text| shown(&text));
     let number = |of: &Value, key: &str| of.get(key).and_then(Value::number);
     let mut api = ApiError {
         status,
         ..<ApiError as Default>::default()
     };
     match reply.get("error") {
-        Some(Value::Text(message)) => api.message = shown(message.clone()),
+        Some(Value::Text(message)) => api.message = shown(message),
         Some(error @ Value::Object(_)) => {
             api.code = number(error, "code");
             api.subcode = number(error, "error_subcode");

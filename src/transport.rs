@@ -26,6 +26,9 @@ pub use ureq::DefaultTransport;
 /// # What an implementation must do
 ///
 /// - Send the request as it stands: nothing decoded, nothing encoded again.
+/// - Send a request that is to go out [`once`](Request::once) over a new
+///   connection: one that lay idle may break after the server read it, and then
+///   nobody can tell whether to send it again.
 /// - **Follow no redirect.** The access token is in the address; mingram
 ///   decides where it may go.
 /// - Return whatever status came; an error is only for there being no reply.
@@ -82,6 +85,9 @@ pub struct Request<'a> {
     pub body: Option<&'a str>,
     /// How long the whole exchange may take, the body included.
     pub timeout: Duration,
+    /// A login call, which may use up its code or token: it goes over a new
+    /// connection, and whatever happens there, it is not sent again.
+    pub once: bool,
 }
 
 impl fmt::Debug for Request<'_> {
@@ -142,7 +148,7 @@ fn check_lengths(headers: &[(String, String)]) -> Result<()> {
     let of = |name: &'static str| {
         let named = headers
             .iter()
-            .filter(move |(key, _)| key.trim().eq_ignore_ascii_case(name));
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.trim())
     };
     let mut lengths = of("content-length");

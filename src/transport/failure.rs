@@ -1,6 +1,7 @@
 //! What goes wrong below HTTP, in words: the one file that reads rustls's errors.
 
 use crate::error::{Error, ErrorKind};
+use std::any::Any;
 use std::io;
 
 pub(super) fn from_io(error: io::Error, otherwise: &str) -> Error {
@@ -37,6 +38,23 @@ pub(super) fn from_io(error: io::Error, otherwise: &str) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or_default()
+}
+
+/// A panic inside the HTTP library; its text is not passed on, for nobody knows
+/// what is in it. std panics where the system has no thread to give.
+pub(super) fn from_panic(text: &str) -> Error {
+    let message = match text.contains("failed to spawn thread") {
+        true => "the system has no thread left for this call",
+        false => "the HTTP library panicked",
+    };
+    Error::new(ErrorKind::ConnectionLost, message)
+}
+
 #[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
 pub(super) fn from_tls(error: rustls::Error) -> Error {
     use rustls::{CertificateError as C, Error as T};
@@ -57,7 +75,7 @@ pub(super) fn from_tls(error: rustls::Error) -> Error {
             "the server's certificate is for another name".to_owned()
         }
         T::InvalidCertificate(C::UnknownIssuer) => {
-            "the server's certificate comes from an authority that is not trusted here".to_owned()
+            "the server's certificate comes from an authority that is not trusted here, or is signed by itself".to_owned()
         }
         T::InvalidCertificate(_) => "the server's certificate is not acceptable".to_owned(),
         T::InvalidMessage(_) => "what answers there does not speak TLS".to_owned(),

@@ -6,19 +6,24 @@
 //!   told by its reason phrase, and an error here;
 //! - of two different lengths the last is taken, and a length beside chunks is
 //!   passed over: both are errors here;
+//! - white space around a header's name stays, though minreq itself reads a
+//!   length and chunks past it: taken off here;
 //! - a 1xx before the reply is taken for the reply: an error here;
 //! - its header cap is 8 KiB: [`HEADERS`] here;
 //! - a header line that ends in a bare LF and fills that cap to the byte
 //!   panics (`read_metadata` and `read_trailers` subtract two for the line
 //!   end) where overflow is checked: caught here, on its thread and on ours.
+//!   With `panic = "abort"` nothing can be caught, and the program ends there.
 //!   Without overflow checks the cap is lifted instead, and the timeout is
 //!   what ends such a reply;
+//! - a system that has no thread left for it is a panic as well: caught here;
 //! - no timeout unless one is set, and `MINREQ_TIMEOUT` for a default: one is
 //!   always set here. Whole seconds only: rounded up;
 //! - over TLS that timeout is for each read of the socket, and a record takes
 //!   as many as it likes: [`Watched`] here. A handshake that is never answered
 //!   has no timeout of its own at all: the call ends in time, but minreq leaves
-//!   its thread and the connection behind until the other side closes;
+//!   its thread and the connection behind until the other side closes, which is
+//!   for ever where it just vanishes;
 //! - redirects followed anywhere: none here, the caller decides;
 //! - an IPv6 address is cut at its first colon: refused here;
 //! - a scheme must be in lower case: it is, here;
@@ -26,11 +31,12 @@
 //!   fragments off;
 //! - a body that ends early reads as complete: the caller compares the length.
 
-use super::failure::from_io;
 #[cfg(any(feature = "https", feature = "platform-roots"))]
 use super::failure::from_tls;
+use super::failure::{self, from_io, panic_text};
 use super::{Method, Request, Response, Transport, check_lengths};
 use crate::error::{Error, ErrorKind, Result};
+use std::any::Any;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -109,9 +115,14 @@ impl Transport for DefaultTransport {
             outgoing = outgoing.with_body(body);
         }
         let mut reply = catch_unwind(AssertUnwindSafe(|| outgoing.send_lazy()))
-            .unwrap_or_else(|_| Err(::minreq::Error::HeadersOverflow))
+            .map_err(from_panic)?
             .map_err(from_minreq)?;
         check_status(&reply)?;
+        for (name, _) in &mut reply.headers {
+            if name.trim().len() < name.len() {
+                *name = name.trim().to_owned();
+            }
+        }
         check_lengths(&reply.headers)?;
         let (status, headers) = (reply.status_code, std::mem::take(&mut reply.headers));
         let body = Body {
@@ -165,8 +176,10 @@ impl Read for Body {
             // minreq asserts that there is something to read.
             return Ok(0);
         }
-        let read = catch_unwind(AssertUnwindSafe(|| self.reply.read(buf)))
-            .unwrap_or_else(|_| Err(io::Error::other(::minreq::Error::HeadersOverflow)));
+        let read = catch_unwind(AssertUnwindSafe(|| self.reply.read(buf))).map_err(|panic| {
+            self.failed = true;
+            io::Error::other(from_panic(panic))
+        })?;
         read.map_err(|error| {
             self.failed = true;
             // Between chunks minreq wraps what the connection says.
@@ -197,7 +210,7 @@ impl Read for Body {
 /// A body that comes over TLS, read on a thread of its own from the first read
 /// on, and left behind there when the time is over. The thread ends with the
 /// body, when nobody wants the next piece, or when the server is silent for as
-/// long as the timeout.
+/// long as the timeout; where a record drips in, with that record and no sooner.
 ///
 /// minreq gives each read of the socket all the time that is left, and rustls
 /// reads until a record (up to 16 KiB) is whole: where a byte comes now and
@@ -290,6 +303,17 @@ fn malformed_chunk() -> Error {
         ErrorKind::Malformed,
         "a chunk of the reply has no valid length",
     )
+}
+
+/// A panic of minreq's: of the header arithmetic on our thread, or what it says
+/// where that was on its own; or another.
+fn from_panic(panic: Box<dyn Any + Send>) -> Error {
+    match panic_text(&*panic) {
+        text if text.contains("subtract with overflow") || text.contains("unreachable code") => {
+            from_minreq(::minreq::Error::HeadersOverflow)
+        }
+        text => failure::from_panic(text),
+    }
 }
 
 fn from_minreq(error: ::minreq::Error) -> Error {

@@ -11,6 +11,8 @@
 //! - statuses up to 999 pass: an error here;
 //! - a host that no certificate could be for is looked up all the same: refused
 //!   here, before;
+//! - it looks names up on a thread of its own, and panics where the system has
+//!   none left: caught here;
 //! - a body that failed reads as ended from then on: it stays failed here.
 //!
 //! And what cannot be mended: a reset, and over TLS a close without notice, is
@@ -18,7 +20,7 @@
 //! tell a cut; a file of that kind is an error unless the caller takes one of
 //! unknown length.
 
-use super::failure::{from_io, from_tls};
+use super::failure::{from_io, from_panic, from_tls, panic_text};
 use super::{Method, Request, Response, Transport, check_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::Address;
@@ -27,6 +29,7 @@ use ::ureq::{AsSendBody, http};
 use rustls::pki_types::ServerName;
 use std::fmt;
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -141,15 +144,19 @@ impl Agent {
         fresh: bool,
     ) -> Result<http::Response<::ureq::Body>> {
         let outgoing = outgoing.map_err(not_sendable)?;
-        let reply = if fresh || timeout != self.timeout {
-            let idle = if fresh { Duration::ZERO } else { IDLE };
-            let outgoing = self.agent.configure_request(outgoing);
-            let outgoing = outgoing.timeout_global(Some(timeout)).max_idle_age(idle);
-            self.agent.run(outgoing.build())
-        } else {
-            self.agent.run(outgoing)
+        let run = || {
+            if fresh || timeout != self.timeout {
+                let idle = if fresh { Duration::ZERO } else { IDLE };
+                let outgoing = self.agent.configure_request(outgoing);
+                let outgoing = outgoing.timeout_global(Some(timeout)).max_idle_age(idle);
+                self.agent.run(outgoing.build())
+            } else {
+                self.agent.run(outgoing)
+            }
         };
-        reply.map_err(from_ureq)
+        catch_unwind(AssertUnwindSafe(run))
+            .map_err(|panic| from_panic(panic_text(&*panic)))?
+            .map_err(from_ureq)
     }
 }
 
@@ -204,8 +211,7 @@ impl Transport for DefaultTransport {
         let timeout = Duration::from_secs(seconds.clamp(1, LONGEST));
         let start = Instant::now();
         let origin = format!("{https} {host}:{}", address.port);
-        // A code is good for one attempt, so it gets a connection of its own.
-        let fresh = request.method == Method::Post;
+        let fresh = request.once;
         let (agent, may_be_stale) = {
             let mut shared = lock(&self.shared);
             let agent = shared.agent(timeout, https);

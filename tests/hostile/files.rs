@@ -2,9 +2,10 @@
 
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server};
-use crate::{TOKEN, api_for, either, fails, file, gives, row, sends, try_all};
+use crate::{DEADLINE, Do, TOKEN, api_for, either, fails, file, gives, row, sends, try_all};
 use mingram::{Api, ErrorKind as K};
 use std::io::{self, Read, Write};
+use std::time::Instant;
 
 /// The rest of a file of ten bytes, of which five are there.
 fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
@@ -13,6 +14,23 @@ fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
     let length = api.file(&url).resume_from(5).write_to(&mut file)?;
     assert_eq!(length, 5 + file.len() as u64);
     Ok(String::from_utf8(file).unwrap())
+}
+
+/// The same and the total, taken where that is unknown.
+fn resumed_of_any_length(api: &Api, server: &Server) -> mingram::Result<String> {
+    let url = format!("{}/f.jpg", server.url());
+    let mut body = api
+        .file(&url)
+        .resume_from(5)
+        .accept_unknown_length()
+        .open()?;
+    let mut file = Vec::new();
+    body.write_to(&mut file)?;
+    Ok(format!(
+        "{} of {:?}",
+        String::from_utf8(file).unwrap(),
+        body.total()
+    ))
 }
 
 /// Taken without a length.
@@ -28,12 +46,14 @@ fn of_any_length(api: &Api, server: &Server) -> mingram::Result<String> {
 fn whole_files() {
     let ok = |headers: &str, body: &str| sends(format!("HTTP/1.1 200 OK\r\n{headers}\r\n{body}"));
     let short = |piece| fails(K::Truncated, piece);
-    // minreq counts lengths in usize.
-    let too_long_for_32_bits = |piece| match cfg!(target_pointer_width = "32") {
+    // minreq counts lengths in usize, ureq in u64.
+    let minreq_on_32_bits = cfg!(target_pointer_width = "32") && !cfg!(feature = "keep-alive");
+    let too_long_for_32_bits = |piece| match minreq_on_32_bits {
         true => fails(K::Malformed, "is 4 GiB or more"),
         false => fails(K::Truncated, piece),
     };
     let unknown = || fails(K::UnknownLength, "nobody can tell whether it is whole");
+    let silent = |head: &str| vec![Do::Send(format!("HTTP/1.1 {head}\r\n\r\n").into()), Do::Hang];
     try_all(vec![
         row("whole", ok("Content-Length: 4\r\n", "file"), file, gives("file")),
         row("empty", ok("Content-Length: 0\r\n", ""), file, gives("")),
@@ -55,6 +75,8 @@ fn whole_files() {
         row("403", sends("HTTP/1.1 403 No\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n\r\nURL signature expired"), file, fails(K::Status, "HTTP 403 (text/plain): URL signature expired")),
         row("404 cut", sends("HTTP/1.1 404 No\r\nContent-Length: 21\r\n\r\nURL"), file, fails(K::Status, "HTTP 404")),
         row("416", sends("HTTP/1.1 416 No\r\nContent-Range: bytes */10\r\nContent-Length: 0\r\n\r\n"), resumed, fails(K::Status, "HTTP 416")),
+        row("403 and silence", silent("403 No\r\nContent-Length: 9"), file, fails(K::Timeout, "ran out")),
+        row("403 and silence in chunks", silent("403 No\r\nTransfer-Encoding: chunked"), file, fails(K::Timeout, "ran out")),
         row("500", sends("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"), file, fails(K::Status, "HTTP 500")),
     ]);
 }
@@ -64,14 +86,23 @@ fn whole_files() {
 fn parts_of_files() {
     let part = |headers: &str, body: &str| sends(format!("HTTP/1.1 206 Partial Content\r\n{headers}\r\n{body}"));
     let ranged = |range: &str, body: &str| part(&format!("Content-Range: {range}\r\nContent-Length: {}\r\n", body.len()), body);
+    let open = |headers: &str, body: &str| [part(headers, body), vec![Do::Hang]].concat();
     let malformed = |piece| fails(K::Malformed, piece);
+    let unknown = || fails(K::UnknownLength, "nobody can tell whether it is whole");
     let unreadable = || malformed("without a readable range");
     let less = || malformed("less than the rest of the file");
     try_all(vec![
         row("the rest", ranged("bytes 5-9/10", "56789"), resumed, gives("56789")),
-        row("the rest, total unknown", ranged("bytes 5-9/*", "56789"), resumed, gives("56789")),
+        row("the rest, total unknown", ranged("bytes 5-9/*", "56789"), resumed, unknown()),
+        row("the rest, total unknown, taken", ranged("bytes 5-9/*", "56789"), resumed_of_any_length, gives("56789 of None")),
+        row("short, total unknown, taken", part("Content-Range: bytes 5-9/*\r\nContent-Length: 5\r\n", "567"), resumed_of_any_length, fails(K::Truncated, "after 8 of 10 bytes")),
+        row("the rest, total known, taken", ranged("bytes 5-9/10", "56789"), resumed_of_any_length, gives("56789 of Some(10)")),
+        row("unasked, total unknown", ranged("bytes 0-3/*", "file"), file, unknown()),
         row("the rest, in chunks", part("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "5\r\n56789\r\n0\r\n\r\n"), resumed, gives("56789")),
         row("the rest, without a length", part("Content-Range: bytes 5-9/10\r\n", "56789"), resumed, gives("56789")),
+        row("the rest, and no last chunk", open("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "5\r\n56789\r\n"), resumed, gives("56789")),
+        row("the rest, and no close", open("Content-Range: bytes 5-9/10\r\n", "56789"), resumed, gives("56789")),
+        row("the rest, and kept open", open("Content-Range: bytes 5-9/10\r\nContent-Length: 5\r\n", "56789"), resumed, gives("56789")),
         row("unasked, from the start", ranged("bytes 0-3/4", "file"), file, gives("file")),
         row("unasked, a part", ranged("bytes 2-3/4", "le"), file, malformed("another part than was asked for")),
         row("unasked, the beginning", ranged("bytes 0-1/4", "fi"), file, less()),
@@ -93,6 +124,29 @@ fn parts_of_files() {
         row("several parts", part("Content-Type: multipart/byteranges; boundary=x\r\nContent-Length: 5\r\n", "--x--"), resumed, unreadable()),
         row("all of it instead", sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"), resumed, fails(K::InvalidInput, "sends the whole file only")),
     ]);
+}
+
+/// A refusal whose text never comes has used up the time of the download, and
+/// is not tried again.
+#[test]
+fn a_silent_refusal_is_not_retried() {
+    let server = Server::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n");
+        let _ = stream.read(&mut [0]);
+    });
+    let api = api_for(&server)
+        .with_download_timeout(DEADLINE)
+        .with_retries(5)
+        .with_clock(common::TestClock::new(0));
+    let start = Instant::now();
+    let error = file(&api, &server).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.status()),
+        (K::Timeout, Some(503)),
+        "{error}"
+    );
+    assert!(start.elapsed() < 2 * DEADLINE, "{:?}", start.elapsed());
+    assert_eq!(server.received().len(), 1);
 }
 
 /// Fails after three bytes.

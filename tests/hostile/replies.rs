@@ -3,10 +3,12 @@
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server, fixtures};
 use crate::{
-    CODE, Call, TOKEN, api_for, exchange, fails, feed, gives, json, login, me, refresh, row,
-    rows_of_replies, sends, try_all,
+    CAP, CODE, Call, TOKEN, api_for, exchange, fails, feed, file, gives, json, login, me, refresh,
+    row, rows_of_replies, sends, try_all,
 };
-use mingram::{Api, ErrorKind as K, Media, MediaField as M, Request, Response, Transport, User};
+use mingram::{
+    Api, Code, ErrorKind as K, Media, MediaField as M, Request, Response, Transport, User,
+};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -190,31 +192,43 @@ fn every_field_with_every_value() {
         let _ = stream.write_all(&json(&body));
     });
     let api = api_for(&server);
-    let try_fields = |fields: &[(&str, &str)], read: &dyn Fn(&str) -> mingram::Result<()>| {
+    // What is read is what was sent, but for a null, which is absent, and a
+    // number, which is text where a text is wanted.
+    let wanted = |field: &str, taken: &str, name: &str, body: &str| match (field, name) {
+        ("id", "count") => r#"{"id":"7"}"#.to_owned(),
+        (_, "null") | ("unheard_of", _) | ("children", "object") => r#"{"id":"1"}"#.to_owned(),
+        ("owner", "nested") => r#"{"id":"1","owner":{}}"#.to_owned(),
+        (_, "count") if taken == TEXT => body.replace(":7", r#":"7""#),
+        _ => body.to_owned(),
+    };
+    let try_fields = |fields: &[(&str, &str)], read: &dyn Fn(&str) -> mingram::Result<String>| {
         for (field, taken) in fields {
             for (name, value) in VALUES {
                 let body = match *field {
                     "id" => format!(r#"{{"id":{value}}}"#),
                     _ => format!(r#"{{"id":"1","{field}":{value}}}"#),
                 };
+                let is_taken = taken.split(' ').any(|word| word == name);
                 match read(&body) {
-                    Ok(()) => assert!(taken.split(' ').any(|word| word == name), "{body} is taken"),
+                    Ok(read) => {
+                        assert!(is_taken, "{body} is taken");
+                        assert_eq!(read, wanted(field, taken, name, &body), "{body}");
+                    }
                     Err(error) => {
                         assert_eq!(error.kind(), K::Decode, "{body}: {error}");
-                        assert!(
-                            !taken.split(' ').any(|word| word == name),
-                            "{body}: {error}"
-                        );
+                        assert!(!is_taken, "{body}: {error}");
                     }
                 }
             }
         }
     };
     try_fields(&user, &|body| {
-        api.get::<User>("me", &[("body", body)]).map(drop)
+        let user = api.get::<User>("me", &[("body", body)])?;
+        Ok(miniserde::json::to_string(&user))
     });
     try_fields(&media, &|body| {
-        api.get::<Media>("1", &[("body", body)]).map(drop)
+        let media = api.get::<Media>("1", &[("body", body)])?;
+        Ok(miniserde::json::to_string(&media))
     });
 }
 
@@ -247,6 +261,83 @@ fn errors_of_the_service() {
         row("401 in HTML", sends(status("401 No", &format!("<b>{TOKEN}"))), me, fails(K::Status, "HTTP 401 (text/html, 32 bytes): <b>***")),
         row("half the token at the end", sends(status("500 No", &format!("<b>{}", &TOKEN[..20]))), me, fails(K::Status, "<b>***")),
     ]);
+}
+
+/// Texts of any length make a line of a log, and where one is cut there is no
+/// half of a secret.
+#[test]
+fn long_texts_of_the_service() {
+    let long = "x".repeat(15_000);
+    let token = TOKEN.replace('/', "\\/");
+    let mut rows = Vec::new();
+    let error = |text: &str| {
+        format!(
+            r#"{{"error":{{"code":1,"message":"{text}","type":"{text}","error_user_msg":"{text}","error_user_title":"{text}"}}}}"#
+        )
+    };
+    for (what, text) in [
+        ("plain", long.clone()),
+        ("emoji", "\u{1f35e}".repeat(3_000)),
+    ] {
+        let start: String = text.chars().take(256).collect();
+        assert!(error(&text).len() < CAP);
+        for (where_from, call) in [("a node", me as Call), ("a login", login)] {
+            let reply = sends(common::json("400 No", &error(&text)));
+            rows.push(row(
+                format!("{what} of {where_from}"),
+                reply,
+                call,
+                fails(K::Api, "…"),
+            ));
+        }
+        let text = format!(r#"{{"error":"{text}"}}"#);
+        rows.push(row(
+            format!("{what}, a text"),
+            sends(json(&text)),
+            me,
+            fails(K::Api, start.leak()),
+        ));
+    }
+    // The cut moves through the token, and through what stands for it.
+    for before in (1024 - TOKEN.len() - 4..=1024).step_by(3) {
+        let text = "y".repeat(before) + &token + &long;
+        let reply = sends(common::json("400 No", &error(&text)));
+        rows.push(row(
+            format!("the token at {before}"),
+            reply,
+            me,
+            fails(K::Api, "…"),
+        ));
+    }
+    let typed = |status: &str, before: usize| {
+        let kind = "y".repeat(before) + TOKEN + &long;
+        sends(common::reply(status, &[("Content-Type", &kind)], "<html>"))
+    };
+    for before in [0, 1000, 1015] {
+        for (status, kind) in [("500 No", K::Status), ("200 OK", K::NotJson)] {
+            rows.push(row(
+                format!("{status} of a long type, {before}"),
+                typed(status, before),
+                me,
+                fails(kind, "…, 6 bytes)"),
+            ));
+        }
+        rows.push(row(
+            format!("refused file of a long type, {before}"),
+            typed("403 No", before),
+            file,
+            fails(K::Status, "…): <html>"),
+        ));
+    }
+    let location = format!("https://{long}/");
+    let moved = common::reply("302 Found", &[("Location", &location)], "");
+    rows.push(row(
+        "a redirect to a long host",
+        sends(moved),
+        me,
+        fails(K::Redirect, "x…, which the access token"),
+    ));
+    try_all(rows);
 }
 
 /// Documents cut at each byte, as the connection of a real page could end:
@@ -376,6 +467,16 @@ fn until_error(api: &Api, _: &Server) -> mingram::Result<String> {
         match item {
             Ok(media) => ids += &media.id,
             Err(error) => {
+                if error.kind() == K::Paging {
+                    let cursor = "the service sent a cursor for a second time";
+                    let none = "but gives no cursor to go on from";
+                    let piece = if items.cursor().is_some() {
+                        cursor
+                    } else {
+                        none
+                    };
+                    assert!(error.to_string().contains(piece), "{error}");
+                }
                 assert!(items.next().is_none(), "it goes on after an error");
                 return Ok(format!("{ids} {:?} at {:?}", error.kind(), items.cursor()));
             }
@@ -426,6 +527,227 @@ fn paging() {
     ]);
 }
 
+/// What of the paging is not understood is no end of the feed.
+#[test]
+fn paging_of_every_type() {
+    const NOT_READ: &str = " Decode at None";
+    // For null, a text, a number, a flag, an array and an object.
+    let values = ["null", r#""x""#, "7", "true", r#"["x"]"#, r#"{"x":"x"}"#];
+    let no_cursor = "a Paging at None";
+    let repeats = |cursor: &str| format!("aa Paging at Some({cursor:?})");
+    // The cursor of a link, `l`, where there is no other.
+    let of_link = repeats("l");
+    let table: [(&str, [&str; 6]); 6] = [
+        (
+            r#"{"cursors":V,"next":"https://h/?after=l"}"#,
+            [&of_link, NOT_READ, NOT_READ, NOT_READ, NOT_READ, &of_link],
+        ),
+        (
+            r#"{"cursors":{"after":V},"next":"https://h/"}"#,
+            [
+                no_cursor,
+                &repeats("x"),
+                &repeats("7"),
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+            ],
+        ),
+        (
+            r#"{"cursors":{"after":V}}"#,
+            ["a", "a", "a", NOT_READ, NOT_READ, NOT_READ],
+        ),
+        (
+            r#"{"cursors":{"before":V}}"#,
+            ["a", "a", "a", NOT_READ, NOT_READ, NOT_READ],
+        ),
+        (
+            r#"{"cursors":{"after":"c"},"next":V}"#,
+            ["a", &repeats("c"), NOT_READ, NOT_READ, NOT_READ, NOT_READ],
+        ),
+        (
+            r#"{"cursors":{"after":"c"},"previous":V}"#,
+            ["a", "a", NOT_READ, NOT_READ, NOT_READ, NOT_READ],
+        ),
+    ];
+    let mut rows = Vec::new();
+    for (paging, wanted) in table {
+        for (value, wanted) in values.iter().zip(wanted) {
+            let paging = paging.replace('V', value);
+            let reply = sends(page("a", &paging));
+            rows.push(row(paging, reply, until_error, gives(wanted)));
+        }
+    }
+    try_all(rows);
+}
+
+/// The whole error of the service.
+fn refusal(api: &Api, _: &Server) -> mingram::Result<String> {
+    let error = api.me(&[]).unwrap_err();
+    Ok(format!("{:?}", error.api().unwrap()))
+}
+
+/// A field of an error that is not understood is absent, and the error stays.
+#[test]
+fn errors_of_every_type() {
+    let values = [
+        "null",
+        r#""x""#,
+        r#""7""#,
+        "7",
+        "-7",
+        "true",
+        r#"["x"]"#,
+        r#"{"x":"x"}"#,
+    ];
+    let text = [
+        "None",
+        r#"Some("x")"#,
+        r#"Some("7")"#,
+        r#"Some("7")"#,
+        r#"Some("-7")"#,
+        "None",
+        "None",
+        "None",
+    ];
+    let message = [
+        r#""""#, r#""x""#, r#""7""#, r#""7""#, r#""-7""#, r#""""#, r#""""#, r#""""#,
+    ];
+    let number = [
+        "None", "None", "Some(7)", "Some(7)", "Some(-7)", "None", "None", "None",
+    ];
+    let flag = [
+        "None",
+        "None",
+        "None",
+        "None",
+        "None",
+        "Some(true)",
+        "None",
+        "None",
+    ];
+    let fields = [
+        ("code", "code", number),
+        ("error_subcode", "subcode", number),
+        ("type", "error_type", text),
+        ("message", "message", message),
+        ("error_user_title", "user_title", text),
+        ("error_user_msg", "user_message", text),
+        ("is_transient", "is_transient", flag),
+        ("fbtrace_id", "trace_id", text),
+    ];
+    let mut rows = Vec::new();
+    for (field, _, wanted) in fields {
+        for (value, wanted) in values.iter().zip(wanted) {
+            let shown: Vec<String> = fields
+                .iter()
+                .map(|(other, name, absent)| match *other == field {
+                    true => format!("{name}: {wanted}"),
+                    false => format!("{name}: {}", absent[0]),
+                })
+                .collect();
+            let shown = format!("ApiError {{ status: 400, {} }}", shown.join(", "));
+            let body = format!(r#"{{"error":{{"{field}":{value}}}}}"#);
+            let reply = sends(common::json("400 No", &body));
+            rows.push(row(body, reply, refusal, gives(shown)));
+        }
+    }
+    try_all(rows);
+}
+
+/// All that a login's reply says beside the token.
+fn of_login(api: &Api, _: &Server) -> mingram::Result<String> {
+    let token = api.exchange_code(&crate::app(), &Code::new(CODE))?;
+    Ok(format!("{:?} {:?}", token.user_id, token.permissions))
+}
+
+fn token_type(api: &Api, _: &Server) -> mingram::Result<String> {
+    Ok(format!("{:?}", api.refresh_token()?.token_type))
+}
+
+#[test]
+fn token_replies_of_every_type() {
+    const NOT_READ: &str = "no";
+    let values = [
+        "null",
+        r#""x""#,
+        r#""x, y,""#,
+        "7",
+        "true",
+        r#"["x","y"]"#,
+        "[]",
+        "[null]",
+        "[7]",
+        "[{}]",
+        r#"{"x":"x"}"#,
+    ];
+    let table: [(&str, Call, [&str; 11]); 3] = [
+        (
+            "user_id",
+            of_login,
+            [
+                "None []",
+                r#"Some("x") []"#,
+                r#"Some("x, y,") []"#,
+                r#"Some("7") []"#,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+            ],
+        ),
+        (
+            "permissions",
+            of_login,
+            [
+                "None []",
+                r#"None ["x"]"#,
+                r#"None ["x", "y"]"#,
+                NOT_READ,
+                NOT_READ,
+                r#"None ["x", "y"]"#,
+                "None []",
+                "None []",
+                r#"None ["7"]"#,
+                NOT_READ,
+                NOT_READ,
+            ],
+        ),
+        (
+            "token_type",
+            token_type,
+            [
+                "None",
+                r#"Some("x")"#,
+                r#"Some("x, y,")"#,
+                r#"Some("7")"#,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+                NOT_READ,
+            ],
+        ),
+    ];
+    let mut rows = Vec::new();
+    for (field, call, wanted) in table {
+        for (value, wanted) in values.iter().zip(wanted) {
+            let body = format!(r#"{{"access_token":"IGnew","{field}":{value}}}"#);
+            let want = match wanted {
+                NOT_READ => fails(K::Decode, "not shown, it may hold a token"),
+                text => gives(text),
+            };
+            rows.push(row(body.clone(), sends(json(&body)), call, want));
+        }
+    }
+    try_all(rows);
+}
+
 /// A feed that never ends, each page with a new cursor, ends where the caller
 /// stops, and one of empty pages by itself.
 #[test]
@@ -440,8 +762,20 @@ fn endless_feeds() {
             .my_media(&[])
             .into_iter()
             .take(250);
-        let outcome: Vec<_> = items.by_ref().map_while(Result::ok).collect();
-        assert_eq!((outcome.len(), server.received().len()), (taken, requests));
+        let (mut count, mut faults) = (0, 0);
+        for item in items.by_ref() {
+            match item {
+                Ok(_) => count += 1,
+                Err(error) => {
+                    faults += 1;
+                    assert_eq!((error.kind(), ids), (K::Paging, ""));
+                    let piece = "a hundred pages in a row were empty";
+                    assert!(error.to_string().contains(piece), "{error}");
+                }
+            }
+        }
+        assert_eq!((count, server.received().len()), (taken, requests));
+        assert_eq!(faults, usize::from(ids.is_empty()));
     }
 }
 

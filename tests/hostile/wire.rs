@@ -3,12 +3,14 @@
 use crate::common::secrets::found;
 use crate::common::{self, Server};
 use crate::{
-    CAP, DEADLINE, Do, TOKEN, api_for, either, fails, feed, file, gives, json, login, me, row,
-    rows_of_replies, sends, try_all,
+    CAP, DEADLINE, Do, PATIENCE, TOKEN, api_for, either, fails, feed, file, gives, in_a_child,
+    json, login, me, row, rows_of_replies, sends, timed, try_all,
 };
-use mingram::ErrorKind as K;
+use mingram::{Api, ErrorKind as K, Request, Response, Transport};
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,34 +66,73 @@ fn nobody_there() {
         .local_addr()
         .unwrap()
         .port();
-    let error = common::api(&format!("http://127.0.0.1:{port}"))
-        .me(&[])
-        .unwrap_err();
+    let api = common::api(&format!("http://127.0.0.1:{port}")).with_token(TOKEN);
+    let api = api.with_timeout(PATIENCE);
+    let error = timed(PATIENCE, || api.me(&[])).unwrap_err();
     assert_eq!(error.kind(), K::Connect);
     assert!(error.to_string().contains("nobody answers"), "{error}");
 }
 
-/// `.invalid` is the name that never is (RFC 6761), with a network or without.
+/// `.invalid` is the name that never is (RFC 6761), with a network or without,
+/// and where the name server does not answer.
 #[test]
-#[cfg(any(feature = "https", feature = "platform-roots"))]
+#[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
 fn no_such_name() {
-    let error = common::api("https://mingram.invalid").me(&[]).unwrap_err();
-    assert_eq!(error.kind(), K::Connect);
-    assert!(
-        error.to_string().contains("the host's name was not found"),
-        "{error}"
-    );
+    let environment = [("RES_OPTIONS", "timeout:1 attempts:1")];
+    in_a_child("wire::no_such_name", &environment, || {
+        let api = common::api("https://mingram.invalid").with_token(TOKEN);
+        let error = timed(Duration::from_secs(20), || api.me(&[])).unwrap_err();
+        assert_eq!(error.kind(), K::Connect);
+        assert!(
+            error.to_string().contains("the host's name was not found"),
+            "{error}"
+        );
+    });
 }
 
 /// A host that no certificate could be for is refused, and not looked up.
 #[test]
-#[cfg(any(feature = "https", feature = "platform-roots"))]
+#[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
 fn an_impossible_name() {
     for host in ["a..b", ".a", "a-.example", &"a".repeat(64)] {
         let error = common::api(&format!("https://{host}")).me(&[]).unwrap_err();
         assert_eq!(error.kind(), K::InvalidInput, "{host}: {error}");
         assert!(error.to_string().contains("no valid host name"), "{error}");
     }
+}
+
+/// std panics where the system gives no thread: that is no headers too large,
+/// and no panic of the caller's.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_thread_left() {
+    // A stack that no machine has room for.
+    let stack = (usize::MAX / 4 * 3).to_string();
+    let environment = [("RUST_MIN_STACK", stack.as_str())];
+    in_a_child("wire::no_thread_left", &environment, || {
+        let api = common::api("http://localhost:1").with_token(TOKEN);
+        let error = timed(DEADLINE, || api.me(&[])).unwrap_err();
+        assert_eq!(error.kind(), K::ConnectionLost, "{error}");
+        let message = error.to_string();
+        assert!(
+            message.contains("no thread left for this call"),
+            "{message}"
+        );
+    });
+}
+
+/// `MINREQ_TIMEOUT` is of no account.
+#[test]
+fn a_timeout_in_the_environment() {
+    let environment = [("MINREQ_TIMEOUT", "1")];
+    in_a_child("wire::a_timeout_in_the_environment", &environment, || {
+        let server = Server::start(|_, stream| {
+            thread::sleep(Duration::from_secs(2));
+            let _ = stream.write_all(&json(ID));
+        });
+        assert_eq!(server.api().me(&[]).unwrap().id, WHOLE);
+        assert_eq!(file(&server.api(), &server).unwrap(), ID);
+    });
 }
 
 /// A server that leaves the request unread and closes sends a reset.
@@ -135,15 +176,18 @@ fn connections_that_are_reset() {
             ),
         ),
     ] {
-        let error = common::api(&resetting(reply)).me(&[]).unwrap_err();
+        let api = common::api(&resetting(reply)).with_token(TOKEN);
+        let api = api.with_timeout(PATIENCE);
+        let error = timed(PATIENCE, || api.me(&[])).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(message), "{error}");
     }
     let url = resetting(format!("{head}\r\n{}", &ID[..9]));
     let mut file = Vec::new();
-    let error = common::api(&url)
-        .download(&format!("{url}/f"), &mut file)
-        .unwrap_err();
+    let api = common::api(&url).with_token(TOKEN);
+    let api = api.with_download_timeout(PATIENCE);
+    let address = format!("{url}/f?access_token={TOKEN}");
+    let error = timed(PATIENCE, || api.download(&address, &mut file)).unwrap_err();
     assert_eq!((error.kind(), file.len()), (in_body, 9), "{error}");
 }
 
@@ -273,8 +317,8 @@ fn malformed_http() {
         row("empty length", with_headers("Content-Length:\r\n"), me, number()),
         row("length that is no number", with_headers("Content-Length: many\r\n"), me, number()),
         row("length over 64 bits", with_headers("Content-Length: 99999999999999999999\r\n"), me, number()),
-        row("the largest length", with_headers("Content-Length: 18446744073709551615\r\n"), me, match cfg!(target_pointer_width = "32") {
-            // minreq counts lengths in usize.
+        row("the largest length", with_headers("Content-Length: 18446744073709551615\r\n"), me, match cfg!(target_pointer_width = "32") && !cfg!(feature = "keep-alive") {
+            // minreq counts lengths in usize, ureq in u64.
             true => malformed("is 4 GiB or more"),
             false => fails(K::TooLarge, "larger than the limit"),
         }),
@@ -300,6 +344,10 @@ fn malformed_http() {
         row("header without a colon", with_headers("nonsense\r\nContent-Length: 26\r\n"), me, loose()),
         row("folded header", with_headers("A: b\r\n c: d\r\nContent-Length: 26\r\n"), me, loose()),
         row("header without a name", with_headers(": b\r\nContent-Length: 26\r\n"), me, loose()),
+        row("a length, spaces behind its name", with_headers("Content-Length : 10\r\n"), me, either(fails(K::Decode, "not the User"), invalid())),
+        row("two lengths, spaces behind a name", with_headers("Content-Length: 26\r\nContent-Length\t: 10\r\n"), me, lengths()),
+        row("cut, spaces behind the length's name", with_headers("Content-Length : 27\r\n"), me, either(fails(K::Truncated, "after 26 of 27"), invalid())),
+        row("gzip, spaces behind its name", with_headers("Content-Encoding : gzip\r\nContent-Length: 26\r\n"), me, either(malformed("compressed"), invalid())),
         row("16 KiB of headers", with_headers(&format!("{honest}Content-Length: 26\r\n")), me, gives(WHOLE)),
         row("headers that are not UTF-8", sends([b"HTTP/1.1 200 OK\r\nX: \xff\xfe\r\n\r\n", ID.as_bytes()].concat()), me, malformed("headers are not UTF-8")),
         row("a status line that is not UTF-8", sends([b"HTTP/1.1 200 \xe9\r\n\r\n", ID.as_bytes()].concat()), me, either(malformed("headers are not UTF-8"), gives(WHOLE))),
@@ -523,6 +571,65 @@ fn odd_timeouts() {
     assert_eq!(user.id, WHOLE);
 }
 
+/// A transport whose body never ends, and that counts how much of it is read.
+struct Endless {
+    status: u16,
+    read: Arc<AtomicUsize>,
+}
+
+struct EndlessBody(Arc<AtomicUsize>);
+
+impl Transport for Endless {
+    fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
+        Ok(Response {
+            status: self.status,
+            headers: Vec::new(),
+            body: Box::new(EndlessBody(self.read.clone())),
+        })
+    }
+}
+
+impl Read for EndlessBody {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        buf.fill(b' ');
+        self.0.fetch_add(buf.len(), Ordering::SeqCst);
+        Ok(buf.len())
+    }
+}
+
+/// Of a body without end the limit is read, and what one read brings beyond it.
+#[test]
+fn no_more_is_read_than_the_limit() {
+    const PIECE: usize = 8 * 1024;
+    for status in [200, 404, 500] {
+        for limit in [0, 1, CAP, CAP + 1] {
+            let read = Arc::new(AtomicUsize::new(0));
+            let transport = Endless {
+                status,
+                read: read.clone(),
+            };
+            let api = Api::new(TOKEN).with_retries(0).with_transport(transport);
+            let error = api.with_body_limit(limit).me(&[]).unwrap_err();
+            assert_eq!(error.kind(), K::TooLarge, "{error}");
+            let read = read.load(Ordering::SeqCst);
+            assert!(read > limit && read <= limit + PIECE, "{read} of {limit}");
+        }
+        let read = Arc::new(AtomicUsize::new(0));
+        let transport = Endless {
+            status,
+            read: read.clone(),
+        };
+        let api = Api::new(TOKEN).with_retries(0).with_transport(transport);
+        let error = api
+            .download("https://cdn.example/f", &mut Vec::new())
+            .unwrap_err();
+        // A file without a length is not begun; a refusal has a limit of its own.
+        let most = if status == 200 { 0 } else { CAP + PIECE };
+        let read = read.load(Ordering::SeqCst);
+        assert!(read <= most, "{read} of a file: {error}");
+    }
+}
+
 /// A length that is announced is not believed before it is there.
 #[test]
 fn an_announced_length_reserves_no_memory() {
@@ -590,7 +697,8 @@ fn a_timed_out_call_can_be_made_again() {
     });
     let api = api_for(&server);
     let start = Instant::now();
-    assert!(api.user("bad", &[]).unwrap_err().is_timeout());
+    let hasty = api.clone().with_timeout(DEADLINE);
+    assert!(hasty.user("bad", &[]).unwrap_err().is_timeout());
     assert!(start.elapsed() < 2 * DEADLINE);
     assert_eq!(api.user("good", &[]).unwrap().id, WHOLE);
 }

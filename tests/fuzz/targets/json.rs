@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mingram::{AccountType, Cursors, Media, MediaProductType, MediaType, Owner, Page, User};
+use mingram::{AccountType, Media, MediaProductType, MediaType, Owner, Page, User};
 use mingram_fuzz::{Player, app, check_error};
 use miniserde::{Deserialize, Serialize, json};
 use serde_json::Value;
@@ -64,7 +64,6 @@ fuzz_target!(|data: &[u8]| {
     }
     read::<Page<User>>(text);
     read::<Vec<Media>>(text);
-    read::<Cursors>(text);
     read::<Owner>(text);
     read::<AccountType>(text);
     read::<MediaType>(text);

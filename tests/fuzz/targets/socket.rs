@@ -1,5 +1,6 @@
-//! Reply bytes to the whole call, through a socket and minreq: the first byte
-//! chooses the call, the rest is what the server sends before it closes.
+//! Reply bytes to the whole call, through a socket and minreq (with the feature
+//! keep-alive: ureq): the first byte chooses the call, the rest is what the
+//! server sends before it closes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
