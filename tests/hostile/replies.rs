@@ -537,7 +537,8 @@ fn paging_of_every_type() {
     let repeats = |cursor: &str| format!("aa Paging at Some({cursor:?})");
     // The cursor of a link, `l`, where there is no other.
     let of_link = repeats("l");
-    let table: [(&str, [&str; 6]); 6] = [
+    let table: [(&str, [&str; 6]); 7] = [
+        ("V", ["a", NOT_READ, NOT_READ, NOT_READ, NOT_READ, "a"]),
         (
             r#"{"cursors":V,"next":"https://h/?after=l"}"#,
             [&of_link, NOT_READ, NOT_READ, NOT_READ, NOT_READ, &of_link],

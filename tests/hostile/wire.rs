@@ -61,12 +61,7 @@ fn connections_that_end() {
 
 #[test]
 fn nobody_there() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let api = common::api(&format!("http://127.0.0.1:{port}")).with_token(TOKEN);
+    let api = common::api(common::NOBODY).with_token(TOKEN);
     let api = api.with_timeout(PATIENCE);
     let error = timed(PATIENCE, || api.me(&[])).unwrap_err();
     assert_eq!(error.kind(), K::Connect);
