@@ -37,7 +37,7 @@ DIR is made where it is missing. It receives, in names that sort by date:
   profile.json                                 the account
 
 Run it again to fetch what is missing: what is whole is left alone, and what
-is half done goes on where it ended.
+is half done goes on from its last 8 MiB that are safe on the disk.
 
 Options:
   -j, --jobs N       download so many files at once (default 3, at most 16)

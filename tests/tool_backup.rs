@@ -212,30 +212,66 @@ fn a_partial_download_goes_on_where_it_ended() {
     };
     assert_eq!(range(&account).as_deref(), Some("bytes=95904-"));
 
-    // From an earlier run; and the same where the server cannot do that, where
-    // it has another version by now, and where what is here is longer.
+    // From an earlier run, whose last block may not have reached the disk; and
+    // the same where the server cannot do that, where it has another version by
+    // now, and where what is here is longer.
+    const MIB: u64 = 1 << 20;
+    let items = vec![Item::video(5, 0, 20 * MIB)];
+    let whole = bytes("5", "mp4", 0, 20 * MIB);
     for (fault, have, range_wanted) in [
-        (Fault::None, 200_000, Some("bytes=195904-")),
-        (Fault::None, 300_000, Some("bytes=295904-")),
-        (Fault::NoRanges, 200_000, Some("bytes=195904-")),
-        (Fault::OtherVersion, 200_000, None),
-        (Fault::None, 400_000, None),
+        (Fault::None, 18 * MIB, Some("bytes=16773120-")),
+        (Fault::None, 20 * MIB, Some("bytes=16773120-")),
+        (Fault::None, 22 * MIB, Some("bytes=16773120-")),
+        (Fault::None, 16 * MIB, Some("bytes=8384512-")),
+        (Fault::NoRanges, 18 * MIB, Some("bytes=16773120-")),
+        (Fault::OtherVersion, 18 * MIB, None),
+        (Fault::None, 30 * MIB, None),
+        // Not so much as one block that is certain.
+        (Fault::None, 8 * MIB, None),
     ] {
         let temp = Temp::new("resume");
         let other = fault == Fault::OtherVersion;
         let told = format!("{fault:?} {have}");
         let account = Account::with_faults(items.clone(), move |_, _| fault.clone());
-        fs::write(
-            temp.join(".backup-2026-01-01_5.part"),
-            bytes("5", "mp4", 0, have),
-        )
-        .unwrap();
+        let mut part = whole.clone();
+        part.resize(have as usize, 7);
+        fs::write(temp.join(".backup-2026-01-01_5.part"), part).unwrap();
         let output = backup(&account, &temp.0, &[]);
         assert!(output.status.success(), "{told} {}", said(&output));
         assert_eq!(range(&account).as_deref(), range_wanted, "{told}");
         let held = fs::read(temp.join("2026-01-01_5.mp4")).unwrap();
-        let id = if other { "5-other" } else { "5" };
-        assert!(held == bytes(id, "mp4", 0, 300_000), "{told}");
+        match other {
+            true => assert!(held == bytes("5-other", "mp4", 0, 20 * MIB), "{told}"),
+            false => assert!(held == whole, "{told}"),
+        }
+    }
+}
+
+/// What a power cut leaves of a long download: a hole of zeros behind the last
+/// block that was flushed, though the end is right; or nothing but zeros.
+#[test]
+fn a_part_with_holes_does_not_become_a_file() {
+    const MIB: usize = 1 << 20;
+    let account = Account::new(vec![Item::video(5, 0, 20 << 20)]);
+    let whole = bytes("5", "mp4", 0, 20 << 20);
+    for (hole, asked) in [
+        (17 * MIB..18 * MIB, "bytes=16773120-"),
+        (0..MIB, "the whole"),
+        (0..19 * MIB, "the whole"),
+    ] {
+        let temp = Temp::new("hole");
+        let mut part = whole[..19 * MIB].to_vec();
+        part[hole.clone()].fill(0);
+        fs::write(temp.join(".backup-2026-01-01_5.part"), part).unwrap();
+        let output = backup(&account, &temp.0, &[]);
+        assert!(output.status.success(), "{hole:?} {}", said(&output));
+        let held = fs::read(temp.join("2026-01-01_5.mp4")).unwrap();
+        assert!(held == whole, "{hole:?}");
+        let received = account.server.received();
+        let headers = &received.last().unwrap().headers;
+        let range = headers.iter().find(|(name, _)| name == "range");
+        let range = range.map_or("the whole", |(_, range)| range);
+        assert_eq!(range, asked, "{hole:?}");
     }
 }
 

@@ -14,8 +14,13 @@ use std::time::{Duration, UNIX_EPOCH};
 /// again and compared: the server may have another version of the file by now.
 const OVERLAP: u64 = 4096;
 
+/// Nothing is written behind a whole number of these bytes before all ahead of
+/// it is on the disk. A power cut can leave holes behind the last of them only,
+/// so what an earlier run has left is fetched again from there.
+const BLOCK: u64 = 8 * 1024 * 1024;
+
 /// So much of a file tells what it is, in bytes.
-const HEAD: u64 = 16;
+const HEAD: usize = 16;
 
 /// What a picture or video may be, and its extension.
 pub const EXTENSIONS: [&str; 9] = [
@@ -344,15 +349,15 @@ impl Fetch<'_> {
     /// Downloads the file, going on where an earlier attempt ended. An address
     /// that has expired is fetched anew, once.
     pub fn run(&self, url: &str) -> Result<Fetched, Failure> {
-        let part = self.folder.part(self.stem);
         let mut url = url.to_owned();
         let mut renewed = false;
         if url_expires(&url).is_some_and(|expires| expires <= self.clock.now()) {
             (url, renewed) = (self.renewed()?, true);
         }
-        let (mut furthest, mut tries) = (0, 0);
+        let mut have = settled(length_of(&self.folder.part(self.stem)));
+        let (mut furthest, mut tries) = (have, 0);
         loop {
-            let failure = match self.attempt(&url, true) {
+            let failure = match self.attempt(&url, &mut have) {
                 Ok(fetched) => return Ok(fetched),
                 Err(Broken::Off(failure)) => return Err(failure),
                 Err(Broken::Refused(error)) if renewed => return Err(error.into()),
@@ -362,9 +367,8 @@ impl Fetch<'_> {
                 }
                 Err(Broken::Midway(error)) => error,
             };
-            let length = length_of(&part);
-            if length > furthest {
-                (furthest, tries) = (length, 0);
+            if have > furthest {
+                (furthest, tries) = (have, 0);
             } else if tries >= self.retries {
                 return Err(failure.into());
             } else {
@@ -380,22 +384,26 @@ impl Fetch<'_> {
         })
     }
 
+    /// Goes on behind the bytes that it has, and notes how many those are then.
     /// Nothing is written before it is clear that what comes is of the right
     /// kind.
-    fn attempt(&self, url: &str, resume: bool) -> Result<Fetched, Broken> {
+    fn attempt(&self, url: &str, have: &mut u64) -> Result<Fetched, Broken> {
         let part = self.folder.part(self.stem);
         let disk = |error| Broken::Off(Failure::at(&part, error));
-        let have = if resume { length_of(&part) } else { 0 };
+        let held = held(&part).filter(|held| *have > 0 && self.want.takes(held));
+        if held.is_none() {
+            *have = 0;
+        }
         let from = have.saturating_sub(OVERLAP);
         let mut body = match self.api.file(url).resume_from(from).open() {
             Ok(body) => body,
             Err(error) => match error.status() {
                 // What is here is longer than the file: of another version.
-                Some(416) if from > 0 => return self.attempt(url, false),
+                Some(416) if from > 0 => return self.anew(url, have),
                 Some(403 | 404 | 410) => return Err(Broken::Refused(error)),
                 // It cannot do ranges right.
                 _ if from > 0 && error.kind() == ErrorKind::Malformed => {
-                    return self.attempt(url, false);
+                    return self.anew(url, have);
                 }
                 _ => return Err(Broken::Off(error.into())),
             },
@@ -404,38 +412,46 @@ impl Fetch<'_> {
             let what = format!("what came is no picture or video but {}", plain(kind));
             return Err(Broken::Off(Failure::Content(what)));
         }
+        let goes_on = held.filter(|_| body.start() > 0);
         // What comes first: the end of what is here, or the head of the file.
-        let expected = if body.start() > 0 { OVERLAP } else { HEAD };
+        let expected = if goes_on.is_some() {
+            OVERLAP
+        } else {
+            HEAD as u64
+        };
         let mut first = Vec::new();
         body.by_ref()
             .take(expected)
             .read_to_end(&mut first)
             .map_err(|error| Broken::of_body(error.into()))?;
         let mut file;
-        let extension = if body.start() > 0 {
+        let extension = if let Some(extension) = goes_on {
             file = self.folder.open_part(self.stem).map_err(disk)?;
-            let mut head = Vec::new();
-            Read::by_ref(&mut file)
-                .take(HEAD)
-                .read_to_end(&mut head)
-                .map_err(disk)?;
-            let mut end = Vec::new();
+            let mut end = [0; OVERLAP as usize];
             file.seek(SeekFrom::Start(from)).map_err(disk)?;
-            file.read_to_end(&mut end).map_err(disk)?;
-            if end != first {
-                return self.attempt(url, false);
+            file.read_exact(&mut end).map_err(disk)?;
+            if end[..] != first[..] {
+                return self.anew(url, have);
             }
-            self.extension(&head).map_err(Broken::Off)?
+            extension
         } else {
             let extension = self.extension(&first).map_err(Broken::Off)?;
             file = self.folder.open_part(self.stem).map_err(disk)?;
-            file.set_len(0).map_err(disk)?;
+            *have = 0;
+            if length_of(&part) > 0 {
+                // Gone for good, before anything else takes its place.
+                file.set_len(0)
+                    .and_then(|()| file.sync_all())
+                    .map_err(disk)?;
+            }
             file.write_all(&first).map_err(disk)?;
+            *have = first.len() as u64;
             extension
         };
         (self.piece)(first.len() as u64);
         let mut pieces = Pieces {
             file: &mut file,
+            at: have,
             piece: self.piece,
         };
         let bytes = match body.write_to(&mut pieces) {
@@ -443,12 +459,21 @@ impl Fetch<'_> {
             Err(error) if error.kind() == ErrorKind::Io => return Err(disk(own_io(error))),
             Err(error) => return Err(Broken::of_body(error)),
         };
-        file.sync_all().map_err(disk)?;
+        // What an earlier run has left may have been longer.
+        file.set_len(bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(disk)?;
         Ok(Fetched {
             name: format!("{}.{extension}", self.stem),
             bytes,
             part,
         })
+    }
+
+    /// Begins again: what is here is not what the server has.
+    fn anew(&self, url: &str, have: &mut u64) -> Result<Fetched, Broken> {
+        *have = 0;
+        self.attempt(url, have)
     }
 
     /// The extension of a file that begins like this, if it is one of those
@@ -470,6 +495,19 @@ impl Fetch<'_> {
             "what came is no {wanted} but {what}"
         )))
     }
+}
+
+/// How much of an unfinished file of this length is certainly on the disk,
+/// whatever ended the run that wrote it.
+fn settled(length: u64) -> u64 {
+    length.saturating_sub(1) / BLOCK * BLOCK
+}
+
+/// The extension of an unfinished file by its head, if that is a good one.
+fn held(part: &Path) -> Option<&'static str> {
+    let mut head = [0; HEAD];
+    File::open(part).ok()?.read_exact(&mut head).ok()?;
+    extension(&head)
 }
 
 /// How an attempt ended that did not end well.
@@ -512,17 +550,27 @@ fn own_io(error: mingram::Error) -> io::Error {
     }
 }
 
+/// The writer of an unfinished file.
 struct Pieces<'a> {
     file: &'a mut File,
+    /// The length so far.
+    at: &'a mut u64,
     piece: &'a dyn Fn(u64) -> bool,
 }
 
 impl Write for Pieces<'_> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let in_block = *self.at % BLOCK;
+        let room = usize::try_from(BLOCK - in_block).unwrap_or(usize::MAX);
+        let piece = &piece[..piece.len().min(room)];
         if !(self.piece)(piece.len() as u64) {
             return Err(io::Error::other("ended before it was whole"));
         }
+        if in_block == 0 {
+            self.file.sync_data()?;
+        }
         self.file.write_all(piece)?;
+        *self.at += piece.len() as u64;
         Ok(piece.len())
     }
 
