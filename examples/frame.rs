@@ -29,7 +29,8 @@ Usage: frame [OPTIONS] DIR
 DIR is made where it is missing. A slideshow viewer can show it at any time:
 a picture is there whole or not at all. Names sort by date. Pictures that drop
 out of the newest are removed; files that frame has not put there are never
-touched, and nothing is written while nothing has changed.
+touched, and nothing is written while nothing has changed. Its list of what it
+has put there, and what is not whole yet, lie in the hidden folder DIR/.frame.
 
 Without --once it runs until SIGTERM or Ctrl-C. A network that is gone, a
 service that is down, a rate limit, a full disk, a clock that is not set yet:
@@ -63,8 +64,11 @@ Exit status:
   5  the folder cannot be written
 ";
 
-/// The list of the files that are ours, in the folder itself.
-const LIST: &str = ".frame";
+/// Where unfinished files lie, in the folder itself: a viewer that shows hidden
+/// files shows none of them.
+pub const HIDDEN: &str = ".frame/";
+/// The list of the files that are ours.
+const LIST: &str = ".frame/list";
 const LIST_HEAD: &str =
     "# What `frame` put here, and may remove. Without this list it removes nothing.\n";
 
@@ -549,7 +553,7 @@ fn run() -> tool::Result<u8> {
         }
         None => Source::File(tool::token_file(file)?),
     };
-    let folder = Folder::open(&dir, ".frame-").map_err(|failure| tool::Failure {
+    let folder = Folder::open(&dir, HIDDEN).map_err(|failure| tool::Failure {
         code: 5,
         message: failure.to_string(),
     })?;

@@ -53,7 +53,7 @@ fn state(dir: &Path) -> Vec<(String, u64, i64, i64, i64)> {
     names(dir)
         .iter()
         .map(String::as_str)
-        .chain(["."])
+        .chain([".", ".frame/list"])
         .map(of)
         .collect()
 }
@@ -83,7 +83,10 @@ fn keeps_the_newest_and_removes_only_its_own() {
         "2020-01-01_1.jpg",
         "2026-01-21_6.jpg",
         ".frame.bak",
+        ".frame/notes.part",
+        ".frame/2020-01-01_1.jpg",
     ];
+    fs::create_dir(dir.join(".frame")).unwrap();
     for name in others {
         fs::write(dir.join(name), "mine").unwrap();
     }
@@ -107,7 +110,7 @@ fn keeps_the_newest_and_removes_only_its_own() {
         fs::read(dir.join(own[2])).unwrap(),
         bytes("9", "jpg", 0, 3000)
     );
-    let list = fs::read_to_string(dir.join(".frame")).unwrap();
+    let list = fs::read_to_string(dir.join(".frame/list")).unwrap();
     assert_eq!(list.lines().skip(1).collect::<Vec<_>>(), own);
 
     account
@@ -138,7 +141,7 @@ fn writes_nothing_while_nothing_has_changed() {
     let (account, temp) = (Account::new(feed()), Temp::new("still"));
     assert!(once(&account, &temp.0, &[]).status.success());
     let (before, files) = (state(&temp.0), account.asked("/file/"));
-    assert_eq!(before.len(), 7, "{before:?}");
+    assert_eq!(before.len(), 8, "{before:?}");
     for _ in 0..2 {
         let output = once(&account, &temp.0, &[]);
         assert!(
@@ -238,8 +241,9 @@ fn a_damaged_list_makes_nothing_its_own() {
     let outside = temp.0.with_extension("outside");
     fs::write(&outside, "mine").unwrap();
     let outside_name = outside.file_name().unwrap().to_str().unwrap();
+    fs::create_dir(temp.join(".frame")).unwrap();
     fs::write(
-        temp.join(".frame"),
+        temp.join(".frame/list"),
         format!("precious.jpg\n../{outside_name}\n/etc/passwd\n2026-01-01_3.jpg\n2026-01-01_4\n\u{0}\n2026-01-01_4.txt\n"),
     )
     .unwrap();
@@ -254,6 +258,43 @@ fn a_damaged_list_makes_nothing_its_own() {
     }
     assert!(temp.join("2026-01-01_3.jpg").is_dir());
     fs::remove_file(outside).unwrap();
+}
+
+/// A viewer that is pointed at the folder may list hidden files too, though not
+/// what is in folders: at no time is there anything but pictures.
+#[test]
+fn what_is_not_whole_lies_in_a_folder_of_its_own() {
+    let account = Account::with_faults(feed(), |request, _| {
+        match request.target.contains("file/") {
+            true => Fault::Slow(1000, Duration::from_millis(20)),
+            false => Fault::None,
+        }
+    });
+    let temp = Temp::new("hidden");
+    let mut running = start(&account, &temp.0);
+    wait_for(|| {
+        let files = |name: &String| temp.join(name).is_file();
+        let shown: Vec<String> = names(&temp.0).into_iter().filter(files).collect();
+        assert!(shown.iter().all(|name| name.ends_with(".jpg")), "{shown:?}");
+        shown.len() == 5
+    });
+    running.0.kill().unwrap();
+    assert_eq!(names(&temp.join(".frame")), ["list"]);
+}
+
+/// A link or a file in the place of the hidden folder is not followed.
+#[cfg(unix)]
+#[test]
+fn the_hidden_folder_is_a_folder() {
+    let (account, temp) = (Account::new(feed()), Temp::new("link"));
+    let (dir, outside) = (temp.join("pictures"), temp.join("outside"));
+    fs::create_dir(&dir).unwrap();
+    fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, dir.join(".frame")).unwrap();
+    let output = once(&account, &dir, &[]);
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    assert!(text(&output.stderr).contains(".frame is no folder"));
+    assert_eq!(names(&outside).len(), 0);
 }
 
 #[test]
@@ -382,8 +423,9 @@ fn kills_leave_no_picture_that_is_nobodys() {
     for round in 0..10 {
         let temp = Temp::new("killed");
         fs::write(temp.join("2026-01-01_1.jpg"), "mine").unwrap();
-        fs::write(temp.join(".frame-notes.part"), "mine").unwrap();
-        fs::write(temp.join(".frame-2020-01-01_7.part"), "left behind").unwrap();
+        fs::create_dir(temp.join(".frame")).unwrap();
+        fs::write(temp.join(".frame/notes.part"), "mine").unwrap();
+        fs::write(temp.join(".frame/2020-01-01_7.part"), "left behind").unwrap();
         *account.items.lock().unwrap() = items.clone();
         let mut running = start(&account, &temp.0);
         // While it downloads, or between the first picture and the last.
@@ -402,10 +444,8 @@ fn kills_leave_no_picture_that_is_nobodys() {
         account.items.lock().unwrap().clear();
         let output = once(&account, &temp.0, &[]);
         assert!(output.status.success(), "{}", said(&output));
-        assert_eq!(
-            names(&temp.0),
-            [".frame", ".frame-notes.part", "2026-01-01_1.jpg"]
-        );
+        assert_eq!(names(&temp.0), [".frame", "2026-01-01_1.jpg"]);
+        assert_eq!(names(&temp.join(".frame")), ["list", "notes.part"]);
     }
     println!("{among} of 10 were killed between the first picture and the last");
 }
@@ -447,7 +487,7 @@ fn a_full_disk_is_waited_out() {
     let log = fs::read_to_string(temp.join("log")).unwrap();
     assert!(output.status.success(), "{}{log}", said(&output));
     assert!(
-        log.contains("frame: the disk is full: disk/.frame-"),
+        log.contains("frame: the disk is full: disk/.frame/"),
         "{log}"
     );
     assert_eq!(log.matches("No space left on device").count(), 1, "{log}");
@@ -642,7 +682,7 @@ fn survives_an_hour_of_faults() {
             .with_clock(clock.clone())
             .with_transport(Network(hour.clone())),
         source: Source::File(token.clone()),
-        folder: frame::files::Folder::open(&dir, ".frame-").unwrap(),
+        folder: frame::files::Folder::open(&dir, frame::HIDDEN).unwrap(),
         count: 4,
         albums: Albums::First,
         every,
@@ -699,6 +739,7 @@ fn survives_an_hour_of_faults() {
             "2026-03-15_110.jpg"
         ]
     );
+    assert_eq!(names(&dir.join(".frame")), ["list"]);
     // It neither hammered a service in trouble nor fell asleep.
     let calls = account.asked("/me/media");
     assert!((40..150).contains(&calls), "{calls} calls in two hours");
@@ -769,7 +810,7 @@ fn a_refresh_that_fails_is_waited_out() {
             .with_base_url(account.server.url())
             .with_clock(clock.clone()),
         source: Source::File(token.clone()),
-        folder: frame::files::Folder::open(&temp.join("dir"), ".frame-").unwrap(),
+        folder: frame::files::Folder::open(&temp.join("dir"), frame::HIDDEN).unwrap(),
         count: 4,
         albums: Albums::First,
         every: Duration::from_secs(600),
@@ -834,7 +875,7 @@ fn a_rate_limit_that_is_near_is_kept_away_from() {
             .with_base_url(account.server.url())
             .with_clock(clock.clone()),
         source: Source::Given(TOKEN.into()),
-        folder: frame::files::Folder::open(&temp.0, ".frame-").unwrap(),
+        folder: frame::files::Folder::open(&temp.0, frame::HIDDEN).unwrap(),
         count: 4,
         albums: Albums::First,
         every: Duration::from_secs(900),

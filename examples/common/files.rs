@@ -30,30 +30,31 @@ pub const EXTENSIONS: [&str; 9] = [
 /// A folder that one run of a tool writes into.
 pub struct Folder {
     path: PathBuf,
-    /// What its unfinished files begin with, as `.backup-`.
+    /// What its unfinished files begin with, as `.backup-`; or the folder in it
+    /// that they lie in, as `.frame/`.
     prefix: &'static str,
     /// Held open and locked, so that a second run does not write into the same
     /// unfinished files.
-    handle: Option<File>,
+    _lock: Option<File>,
 }
 
 impl Folder {
     /// Makes the folder where it is missing, and takes it for this run.
     pub fn open(path: &Path, prefix: &'static str) -> Result<Folder, Failure> {
         fs::create_dir_all(path).map_err(|error| Failure::at(path, error))?;
-        let handle = match cfg!(unix) {
+        let lock = match cfg!(unix) {
             true => Some(File::open(path).map_err(|error| Failure::at(path, error))?),
             false => None,
         };
         // A file system without locks (some network shares) goes without one.
-        let locked = handle.as_ref().map(fs4::FileExt::try_lock);
+        let locked = lock.as_ref().map(fs4::FileExt::try_lock);
         if matches!(locked, Some(Err(fs4::TryLockError::WouldBlock))) {
             return Err(Failure::Busy(path.display().to_string()));
         }
         Ok(Folder {
             path: path.to_owned(),
             prefix,
-            handle,
+            _lock: lock,
         })
     }
 
@@ -62,7 +63,7 @@ impl Folder {
         Folder {
             path: path.to_owned(),
             prefix: "",
-            handle: None,
+            _lock: None,
         }
     }
 
@@ -80,8 +81,29 @@ impl Folder {
         names.into_iter().find(|name| self.join(name).is_file())
     }
 
+    /// The unfinished file of a name. The same folder as that of the finished
+    /// one, or one in it: a rename never copies.
     fn part(&self, name: &str) -> PathBuf {
+        let name = name.rsplit('/').next().unwrap_or(name);
         self.join(&format!("{}{name}.part", self.prefix))
+    }
+
+    /// Makes the folder of the unfinished files, where they have one and it is
+    /// missing. A link in its place is not followed.
+    fn make_room(&self) -> io::Result<()> {
+        let Some((name, _)) = self.prefix.rsplit_once('/') else {
+            return Ok(());
+        };
+        let folder = self.join(name);
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                match fs::symlink_metadata(&folder)?.is_dir() {
+                    true => Ok(()),
+                    false => Err(io::Error::other(format!("{name} is no folder"))),
+                }
+            }
+            done => done,
+        }
     }
 
     /// Writes a small file whole, unless it holds just that already. Answers
@@ -91,7 +113,9 @@ impl Folder {
             return Ok(false);
         }
         let part = self.part(name);
-        let written = remove_if_there(&part)
+        let written = self
+            .make_room()
+            .and_then(|()| remove_if_there(&part))
             .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&part))
             .and_then(|mut file| {
                 file.write_all(bytes)?;
@@ -107,18 +131,10 @@ impl Folder {
 
     /// Gives a finished file its name, for good.
     fn place(&self, part: &Path, name: &str) -> Result<(), Failure> {
-        fs::rename(part, self.join(name)).map_err(|error| Failure::at(part, error))?;
-        self.sync()
-    }
-
-    /// Makes sure that the names in the folder outlive a power cut.
-    pub fn sync(&self) -> Result<(), Failure> {
-        match &self.handle {
-            Some(handle) => handle
-                .sync_all()
-                .map_err(|error| Failure::at(&self.path, error)),
-            None => Ok(()),
-        }
+        let path = self.join(name);
+        fs::rename(part, &path).map_err(|error| Failure::at(part, error))?;
+        let folder = path.parent().unwrap_or(&self.path);
+        sync_names(folder).map_err(|error| Failure::at(folder, error))
     }
 
     pub fn remove(&self, name: &str) -> Result<(), Failure> {
@@ -127,15 +143,11 @@ impl Folder {
 
     /// The unfinished files that an earlier run left here, by their stems.
     pub fn unfinished(&self) -> Vec<String> {
-        let names = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let stem = |name: &str| {
-            Some(
-                name.strip_prefix(self.prefix)?
-                    .strip_suffix(".part")?
-                    .into(),
-            )
-        };
+        let (folder, prefix) = self.prefix.rsplit_once('/').unwrap_or(("", self.prefix));
+        let names = fs::read_dir(self.join(folder)).into_iter().flatten();
+        let stem = |name: &str| Some(name.strip_prefix(prefix)?.strip_suffix(".part")?.into());
         names
+            .flatten()
             .filter_map(|entry| stem(entry.file_name().to_str()?))
             .filter(|stem: &String| is_stem(stem))
             .collect()
@@ -150,6 +162,7 @@ impl Folder {
     /// Opens the unfinished file of this stem, the one of an earlier run where
     /// there is one. A link in its place is not followed but removed.
     fn open_part(&self, stem: &str) -> io::Result<File> {
+        self.make_room()?;
         let part = self.part(stem);
         let mut options = OpenOptions::new();
         options.read(true).write(true);
@@ -173,6 +186,20 @@ fn length_of(path: &Path) -> u64 {
     let meta = fs::symlink_metadata(path).ok();
     meta.filter(fs::Metadata::is_file)
         .map_or(0, |meta| meta.len())
+}
+
+/// Makes sure that the names in a folder outlive a power cut. It is opened for
+/// that each time: a stick may have been pulled out and put back. Some file
+/// systems cannot do it, and say so.
+fn sync_names(folder: &Path) -> io::Result<()> {
+    use io::ErrorKind as K;
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        Err(error) if matches!(error.kind(), K::InvalidInput | K::Unsupported) => Ok(()),
+        done => done,
+    }
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
@@ -342,6 +369,10 @@ pub struct Fetched {
 impl Fetched {
     pub fn place(self, folder: &Folder) -> Result<(), Failure> {
         folder.place(&self.part, &self.name)
+    }
+
+    pub fn stem(&self) -> &str {
+        self.name.split('.').next().unwrap_or_default()
     }
 }
 
