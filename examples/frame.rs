@@ -359,55 +359,81 @@ impl Frame {
 
     fn update(&self, api: &Api, pictures: &[Picture]) -> Result<(), Trouble> {
         let mut ours = self.ours()?;
-        let (fetched, trouble) = self.fetch(api, pictures);
-        let new = fetched.len();
-        if new > 0 {
-            // Listed before they are there: what is killed in between leaves no
-            // picture that nobody dares to remove.
-            let names = fetched.iter().map(|fetched| fetched.name.clone());
-            let list: BTreeSet<String> = ours.iter().cloned().chain(names).collect();
-            self.list(&list)?;
-            for picture in fetched {
-                let name = picture.name.clone();
-                picture.place(&self.folder)?;
-                ours.insert(name);
-            }
-        }
-        let is_shown = |name: &str| {
+        let is_shown = |name: &&String| {
             let stem = name.split('.').next();
             pictures
                 .iter()
                 .any(|picture| Some(picture.stem.as_str()) == stem)
         };
-        let dropped: Vec<String> = ours
-            .iter()
-            .filter(|name| !is_shown(name))
-            .cloned()
-            .collect();
-        // For new ones that cannot be had, old ones stay, the newest of them;
-        // but a full disk wants room.
+        let mut dropped: Vec<String> = ours.iter().filter(|n| !is_shown(n)).cloned().collect();
+        let out = dropped.len();
+        let (mut fetched, mut trouble) = self.fetch(api, pictures);
+        // A full disk wants room before anything else is written.
+        if trouble.as_ref().is_some_and(Failure::is_disk_full) {
+            self.sweep(|stem| fetched.iter().any(|picture| picture.stem() == stem))?;
+            self.remove(dropped.drain(..), &mut ours)?;
+        }
+        // Listed before they are there: what is killed in between leaves no
+        // picture that nobody dares to remove.
+        while !fetched.is_empty() {
+            let names = fetched.iter().map(|fetched| fetched.name.clone());
+            let list = ours.iter().cloned().chain(names).collect();
+            match self.list(&list) {
+                Ok(()) => break,
+                Err(failure) if !failure.is_disk_full() => return Err(failure.into()),
+                Err(_) if !dropped.is_empty() => self.remove(dropped.drain(..), &mut ours)?,
+                Err(failure) => {
+                    let last = fetched.pop();
+                    self.sweep(|stem| last.as_ref().is_none_or(|last| last.stem() != stem))?;
+                    trouble = Some(failure);
+                }
+            }
+        }
+        let new = fetched.len();
+        for picture in fetched {
+            let name = picture.name.clone();
+            picture.place(&self.folder)?;
+            ours.insert(name);
+        }
+        // For new ones that cannot be had, old ones stay, the newest of them.
         let stay = match &trouble {
-            Some(trouble) if !trouble.is_disk_full() => {
-                pictures.len() - (ours.len() - dropped.len())
-            }
-            _ => 0,
+            Some(_) => pictures.len() - (ours.len() - dropped.len()),
+            None => 0,
         };
-        let removed = dropped.len().saturating_sub(stay);
-        for name in &dropped[..removed] {
-            self.folder.remove(name)?;
-            ours.remove(name);
-        }
-        if trouble.is_none() {
-            for stem in self.folder.unfinished() {
-                self.folder.forget(&stem)?;
-            }
-        }
+        let go = dropped.len().saturating_sub(stay);
+        self.remove(dropped.drain(..go), &mut ours)?;
+        let removed = out - dropped.len();
+        // What may still come goes on from where it is.
+        self.sweep(|stem| {
+            trouble.is_some() && pictures.iter().any(|picture| picture.stem == stem)
+        })?;
         self.list(&ours)?;
         if new + removed > 0 {
             let all = ours.len();
             (self.log)(&format!("{new} new, {removed} removed, {all} in all"));
         }
         trouble.map_or(Ok(()), |trouble| Err(trouble.into()))
+    }
+
+    fn remove(
+        &self,
+        names: impl Iterator<Item = String>,
+        ours: &mut BTreeSet<String>,
+    ) -> Result<(), Failure> {
+        for name in names {
+            self.folder.remove(&name)?;
+            ours.remove(&name);
+        }
+        Ok(())
+    }
+
+    /// Removes the unfinished files, but for those to keep.
+    fn sweep(&self, keep: impl Fn(&str) -> bool) -> Result<(), Failure> {
+        let unfinished = self.folder.unfinished();
+        for stem in unfinished.iter().filter(|stem| !keep(stem)) {
+            self.folder.forget(stem)?;
+        }
+        Ok(())
     }
 
     /// Downloads the pictures that are missing, as far as that goes.

@@ -450,21 +450,17 @@ fn kills_leave_no_picture_that_is_nobodys() {
     println!("{among} of 10 were killed between the first picture and the last");
 }
 
-/// In a mount of its own, which ends with the shell.
+/// Runs a shell's script beside a disk of 64 KiB, in a mount of its own, which
+/// ends with the shell; `$0` is the program. `None` where that cannot be done.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_is_waited_out() {
-    let account = Account::new(feed());
-    let temp = Temp::new("full");
+fn beside_a_small_disk(temp: &Temp, script: &str, urls: &[String]) -> Option<Output> {
     fs::create_dir(temp.join("disk")).unwrap();
-    let script = "mount -t tmpfs -o size=64k tmpfs disk || exit 99
-        head -c 57000 /dev/zero >disk/filler
-        \"$0\" --every 1s disk 2>log & pid=$!
-        for i in $(seq 100); do grep -q full log && break; sleep 0.05; done
-        rm disk/filler
-        for i in $(seq 100); do grep -q well log && break; sleep 0.05; done
-        kill -TERM $pid; wait $pid; code=$?; ls disk; exit $code";
-    let made = command("frame", &account.server.url());
+    let script = format!(
+        "mount -t tmpfs -o size=64k tmpfs disk || exit 99
+        touch mounted
+        {script}"
+    );
+    let made = command("frame", &urls[0]);
     let run = |args: &[&str]| {
         let mut command = std::process::Command::new("unshare");
         for (name, value) in made
@@ -475,13 +471,31 @@ fn a_full_disk_is_waited_out() {
         }
         command
             .args(args)
-            .args(["sh", "-c", script])
-            .arg(made.get_program());
+            .args(["sh", "-c", &script])
+            .arg(made.get_program())
+            .args(urls);
         let output = command.current_dir(&temp.0).output().ok()?;
-        (output.status.code() != Some(99) && temp.join("log").exists()).then_some(output)
+        temp.join("mounted").exists().then_some(output)
     };
-    let Some(output) = run(&["-m"]).or_else(|| run(&["-rm"])) else {
+    let output = run(&["-m"]).or_else(|| run(&["-rm"]));
+    if output.is_none() {
         println!("skipped: no mount of one's own here");
+    }
+    output
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_waited_out() {
+    let account = Account::new(feed());
+    let temp = Temp::new("full");
+    let script = "head -c 57000 /dev/zero >disk/filler
+        \"$0\" --every 1s disk 2>log & pid=$!
+        for i in $(seq 100); do grep -q full log && break; sleep 0.05; done
+        rm disk/filler
+        for i in $(seq 100); do grep -q well log && break; sleep 0.05; done
+        kill -TERM $pid; wait $pid; code=$?; ls disk; exit $code";
+    let Some(output) = beside_a_small_disk(&temp, script, &[account.server.url()]) else {
         return;
     };
     let log = fs::read_to_string(temp.join("log")).unwrap();
@@ -493,6 +507,42 @@ fn a_full_disk_is_waited_out() {
     assert_eq!(log.matches("No space left on device").count(), 1, "{log}");
     assert!(log.contains("frame: all is well again, after "), "{log}");
     assert_eq!(text(&output.stdout).lines().count(), 5, "{}", said(&output));
+}
+
+/// Pictures that have dropped out make room for the new ones, where these do
+/// not fit, and where their list does not any more.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_made_room_on() {
+    let [a, b, c] = [9, 8, 7].map(|id| Item::image(id, 10 + id as u32, 12_000));
+    for (large, first) in [(24_000, "code 5"), (20_000, "code 0")] {
+        let old = Account::new(vec![a.clone(), b.clone(), c.clone()]);
+        let new = Account::new(vec![
+            Item::image(11, 50, 3000),
+            Item::image(10, 40, large),
+            a.clone(),
+        ]);
+        let temp = Temp::new("room");
+        let script = "\"$0\" --once --count 3 disk || exit
+            export INSTAGRAM_BASE_URL=\"$2\"
+            \"$0\" --once --count 3 disk; echo code $?
+            \"$0\" --once --count 3 disk; echo code $?; ls disk; ls disk/.frame; cp disk/* .";
+        let urls = [old.server.url(), new.server.url()];
+        let Some(output) = beside_a_small_disk(&temp, script, &urls) else {
+            return;
+        };
+        let out = text(&output.stdout);
+        let rest = "code 0\n2026-01-20_9.jpg\n2026-02-13_10.jpg\n2026-02-23_11.jpg\nlist\n";
+        assert_eq!(out, format!("{first}\n{rest}"), "{}", said(&output));
+        let errors = text(&output.stderr);
+        let full = errors.contains("frame: the disk is full: disk/.frame/2026-02-13_10.part: ");
+        assert_eq!(full, first == "code 5", "{errors}");
+        for item in new.items.lock().unwrap().iter() {
+            let name = format!("{}_{}.jpg", &item.timestamp[..10], item.id);
+            let held = fs::read(temp.join(&name)).unwrap();
+            assert!(held == bytes(&item.id, "jpg", 0, item.length), "{name}");
+        }
+    }
 }
 
 /// The clock of the test: whoever sleeps, makes the time pass.
