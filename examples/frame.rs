@@ -78,7 +78,12 @@ const EARLIEST: u64 = 1_767_225_600;
 /// From so many percent of the allowance on, calls are made more rarely.
 const NEAR: u64 = 80;
 const HOUR: Duration = Duration::from_secs(3600);
+/// Whatever a server says: it is asked again after that.
+const DAY: Duration = Duration::from_secs(86_400);
 const FIRST_WAIT: Duration = Duration::from_secs(15);
+
+/// The exit code for a rate limit that was reached.
+const RATE_LIMITED: u8 = 4;
 
 /// After so many downloads that broke, the rest waits for the next look.
 const BROKEN: u32 = 3;
@@ -178,14 +183,12 @@ impl Trouble {
     /// trouble.
     fn wait(&self, every: Duration, failures: u32) -> Duration {
         let soon = FIRST_WAIT.saturating_mul(1 << failures.min(16)).min(every);
+        let told = self.call().and_then(mingram::Error::retry_after);
+        let told = told.map(|wait| wait.min(DAY));
         match self.call() {
             _ if matches!(self, Trouble::ClockNotSet) => FIRST_WAIT,
-            Some(error) if error.is_rate_limited() => {
-                error.retry_after().unwrap_or(HOUR).max(every)
-            }
-            Some(error) if error.is_transient() => {
-                soon.max(error.retry_after().unwrap_or_default())
-            }
+            Some(error) if error.is_rate_limited() => told.unwrap_or(HOUR).max(every),
+            Some(error) if error.is_transient() => soon.max(told.unwrap_or_default()),
             Some(error) if error.kind() == ErrorKind::Tls => soon,
             _ => every,
         }
@@ -195,7 +198,7 @@ impl Trouble {
         match (self, self.call()) {
             (Trouble::Token(_), _) => 3,
             (_, Some(error)) if error.is_token_invalid() => 3,
-            (_, Some(error)) if error.is_rate_limited() => 4,
+            (_, Some(error)) if error.is_rate_limited() => RATE_LIMITED,
             (Trouble::Files(Failure::Disk(..) | Failure::Busy(_)), _) => 5,
             _ => 1,
         }
@@ -218,16 +221,21 @@ impl Frame {
     pub fn run(&self) {
         let (mut failures, mut waited, mut said) = (0, Duration::ZERO, "");
         while !self.stopped() {
-            let wait = match self.look() {
-                _ if self.stopped() => break,
-                Ok(usage) => {
+            let mut used = None;
+            let looked = self.look(&mut used);
+            if self.stopped() {
+                break;
+            }
+            let near = used.filter(|percent| *percent >= NEAR);
+            let wait = match looked {
+                Ok(()) => {
                     if failures > 0 {
                         let time = tool::span(waited);
                         (self.log)(&format!("all is well again, after {time}"));
                     }
                     (failures, waited) = (0, Duration::ZERO);
-                    match usage {
-                        Some(percent) if percent >= NEAR => {
+                    match near {
+                        Some(percent) => {
                             let wait = self.every.max(HOUR);
                             let near = "the rate limit is near";
                             if said != near {
@@ -237,14 +245,18 @@ impl Frame {
                             said = near;
                             wait
                         }
-                        _ => {
+                        None => {
                             said = "";
                             self.every
                         }
                     }
                 }
                 Err(trouble) => {
-                    let wait = trouble.wait(self.every, failures);
+                    let mut wait = trouble.wait(self.every, failures);
+                    // Where it is reached, the service says how long to wait.
+                    if near.is_some() && trouble.code() != RATE_LIMITED {
+                        wait = wait.max(HOUR);
+                    }
                     failures += 1;
                     // Not by the clock, which may be set in the meantime.
                     waited += wait;
@@ -261,16 +273,17 @@ impl Frame {
         (self.log)("ended");
     }
 
-    /// Brings the folder up to date. Answers the percentage of the allowance
-    /// that is used, where the service says so.
-    pub fn look(&self) -> Result<Option<u64>, Trouble> {
+    /// Brings the folder up to date. Notes the percentage of the allowance that
+    /// is used, where the service says so, whatever comes of the look.
+    fn look(&self, used: &mut Option<u64>) -> Result<(), Trouble> {
         if self.clock.now() < UNIX_EPOCH + Duration::from_secs(EARLIEST) {
             return Err(Trouble::ClockNotSet);
         }
         let api = self.api.clone().with_token(self.token()?);
-        let pictures = self.newest(&api)?;
-        self.update(&api, &pictures)?;
-        Ok(api.usage().percent())
+        let pictures = self.newest(&api);
+        let done = pictures.and_then(|pictures| self.update(&api, &pictures));
+        *used = api.usage().percent();
+        done
     }
 
     fn token(&self) -> Result<Token, Trouble> {
@@ -609,8 +622,13 @@ fn run() -> tool::Result<u8> {
         frame.run();
         return Ok(0);
     }
-    match frame.look() {
-        Ok(_) => Ok(0),
+    match frame.look(&mut None) {
+        Ok(()) => Ok(0),
+        // What broke off a download was the signal.
+        Err(_) if frame.stopped() => {
+            (frame.log)("ended");
+            Ok(0)
+        }
         Err(trouble) => Err(tool::Failure {
             code: trouble.code(),
             message: format!("{}: {}", trouble.kind(), trouble.text()),
