@@ -47,6 +47,8 @@ Options:
       --json         print a summary in JSON, for scripts
       --retries N    try again so often where a connection fails (default 4,
                      at most 10)
+      --timeout N    end an attempt at a file after so many seconds, and go on
+                     from there in another one (default 300)
       --file FILE    the token file
   -h, --help         this text
 
@@ -83,6 +85,8 @@ struct Options {
     dry_run: bool,
     json: bool,
     retries: u32,
+    /// In seconds.
+    timeout: usize,
 }
 
 /// One file to download.
@@ -143,10 +147,7 @@ fn run() -> tool::Result<u8> {
     let Some(options) = options()? else {
         return tool::print(HELP).map(|()| 0);
     };
-    // A download that takes longer goes on from where it is.
-    let api = account(options.file.clone())?
-        .with_retries(options.retries)
-        .with_download_timeout(Duration::from_secs(300));
+    let api = account(options.file.clone())?.with_retries(options.retries);
     let mut summary = Summary::default();
     let done = copy(&api, &options, &mut summary);
     let code = match &done {
@@ -175,6 +176,7 @@ fn options() -> tool::Result<Option<Options>> {
     let mut options = Options {
         jobs: 3,
         retries: 4,
+        timeout: 300,
         ..Options::default()
     };
     let mut dir = None;
@@ -186,6 +188,7 @@ fn options() -> tool::Result<Option<Options>> {
             Long("retries") => {
                 options.retries = number(args.value()?, "retries", 0, 10)? as u32;
             }
+            Long("timeout") => options.timeout = number(args.value()?, "timeout", 1, 86_400)?,
             Short('n') | Long("dry-run") => options.dry_run = true,
             Long("json") => options.json = true,
             Long("file") => options.file = Some(args.value()?.into()),
@@ -314,16 +317,27 @@ fn list(
         tasks,
         seen: HashSet::new(),
     };
-    let mut items = edge(&login).items();
-    let first = match items.next() {
-        Some(Err(error)) if lacks_a_field(&error) => {
-            items = edge(&basic).items();
-            items.next()
+    let (mut items, mut fewer) = (edge(&login).items(), false);
+    while let Some(media) = items.next() {
+        match media {
+            // On whichever page that is: it goes on there with fewer fields.
+            Err(error) if lacks_a_field(&error) && !fewer => {
+                let rest = match items.cursor() {
+                    Some(cursor) => edge(&basic).after(cursor),
+                    None => edge(&basic),
+                };
+                (items, fewer) = (rest.items(), true);
+            }
+            media => lister.media(media?)?,
         }
-        first => first,
-    };
-    for media in first.into_iter().chain(items) {
-        lister.media(media?)?;
+    }
+    // What is not listed any more does not come any more.
+    if options.since.is_none() && !options.dry_run {
+        for stem in folder.unfinished() {
+            if !lister.tasks.iter().any(|task| task.stem == stem) {
+                folder.forget(&stem)?;
+            }
+        }
     }
     Ok(())
 }
@@ -458,13 +472,13 @@ fn download(
                 Err(failure) => {
                     summary.miss(task.stem, &failure);
                     // So many in a row that reach nobody: the network is gone.
-                    *unreached = match &failure {
-                        Failure::Call(error) if error.kind() == ErrorKind::Connect => {
-                            *unreached + 1
-                        }
-                        _ => 0,
+                    *unreached = match is_unreached(&failure) {
+                        true => *unreached + 1,
+                        false => 0,
                     };
-                    if matches!(failure, Failure::Disk(..)) || *unreached >= UNREACHED {
+                    // The disk, the token or a rate limit: the next would fail too,
+                    // and a call made while limited counts.
+                    if code(&failure) != 1 || *unreached >= UNREACHED {
                         stopped.store(true, Ordering::Relaxed);
                         fatal.get_or_insert(failure);
                     }
@@ -485,6 +499,12 @@ fn download(
     fatal.map_or(Ok(()), Err)
 }
 
+/// Nobody answers there, or not in time: a host may swallow what it is sent.
+fn is_unreached(failure: &Failure) -> bool {
+    matches!(failure, Failure::Call(error)
+        if matches!(error.kind(), ErrorKind::Connect | ErrorKind::Timeout))
+}
+
 fn fetch(
     api: &Api,
     folder: &Folder,
@@ -498,6 +518,7 @@ fn fetch(
         stem: &task.stem,
         want: task.want,
         retries: options.retries,
+        time: Duration::from_secs(options.timeout as u64),
         renew: &|| Ok(api.media(&task.id, &[M::Id, M::MediaUrl])?.media_url),
         piece: &|bytes| {
             bar.bytes(bytes);

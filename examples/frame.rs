@@ -463,6 +463,7 @@ impl Frame {
                 stem: &picture.stem,
                 want: Want::Picture,
                 retries: 1,
+                time: Duration::from_secs(60),
                 renew: &|| {
                     let fields = [M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
                     let media = api.media(&picture.id, &fields)?;
@@ -605,9 +606,7 @@ fn run() -> tool::Result<u8> {
     }
     let clock = Arc::new(Interruptible(stop.clone()));
     let frame = Frame {
-        api: tool::api()?
-            .with_clock(Interruptible(stop.clone()))
-            .with_download_timeout(Duration::from_secs(60)),
+        api: tool::api()?.with_clock(Interruptible(stop.clone())),
         source,
         folder,
         count,

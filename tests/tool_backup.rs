@@ -389,6 +389,125 @@ fn what_was_listed_before_a_rate_limit_is_downloaded() {
     assert_eq!(check(&temp.0, &account.expected()), 101);
 }
 
+/// Files whose addresses are refused are asked for anew from their nodes; where
+/// these are refused for a reason that holds for all, it stops.
+#[test]
+fn a_rate_limit_or_a_dead_token_among_the_downloads_ends_them() {
+    let limit = include_str!("../fixtures/errors/rate-limit.http");
+    let dead = include_str!("../fixtures/errors/token-invalid.http");
+    for (fixture, code) in [(limit, 4), (dead, 3)] {
+        let refusal = fixture.split_once("\n\n").unwrap().1.to_owned();
+        let items = (0..40).map(|i| Item::image(100 + i, 50, 200)).collect();
+        let account = Account::with_faults(items, move |request, _| {
+            match request.target.split('?').next().unwrap() {
+                "/me" | "/me/media" => Fault::None,
+                path if path.starts_with("/file/") && path < "/file/103" => Fault::None,
+                path if path.starts_with("/file/") => {
+                    Fault::Reply(reply("403 Forbidden", &[], "URL signature expired"))
+                }
+                _ => Fault::Reply(refusal.clone()),
+            }
+        });
+        let temp = Temp::in_memory("limited");
+        let output = backup(&account, &temp.0, &["-j1", "--json"]);
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+        assert_eq!(account.asked("/file/"), 4);
+        assert_eq!(account.asked("/1"), 1, "no call after the one refused");
+        let errors = text(&output.stderr);
+        let refused = "backup: GET /103: the service answered error ";
+        assert!(errors.contains(refused), "{errors}");
+        assert_eq!(errors.matches(": not tried any more\n").count(), 36);
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(summary["downloaded"], 3);
+        assert!(summary["error"].as_str().unwrap().starts_with("GET /103: "));
+    }
+}
+
+/// A host that takes the connection and never answers.
+#[test]
+fn a_host_that_swallows_everything_is_given_up_on() {
+    let items = (0..40).map(|i| Item::image(100 + i, 50, 200)).collect();
+    let account = Account::with_faults(items, |request, _| {
+        if request.target.starts_with("/file/") {
+            std::thread::sleep(Duration::from_secs(4));
+            return Fault::Silence;
+        }
+        Fault::None
+    });
+    let temp = Temp::in_memory("swallowed");
+    let output = backup(&account, &temp.0, &["-j5", "--timeout", "1"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let errors = text(&output.stderr);
+    assert!(errors.contains("backup: GET 127.0.0.1/file/"), "{errors}");
+    // Ten in a row, and what was under way then.
+    assert!(account.asked("/file/") <= 15, "{errors}");
+    assert!(errors.matches(": not tried any more\n").count() >= 25);
+}
+
+/// A download that takes longer than an attempt may, from a server that begins
+/// again each time.
+#[test]
+fn a_server_without_ranges_is_given_the_time_it_takes() {
+    let account =
+        Account::with_faults(vec![Item::video(5, 0, 300_000)], |request, _| match request
+            .target
+            .starts_with("/file/")
+        {
+            true => Fault::SlowWhole(10_000, Duration::from_millis(50)),
+            false => Fault::None,
+        });
+    let temp = Temp::new("whole");
+    let output = backup(&account, &temp.0, &["--timeout", "1"]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+    assert!(account.asked("/file/") > 1, "the first attempt was enough");
+}
+
+#[test]
+fn unfinished_files_of_media_that_are_gone_are_swept() {
+    let (account, temp) = (Account::new(small()), Temp::new("sweep"));
+    for name in [
+        ".backup-2026-01-01_99.part",
+        ".backup-2026-01-01_98_01_97.part",
+        ".backup-2026-01-01_99.json.part",
+    ] {
+        fs::write(temp.join(name), "left behind").unwrap();
+    }
+    // Older than what is listed: it may still be wanted.
+    let output = backup(&account, &temp.0, &["--since", "2026-02-13"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(names(&temp.0)[2], ".backup-2026-01-01_99.part");
+    let output = backup(&account, &temp.0, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+    // And what is not its own stays.
+    fs::write(temp.join(".backup-notes.part"), "mine").unwrap();
+    assert!(backup(&account, &temp.0, &[]).status.success());
+    assert_eq!(names(&temp.0)[0], ".backup-notes.part");
+}
+
+#[test]
+fn a_page_that_knows_fewer_fields_is_gone_on_from() {
+    let items = (0..120).map(|i| Item::image(100 + i, 50, 20)).collect();
+    let account = Account::with_faults(items, |request, _| {
+        let newer = common::param(request, "fields").is_some_and(|f| f.contains("like_count"));
+        match common::param(request, "after").as_deref() {
+            Some("50") if newer => Fault::Reply(json(
+                "400 Bad Request",
+                r#"{"error":{"message":"Tried accessing nonexisting field","type":"IGApiException","code":100}}"#,
+            )),
+            _ => Fault::None,
+        }
+    });
+    let temp = Temp::in_memory("fewer");
+    let output = backup(&account, &temp.0, &["-j8"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(text(&output.stdout).starts_with("120 media, 120 files: "));
+    check_complete(&temp.0, &account);
+    // Three pages, and one of them twice.
+    assert_eq!(account.asked("/me/media"), 4);
+}
+
 #[test]
 fn nothing_the_server_says_leaves_the_folder() {
     let mut items = Vec::new();

@@ -141,7 +141,8 @@ impl Folder {
         remove_if_there(&self.join(name)).map_err(|error| Failure::at(&self.join(name), error))
     }
 
-    /// The unfinished files that an earlier run left here, by their stems.
+    /// The unfinished files that an earlier run left here, by their stems; a
+    /// node's with its `.json`.
     pub fn unfinished(&self) -> Vec<String> {
         let (folder, prefix) = self.prefix.rsplit_once('/').unwrap_or(("", self.prefix));
         let names = fs::read_dir(self.join(folder)).into_iter().flatten();
@@ -149,7 +150,7 @@ impl Folder {
         names
             .flatten()
             .filter_map(|entry| stem(entry.file_name().to_str()?))
-            .filter(|stem: &String| is_stem(stem))
+            .filter(|stem: &String| is_stem(stem.strip_suffix(".json").unwrap_or(stem)))
             .collect()
     }
 
@@ -352,6 +353,9 @@ pub struct Fetch<'a> {
     pub want: Want,
     /// How often a download that broke goes on without getting any further.
     pub retries: u32,
+    /// How long an attempt may take. A download that takes longer goes on in the
+    /// next one; where the server makes it begin again, that has twice as long.
+    pub time: Duration,
     /// Asks the file's node for a fresh address.
     pub renew: &'a dyn Fn() -> mingram::Result<Option<String>>,
     /// Told each piece's length; answers whether to go on.
@@ -385,10 +389,13 @@ impl Fetch<'_> {
         if url_expires(&url).is_some_and(|expires| expires <= self.clock.now()) {
             (url, renewed) = (self.renewed()?, true);
         }
-        let mut have = settled(length_of(&self.folder.part(self.stem)));
-        let (mut furthest, mut tries) = (have, 0);
+        let mut here = Here {
+            bytes: settled(length_of(&self.folder.part(self.stem))),
+            lost: 0,
+        };
+        let (mut furthest, mut tries) = (here.bytes, 0);
         loop {
-            let failure = match self.attempt(&url, &mut have) {
+            let failure = match self.attempt(&url, &mut here) {
                 Ok(fetched) => return Ok(fetched),
                 Err(Broken::Off(failure)) => return Err(failure),
                 Err(Broken::Refused(error)) if renewed => return Err(error.into()),
@@ -398,8 +405,8 @@ impl Fetch<'_> {
                 }
                 Err(Broken::Midway(error)) => error,
             };
-            if have > furthest {
-                (furthest, tries) = (have, 0);
+            if here.bytes > furthest {
+                (furthest, tries) = (here.bytes, 0);
             } else if tries >= self.retries {
                 return Err(failure.into());
             } else {
@@ -415,26 +422,28 @@ impl Fetch<'_> {
         })
     }
 
-    /// Goes on behind the bytes that it has, and notes how many those are then.
+    /// Goes on behind the bytes that are here, and notes how many those are then.
     /// Nothing is written before it is clear that what comes is of the right
     /// kind.
-    fn attempt(&self, url: &str, have: &mut u64) -> Result<Fetched, Broken> {
+    fn attempt(&self, url: &str, here: &mut Here) -> Result<Fetched, Broken> {
         let part = self.folder.part(self.stem);
         let disk = |error| Broken::Off(Failure::at(&part, error));
-        let held = held(&part).filter(|held| *have > 0 && self.want.takes(held));
+        let held = held(&part).filter(|held| here.bytes > 0 && self.want.takes(held));
         if held.is_none() {
-            *have = 0;
+            here.bytes = 0;
         }
-        let from = have.saturating_sub(OVERLAP);
-        let mut body = match self.api.file(url).resume_from(from).open() {
+        let from = here.bytes.saturating_sub(OVERLAP);
+        let time = self.time.saturating_mul(1 << here.lost.min(8));
+        let api = self.api.clone().with_download_timeout(time);
+        let mut body = match api.file(url).resume_from(from).open() {
             Ok(body) => body,
             Err(error) => match error.status() {
                 // What is here is longer than the file: of another version.
-                Some(416) if from > 0 => return self.anew(url, have),
+                Some(416) if from > 0 => return self.anew(url, here),
                 Some(403 | 404 | 410) => return Err(Broken::Refused(error)),
                 // It cannot do ranges right.
                 _ if from > 0 && error.kind() == ErrorKind::Malformed => {
-                    return self.anew(url, have);
+                    return self.anew(url, here);
                 }
                 _ => return Err(Broken::Off(error.into())),
             },
@@ -462,13 +471,16 @@ impl Fetch<'_> {
             file.seek(SeekFrom::Start(from)).map_err(disk)?;
             file.read_exact(&mut end).map_err(disk)?;
             if end[..] != first[..] {
-                return self.anew(url, have);
+                return self.anew(url, here);
             }
             extension
         } else {
             let extension = self.extension(&first).map_err(Broken::Off)?;
             file = self.folder.open_part(self.stem).map_err(disk)?;
-            *have = 0;
+            if from > 0 {
+                here.lost += 1;
+            }
+            here.bytes = 0;
             if length_of(&part) > 0 {
                 // Gone for good, before anything else takes its place.
                 file.set_len(0)
@@ -476,13 +488,13 @@ impl Fetch<'_> {
                     .map_err(disk)?;
             }
             file.write_all(&first).map_err(disk)?;
-            *have = first.len() as u64;
+            here.bytes = first.len() as u64;
             extension
         };
         (self.piece)(first.len() as u64);
         let mut pieces = Pieces {
             file: &mut file,
-            at: have,
+            at: &mut here.bytes,
             piece: self.piece,
         };
         let bytes = match body.write_to(&mut pieces) {
@@ -502,9 +514,9 @@ impl Fetch<'_> {
     }
 
     /// Begins again: what is here is not what the server has.
-    fn anew(&self, url: &str, have: &mut u64) -> Result<Fetched, Broken> {
-        *have = 0;
-        self.attempt(url, have)
+    fn anew(&self, url: &str, here: &mut Here) -> Result<Fetched, Broken> {
+        here.bytes = 0;
+        self.attempt(url, here)
     }
 
     /// The extension of a file that begins like this, if it is one of those
@@ -526,6 +538,14 @@ impl Fetch<'_> {
             "what came is no {wanted} but {what}"
         )))
     }
+}
+
+/// What there is of a file.
+struct Here {
+    /// The first bytes, that can be gone on from.
+    bytes: u64,
+    /// How often they were lost, because the server knows no ranges.
+    lost: u32,
 }
 
 /// How much of an unfinished file of this length is certainly on the disk,

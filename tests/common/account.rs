@@ -128,6 +128,8 @@ pub enum Fault {
     Cut(u64),
     /// Pauses after every so many bytes.
     Slow(usize, Duration),
+    /// As slow, and takes no notice of a range.
+    SlowWhole(usize, Duration),
     /// Sends this instead.
     Reply(String),
     /// Takes no notice of a range.
@@ -279,7 +281,7 @@ fn file(
 ) -> std::io::Result<()> {
     let range = request.headers.iter().find(|(name, _)| name == "range");
     let from = range
-        .filter(|_| fault != Fault::NoRanges)
+        .filter(|_| !matches!(fault, Fault::NoRanges | Fault::SlowWhole(..)))
         .and_then(|(_, range)| {
             range
                 .strip_prefix("bytes=")?
@@ -312,7 +314,7 @@ fn file(
         length - from
     )?;
     let (piece, pause) = match fault {
-        Fault::Slow(piece, pause) => (piece, pause),
+        Fault::Slow(piece, pause) | Fault::SlowWhole(piece, pause) => (piece, pause),
         _ => (64 * 1024, Duration::ZERO),
     };
     let end = match fault {
