@@ -2,7 +2,7 @@
 //! down the exchanges without what must not be published.
 
 #[path = "common/scrub.rs"]
-mod scrub;
+pub mod scrub;
 #[path = "common/tool.rs"]
 mod tool;
 
@@ -209,9 +209,9 @@ fn ask(api: &Api, tape: &Tape, options: &Options) -> Vec<mingram::Error> {
 }
 
 /// A transport around a transport: what passes through is written down.
-struct Recorder<T> {
-    inner: T,
-    tape: Arc<Tape>,
+pub struct Recorder<T> {
+    pub inner: T,
+    pub tape: Arc<Tape>,
 }
 
 impl<T: Transport> Transport for Recorder<T> {
@@ -222,7 +222,8 @@ impl<T: Transport> Transport for Recorder<T> {
             .body
             .by_ref()
             .take(LARGEST)
-            .read_to_end(&mut body)?;
+            .read_to_end(&mut body)
+            .map_err(mingram::Error::of_body)?;
         // A broken reply is no fixture; mingram sees that it is short.
         let whole = response
             .length()
@@ -241,10 +242,10 @@ const LARGEST: u64 = 32 * 1024 * 1024;
 
 /// The exchanges so far, in their order.
 #[derive(Default)]
-struct Tape(Mutex<(String, Vec<Exchange>)>);
+pub struct Tape(Mutex<(String, Vec<Exchange>)>);
 
-struct Exchange {
-    name: String,
+pub struct Exchange {
+    pub name: String,
     method: Method,
     /// Path and query.
     target: String,
@@ -255,11 +256,11 @@ struct Exchange {
 
 impl Tape {
     /// What comes now belongs to this call.
-    fn begin(&self, name: &str) {
+    pub fn begin(&self, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = name.to_owned();
     }
 
-    fn take(&self) -> Vec<Exchange> {
+    pub fn take(&self) -> Vec<Exchange> {
         let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut tape.1)
     }
