@@ -9,10 +9,7 @@ mod tool;
 
 use files::{Failure, Fetch, Folder, Want};
 use indicatif::{ProgressBar, ProgressStyle};
-use mingram::{
-    Api, ErrorKind, Media, MediaField as M, MediaType, RefreshOutcome, SystemClock, Token,
-    UserField as U,
-};
+use mingram::{Api, ErrorKind, Media, MediaField as M, MediaType, SystemClock, UserField as U};
 use miniserde::{Serialize, json};
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
@@ -147,7 +144,10 @@ fn run() -> tool::Result<u8> {
     let Some(options) = options()? else {
         return tool::print(HELP).map(|()| 0);
     };
-    let api = account(options.file.clone())?.with_retries(options.retries);
+    let api = tool::api()?;
+    let token = tool::access_token("backup", &api, options.file.clone())
+        .map_err(|failure| tool::Failure { code: 3, ..failure })?;
+    let api = api.with_token(token).with_retries(options.retries);
     let mut summary = Summary::default();
     let done = copy(&api, &options, &mut summary);
     let code = match &done {
@@ -249,26 +249,6 @@ fn copy(api: &Api, options: &Options, summary: &mut Summary) -> Result<(), Failu
         download(api, &folder, options, summary, tasks)?;
     }
     listed
-}
-
-/// An `Api` with the token of the environment, or of the token file, which is
-/// refreshed when that is due.
-fn account(file: Option<PathBuf>) -> tool::Result<Api> {
-    let api = tool::api()?;
-    let none = |error| tool::Failure {
-        code: 3,
-        ..tool::no_token(error)
-    };
-    if let Some(token) = tool::env("INSTAGRAM_TOKEN")? {
-        let token = Token::from(token);
-        token.check().map_err(none)?;
-        return Ok(api.with_token(token));
-    }
-    let refresh = tool::token_file(file)?.refresh_if_due(&api).map_err(none)?;
-    if let RefreshOutcome::Kept(_) | RefreshOutcome::NotSaved(_) = refresh.outcome {
-        tool::complain("backup", &format!("the access token: {}", refresh.outcome));
-    }
-    Ok(api.with_token(refresh.token.token))
 }
 
 /// Whether the call failed because the account lacks one of the fields.

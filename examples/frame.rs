@@ -582,15 +582,9 @@ fn run() -> tool::Result<u8> {
         }
     }
     let dir = dir.ok_or_else(|| usage("the folder is missing"))?;
-    let source = match tool::env("INSTAGRAM_TOKEN")? {
-        Some(token) => {
-            let token = Token::from(token);
-            token.check().map_err(|error| tool::Failure {
-                code: 3,
-                message: error.to_string(),
-            })?;
-            Source::Given(token)
-        }
+    let given = tool::given_token().map_err(|failure| tool::Failure { code: 3, ..failure })?;
+    let source = match given {
+        Some(token) => Source::Given(token),
         None => Source::File(tool::token_file(file)?),
     };
     let folder = Folder::open(&dir, HIDDEN).map_err(|failure| tool::Failure {

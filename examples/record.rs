@@ -44,6 +44,9 @@ Options:
   -h, --help        this text
   -V, --version     the version
 
+The access token is $INSTAGRAM_TOKEN. Where that is not set, it is the one in
+the token file, which is refreshed when that is due.
+
 Exit codes: 0 all is recorded; 1 something failed, what is recorded is written;
   2 the command line is wrong.
 
@@ -117,18 +120,14 @@ fn run() -> Result<u8> {
         return Ok(0);
     };
     make_folder(&options.folder)?;
-    let token = tool::token_file(options.file.clone())?
-        .load()
-        .map_err(tool::no_token)?
-        .token;
+    let api = tool::api()?;
+    let token = tool::access_token("record", &api, options.file.clone())?;
     let tape = Arc::new(Tape::default());
     let recorder = Recorder {
         inner: DefaultTransport::default(),
         tape: tape.clone(),
     };
-    let api = tool::api()?
-        .with_token(token.clone())
-        .with_transport(recorder);
+    let api = api.with_token(token.clone()).with_transport(recorder);
 
     let failures = ask(&api, &tape, &options);
     let exchanges = tape.take();

@@ -22,7 +22,7 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// A token that looks different in every way it can be written.
 const REAL: &str = "IGQVJ/re%al=secret";
@@ -189,6 +189,55 @@ fn what_is_recorded_replays_to_the_same_structs() {
     assert_eq!(replayed.one, live.one);
     assert_eq!(replayed.children, live.children);
     assert_eq!(live.media.len(), 11);
+}
+
+/// As `backup` and `frame`: the token of the environment comes first, and that
+/// of the file is refreshed when that is due.
+#[test]
+fn the_token_comes_from_the_environment_or_is_refreshed() {
+    let service = service();
+    let folder = Folder::new();
+    let out = folder.0.join("mine");
+    let ended = Program::new("record")
+        .arg(&out)
+        .args("--limit 4")
+        .env("INSTAGRAM_TOKEN", REAL)
+        .env("MINGRAM_TOKEN_FILE", folder.0.join("none"))
+        .env("INSTAGRAM_BASE_URL", service.url())
+        .run();
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
+    assert_eq!(recording(&out).len(), 6);
+
+    let file = TokenFile::new(folder.0.join("token.json"));
+    let old = SystemTime::now() - Duration::from_secs(45 * 86_400);
+    let life = Some(Duration::from_secs(60 * 86_400));
+    file.save(&LongLivedToken::new("IGQVJold", life, old))
+        .unwrap();
+    let server = Server::script([
+        json("200 OK", r#"{"access_token":"IGQVJ/re%al=secret"}"#),
+        json("200 OK", r#"{"id":"17841405793187218"}"#),
+        json("200 OK", r#"{"data":[]}"#),
+    ]);
+    let out = folder.0.join("refreshed");
+    let ended = Program::new("record")
+        .arg(&out)
+        .env("MINGRAM_TOKEN_FILE", file.path())
+        .env("INSTAGRAM_BASE_URL", server.url())
+        .run();
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
+    assert_eq!(file.load().unwrap().token.expose(), REAL);
+    let names: Vec<String> = recording(&out).into_iter().map(|e| e.name).collect();
+    assert_eq!(
+        names,
+        ["media-page-1", "profile"],
+        "the refresh is not recorded"
+    );
+    for received in &server.received()[1..] {
+        assert_eq!(
+            common::param(received, "access_token").as_deref(),
+            Some(REAL)
+        );
+    }
 }
 
 #[test]
