@@ -312,6 +312,49 @@ fn a_login_that_fails_stores_nothing() {
     assert_eq!(server.received().len(), 1);
 }
 
+/// A code is good for one attempt, so it is not used where its token could not
+/// be kept.
+#[cfg(unix)]
+#[test]
+fn a_place_that_cannot_be_written_is_refused_before_the_code_is_used() {
+    let server = Server::script([json("200 OK", r#"{"access_token":"IGQVJ"}"#)]);
+    let desk = Desk::new(&server.url());
+    let at = |name: &str| desk.folder.0.join(name);
+    std::os::unix::fs::symlink("elsewhere", at("link")).unwrap();
+    std::fs::create_dir(at("folder")).unwrap();
+    std::fs::write(at("file"), "").unwrap();
+    let mut places = vec![
+        (at("link"), "is a symbolic link: give the path"),
+        (at("folder"), "is a folder: give the path"),
+        (at("file/token.json"), "in a folder that does not exist"),
+        (
+            at(&"t".repeat(240)),
+            "cannot be written: File name too long",
+        ),
+    ];
+    if cfg!(target_os = "linux") {
+        places.push(("/proc/token.json".into(), "cannot be written: "));
+    }
+    for (place, says) in places {
+        for command in [
+            "login --client-id 1 --redirect-uri https://example.com/auth",
+            "import --no-check",
+        ] {
+            let ended = desk
+                .token(command)
+                .env("INSTAGRAM_CLIENT_SECRET", "SECRETsample")
+                .env("MINGRAM_TOKEN_FILE", &place)
+                .input("CODEone\n")
+                .run();
+            assert_eq!(ended.code, Some(1), "{ended:?}");
+            assert!(error(&ended).contains(says), "{ended:?}");
+            assert_eq!(ended.out, "");
+        }
+    }
+    assert_eq!(server.received().len(), 0);
+    assert_eq!(std::fs::read_dir(&desk.folder.0).unwrap().count(), 3);
+}
+
 #[test]
 fn an_imported_token_is_checked_and_stored() {
     let (replay, _) = replay();
