@@ -1,19 +1,22 @@
 //! Makes fixtures of one's own account: asks what the guide asks, and writes
 //! down the exchanges without what must not be published.
 
+#[path = "common/files.rs"]
+mod files;
 #[path = "common/scrub.rs"]
 pub mod scrub;
 #[path = "common/tool.rs"]
 mod tool;
 
+use files::Folder;
 use lexopt::prelude::*;
 use mingram::{
     Api, DefaultTransport, Media, MediaField as M, MediaType, Method, Request, Response, Transport,
     UserField as U,
 };
 use scrub::{Keep, Scrub};
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -147,8 +150,12 @@ fn run() -> Result<u8> {
         }
         files.push((&exchange.name, exchange.status, file));
     }
+    let failed = |failure| Failure::new(format!("cannot write {failure}"));
+    let folder = Folder::open(&options.folder, ".record-").map_err(failed)?;
     for (name, status, file) in files {
-        write(&options.folder, name, &file)?;
+        folder
+            .write_whole(&format!("{name}.http"), file.as_bytes())
+            .map_err(failed)?;
         print(format_args!(
             "{name}.http: HTTP {status}, {} bytes\n",
             file.len()
@@ -353,19 +360,4 @@ fn make_folder(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn write(folder: &Path, name: &str, file: &str) -> Result<()> {
-    let path = folder.join(format!("{name}.http"));
-    let failed = |error| Failure::new(format!("cannot write {}: {error}", path.display()));
-    let mut to = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(failed)?;
-    to.write_all(file.as_bytes()).map_err(|error| {
-        // Half a fixture is none.
-        let _ = fs::remove_file(&path);
-        failed(error)
-    })
 }

@@ -517,6 +517,39 @@ fn writes_nothing_where_the_token_is_still_in_it() {
     assert_eq!(std::fs::read_dir(out).unwrap().count(), 0);
 }
 
+/// A limit on the size of files stands for a full disk; its signal is ignored,
+/// as the error says it all.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_written_is_named_and_leaves_no_half_of_it() {
+    let service = service();
+    let folder = Folder::new();
+    let out = folder.0.join("mine");
+    let output = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$1\" --limit 4",
+        ])
+        .arg(program::path("record"))
+        .arg(&out)
+        .env("INSTAGRAM_TOKEN", REAL)
+        .env("INSTAGRAM_BASE_URL", service.url())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let says = format!(
+        "record: cannot write {}/.record-media-page-1.http.part: File too large (os error 27)\n",
+        out.display()
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stderr), says);
+    // The first is smaller than the limit.
+    let names: Vec<_> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["profile.http"]);
+}
+
 #[test]
 fn refuses_a_folder_with_a_recording_and_bad_options() {
     let says = |program: Program, code, text: &str| {
