@@ -11,13 +11,14 @@ use files::{Failure, Fetch, Folder, Want};
 use indicatif::{ProgressBar, ProgressStyle};
 use mingram::{Api, ErrorKind, Media, MediaField as M, MediaType, SystemClock, UserField as U};
 use miniserde::{Serialize, json};
+use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -441,7 +442,6 @@ fn download(
                 let bytes = fetched.bytes;
                 fetched.place(folder).map(|()| bytes)
             });
-            bar.file();
             let (summary, fatal, unreached) = &mut *outcome.lock().unwrap();
             match fetched {
                 Ok(bytes) => {
@@ -492,6 +492,7 @@ fn fetch(
     task: &Task,
     bar: &Bar,
 ) -> Result<files::Fetched, Failure> {
+    let file = bar.file();
     Fetch {
         api,
         folder,
@@ -500,8 +501,9 @@ fn fetch(
         retries: options.retries,
         time: Duration::from_secs(options.timeout as u64),
         renew: &|| Ok(api.media(&task.id, &[M::Id, M::MediaUrl])?.media_url),
+        begin: &|bytes| file.begin(bytes),
         piece: &|bytes| {
-            bar.bytes(bytes);
+            file.piece(bytes);
             true
         },
         clock: &SystemClock,
@@ -512,40 +514,125 @@ fn fetch(
 /// The progress bar, where there is a terminal to draw it on.
 struct Bar {
     bar: ProgressBar,
-    bytes: AtomicU64,
     begun: Instant,
+    known: Mutex<Known>,
+}
+
+/// What has come, and what is known of what is to come.
+struct Known {
+    files: u64,
+    done: u64,
+    /// Files whose length is not known yet.
+    waiting: u64,
+    bytes: u64,
+    /// Bytes that are to come of the files that have begun.
+    left: u64,
+}
+
+impl Known {
+    /// Bytes that are to come of all files: one that has not begun counts as
+    /// long as those that have are on average.
+    fn to_come(&self) -> u64 {
+        let begun = (self.files - self.waiting).max(1);
+        self.left + self.waiting * ((self.bytes + self.left) / begun)
+    }
+
+    fn text(&self, time: Duration) -> String {
+        let (done, files, bytes) = (self.done, self.files, self.bytes);
+        let rate = bytes as f64 / time.as_secs_f64().max(0.1);
+        let text = format!(
+            "{done}/{files} files, {}, {}/s",
+            size(bytes),
+            size(rate as u64)
+        );
+        // What the first second brings says little.
+        if time < Duration::from_secs(1) || bytes == 0 {
+            return text;
+        }
+        let seconds = (self.to_come() as f64 / rate).ceil().min(1e9);
+        let left = tool::span(Duration::from_secs(seconds as u64));
+        format!("{text}, {left} left")
+    }
 }
 
 impl Bar {
     fn new(files: u64) -> Bar {
         let bar = match io::stderr().is_terminal() && files > 0 {
-            true => ProgressBar::new(files),
+            true => ProgressBar::new(1),
             false => ProgressBar::hidden(),
         };
-        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} files, {msg}, {eta} left");
+        let style = ProgressStyle::with_template("{wide_bar} {msg}");
         bar.set_style(style.expect("the template is fixed"));
         Bar {
             bar,
-            bytes: AtomicU64::new(0),
             begun: Instant::now(),
+            known: Mutex::new(Known {
+                files,
+                done: 0,
+                waiting: files,
+                bytes: 0,
+                left: 0,
+            }),
         }
     }
 
-    fn bytes(&self, more: u64) {
-        let bytes = self.bytes.fetch_add(more, Ordering::Relaxed) + more;
+    fn file(&self) -> FileBar<'_> {
+        FileBar {
+            bar: self,
+            left: Cell::new(None),
+        }
+    }
+
+    /// Notes something, and draws.
+    fn note(&self, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known.lock().unwrap();
+        change(&mut known);
         if !self.bar.is_hidden() {
-            let rate = bytes as f64 / self.begun.elapsed().as_secs_f64().max(0.1);
-            self.bar
-                .set_message(format!("{}, {}/s", size(bytes), size(rate as u64)));
+            self.bar.set_length((known.bytes + known.to_come()).max(1));
+            self.bar.set_position(known.bytes);
+            self.bar.set_message(known.text(self.begun.elapsed()));
         }
-    }
-
-    fn file(&self) {
-        self.bar.inc(1);
     }
 
     fn end(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// One file's part in the bar, until it is dropped.
+struct FileBar<'a> {
+    bar: &'a Bar,
+    /// Bytes that are to come, once they are known.
+    left: Cell<Option<u64>>,
+}
+
+impl FileBar<'_> {
+    fn begin(&self, bytes: u64) {
+        let before = self.left.replace(Some(bytes));
+        self.bar.note(|known| {
+            known.waiting -= u64::from(before.is_none());
+            known.left = known.left - before.unwrap_or_default() + bytes;
+        });
+    }
+
+    fn piece(&self, bytes: u64) {
+        let left = self.left.get().unwrap_or_default();
+        let less = left.min(bytes);
+        self.left.set(Some(left - less));
+        self.bar.note(|known| {
+            known.bytes += bytes;
+            known.left -= less;
+        });
+    }
+}
+
+impl Drop for FileBar<'_> {
+    fn drop(&mut self) {
+        self.bar.note(|known| {
+            known.done += 1;
+            known.waiting -= u64::from(self.left.get().is_none());
+            known.left -= self.left.get().unwrap_or_default();
+        });
     }
 }
 

@@ -469,6 +469,7 @@ impl Frame {
                     let media = api.media(&picture.id, &fields)?;
                     Ok(media.image_url().map(str::to_owned))
                 },
+                begin: &|_| (),
                 piece: &|_| !self.stopped(),
                 clock: &*self.clock,
             };

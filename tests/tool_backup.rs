@@ -806,6 +806,66 @@ fn a_gibibyte_stays_under_20_mib_of_memory() {
     assert!(peak > 0 && peak < 20 * 1024, "{peak} KiB");
 }
 
+/// On a terminal of util-linux's `script`: what the bar says while one long file
+/// comes, whose time left is known by its bytes alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bar_is_drawn_on_a_terminal() {
+    let account =
+        Account::with_faults(vec![Item::video(1, 0, 500_000)], |request, _| match request
+            .target
+            .starts_with("/file/")
+        {
+            true => Fault::Slow(10_000, Duration::from_millis(60)),
+            false => Fault::None,
+        });
+    let temp = Temp::new("bar");
+    let made = command("backup", &account.server.url());
+    let mut script = std::process::Command::new("script");
+    for (name, value) in made.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    let line = format!(
+        "stty cols 100; '{}' '{}'",
+        made.get_program().display(),
+        temp.0.display()
+    );
+    let output = script
+        .args(["-qec", &line, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output();
+    let output = match output {
+        Ok(output) if !text(&output.stderr).contains("usage") => output,
+        other => {
+            println!("skipped: no `script` that makes a terminal: {other:?}");
+            return;
+        }
+    };
+    assert!(output.status.success(), "{}", said(&output));
+    let out = text(&output.stdout);
+    let drawn: Vec<&str> = out
+        .split(['\r', '\n'])
+        .filter(|line| line.contains("0/1 files, "))
+        .collect();
+    assert!(drawn.len() > 5, "{out}");
+    // Nothing is said of the time before it can be known.
+    assert!(!drawn[0].contains(" left"), "{drawn:#?}");
+    let seconds: Vec<u64> = drawn
+        .iter()
+        .filter_map(|line| line.split(", ").nth(3))
+        .map(|left| left.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    // Three seconds and more; the first of them are not the last.
+    assert!((1..60).contains(&seconds[0]), "{drawn:#?}");
+    assert!(seconds.last() < seconds.first(), "{drawn:#?}");
+    assert!(out.contains("1 downloaded (500.0 kB), 0 missing"), "{out}");
+    check_complete(&temp.0, &account);
+}
+
 #[test]
 fn two_runs_do_not_write_into_the_same_folder() {
     let account =

@@ -358,6 +358,8 @@ pub struct Fetch<'a> {
     pub time: Duration,
     /// Asks the file's node for a fresh address.
     pub renew: &'a dyn Fn() -> mingram::Result<Option<String>>,
+    /// Told how many bytes are to come, whenever an attempt begins.
+    pub begin: &'a dyn Fn(u64),
     /// Told each piece's length; answers whether to go on.
     pub piece: &'a dyn Fn(u64) -> bool,
     pub clock: &'a dyn Clock,
@@ -452,6 +454,7 @@ impl Fetch<'_> {
             let what = format!("what came is no picture or video but {}", plain(kind));
             return Err(Broken::Off(Failure::Content(what)));
         }
+        (self.begin)(body.total().unwrap_or_default() - body.start());
         let goes_on = held.filter(|_| body.start() > 0);
         // What comes first: the end of what is here, or the head of the file.
         let expected = if goes_on.is_some() {
