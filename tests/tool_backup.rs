@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 fn backup(account: &Account, dir: &Path, args: &[&str]) -> Output {
@@ -601,11 +602,81 @@ fn five_hundred_items_from_a_server_that_breaks_a_fifth_of_its_connections() {
         }
     });
     let temp = Temp::in_memory("faults");
-    let output = backup(&account, &temp.0, &["--jobs", "16", "--retries", "8"]);
+    let output = backup(&account, &temp.0, &["--jobs", "16"]);
     assert!(output.status.success(), "{}", said(&output));
     check_complete(&temp.0, &account);
     let requests = account.server.received().len();
     assert!(requests > 580, "{requests} requests, and few broken");
+}
+
+/// The server answers when as many downloads are open as there are jobs, and
+/// gives up where that does not come about.
+#[test]
+fn jobs_download_at_the_same_time() {
+    const JOBS: usize = 5;
+    let open = Arc::new((Mutex::new((0, 0)), Condvar::new()));
+    let (held, items) = (open.clone(), 0..4 * JOBS as u64);
+    let items = items.map(|i| Item::image(100 + i, 50, 200)).collect();
+    let account = Account::with_faults(items, move |request, _| {
+        if !request.target.starts_with("/file/") {
+            return Fault::None;
+        }
+        let (lock, all) = &*held;
+        let mut state = lock.lock().unwrap();
+        state.0 += 1;
+        state.1 = state.1.max(state.0);
+        if state.0 == JOBS {
+            state.0 = 0;
+            all.notify_all();
+            return Fault::None;
+        }
+        let wait = Duration::from_secs(20);
+        match all.wait_timeout(state, wait).unwrap().1.timed_out() {
+            true => Fault::Reply(reply("404 Not Found", &[], "")),
+            false => Fault::None,
+        }
+    });
+    let temp = Temp::in_memory("jobs");
+    let jobs = JOBS.to_string();
+    let output = backup(&account, &temp.0, &["--jobs", &jobs, "--retries", "0"]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+    assert_eq!(open.0.lock().unwrap().1, JOBS);
+}
+
+#[test]
+fn help_names_every_option_and_status() {
+    for flag in ["--help", "-h"] {
+        let output = command("backup", "http://127.0.0.1:9")
+            .arg(flag)
+            .output()
+            .unwrap();
+        assert_eq!(
+            (output.status.code(), &*text(&output.stderr)),
+            (Some(0), "")
+        );
+        let help = text(&output.stdout);
+        for word in [
+            "Usage: backup [OPTIONS] DIR",
+            "-j, --jobs N",
+            "--since DATE",
+            "-n, --dry-run",
+            "--json",
+            "--retries N",
+            "--timeout N",
+            "--file FILE",
+            "-h, --help",
+            "$INSTAGRAM_TOKEN",
+            "$MINGRAM_TOKEN_FILE",
+            "INSTAGRAM_API_VERSION",
+            "INSTAGRAM_BASE_URL",
+            "Exit status:",
+            "\n  5  the folder cannot be written",
+        ] {
+            assert!(help.contains(word), "{word}");
+        }
+        assert!(help.lines().all(|line| line.chars().count() <= 80));
+    }
 }
 
 /// Kills the program at random moments; answers how often it was caught at
@@ -639,7 +710,14 @@ fn kill(times: u32) -> u32 {
         std::thread::sleep(Duration::from_micros(random.below(80_000)));
         child.kill().unwrap();
         let status = child.wait().unwrap();
-        caught += u32::from(status.code().is_none());
+        match status.code() {
+            None => caught += 1,
+            // It came to its end before the kill.
+            code => {
+                assert_eq!(code, Some(0));
+                check_complete(&temp.0, &account);
+            }
+        }
         if check(&temp.0, &expected) == expected.len() {
             temp = Temp::new("kill");
         }
@@ -723,8 +801,8 @@ fn a_full_disk_is_named_and_damages_nothing() {
     assert!(!temp.join("copy/2026-01-03_2.mp4").exists());
 }
 
-/// A limit on the size of files ends the program by a signal; what it was
-/// writing has no final name.
+/// A limit on the size of files, whose signal is ignored, is a disk that is full
+/// for one file; what was being written has no final name.
 #[cfg(unix)]
 #[test]
 fn a_size_limit_damages_nothing() {
@@ -740,13 +818,22 @@ fn a_size_limit_damages_nothing() {
         made.get_envs()
             .filter_map(|(name, value)| Some((name, value?))),
     );
-    command.args(["-c", "ulimit -f 200; exec \"$0\" -j1 \"$1\""]);
+    command.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 200 && exec \"$0\" -j1 \"$1\"",
+    ]);
     let output = command
         .arg(made.get_program())
         .arg(&temp.0)
         .output()
         .unwrap();
-    assert!(!output.status.success(), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    let part = temp.join(".backup-2026-01-03_2.part");
+    let clear = format!("{}: File too large (os error 27)\n", part.display());
+    assert_eq!(
+        text(&output.stderr),
+        format!("missing: 2026-01-03_2: {clear}backup: {clear}")
+    );
     check(&temp.0, &account.expected());
     assert!(temp.join("2026-01-04_1.jpg").exists());
     let output = backup(&account, &temp.0, &[]);
