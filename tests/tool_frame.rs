@@ -291,10 +291,12 @@ fn the_hidden_folder_is_a_folder() {
     fs::create_dir(&dir).unwrap();
     fs::create_dir(&outside).unwrap();
     std::os::unix::fs::symlink(&outside, dir.join(".frame")).unwrap();
+    fs::write(outside.join("2020-01-01_1.part"), "mine").unwrap();
     let output = once(&account, &dir, &[]);
     assert_eq!(output.status.code(), Some(5), "{}", said(&output));
-    assert!(text(&output.stderr).contains(".frame is no folder"));
-    assert_eq!(names(&outside).len(), 0);
+    assert!(text(&output.stderr).ends_with("/.frame: it is no folder\n"));
+    assert_eq!(names(&outside), ["2020-01-01_1.part"]);
+    assert_eq!(pictures(&dir).len(), 0);
 }
 
 #[test]

@@ -51,11 +51,16 @@ impl Folder {
         if matches!(locked, Some(Err(fs4::TryLockError::WouldBlock))) {
             return Err(Failure::Busy(path.display().to_string()));
         }
-        Ok(Folder {
+        let folder = Folder {
             path: path.to_owned(),
             prefix,
             _lock: lock,
-        })
+        };
+        let hidden = folder.hidden();
+        if prefix.contains('/') && fs::symlink_metadata(&hidden).is_ok() {
+            is_folder(&hidden).map_err(|error| Failure::at(&hidden, error))?;
+        }
+        Ok(folder)
     }
 
     /// A folder that is looked at and not written into.
@@ -88,20 +93,23 @@ impl Folder {
         self.join(&format!("{}{name}.part", self.prefix))
     }
 
+    /// Where the unfinished files lie.
+    fn hidden(&self) -> PathBuf {
+        match self.prefix.rsplit_once('/') {
+            Some((name, _)) => self.join(name),
+            None => self.path.clone(),
+        }
+    }
+
     /// Makes the folder of the unfinished files, where they have one and it is
-    /// missing. A link in its place is not followed.
+    /// missing.
     fn make_room(&self) -> io::Result<()> {
-        let Some((name, _)) = self.prefix.rsplit_once('/') else {
+        if !self.prefix.contains('/') {
             return Ok(());
-        };
-        let folder = self.join(name);
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                match fs::symlink_metadata(&folder)?.is_dir() {
-                    true => Ok(()),
-                    false => Err(io::Error::other(format!("{name} is no folder"))),
-                }
-            }
+        }
+        let hidden = self.hidden();
+        match fs::create_dir(&hidden) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_folder(&hidden),
             done => done,
         }
     }
@@ -144,8 +152,8 @@ impl Folder {
     /// The unfinished files that an earlier run left here, by their stems; a
     /// node's with its `.json`.
     pub fn unfinished(&self) -> Vec<String> {
-        let (folder, prefix) = self.prefix.rsplit_once('/').unwrap_or(("", self.prefix));
-        let names = fs::read_dir(self.join(folder)).into_iter().flatten();
+        let prefix = self.prefix.rsplit('/').next().unwrap_or_default();
+        let names = fs::read_dir(self.hidden()).into_iter().flatten();
         let stem = |name: &str| Some(name.strip_prefix(prefix)?.strip_suffix(".part")?.into());
         names
             .flatten()
@@ -200,6 +208,14 @@ fn sync_names(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         Err(error) if matches!(error.kind(), K::InvalidInput | K::Unsupported) => Ok(()),
         done => done,
+    }
+}
+
+/// A link to a folder is none: what is in there is not ours.
+fn is_folder(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path)?.is_dir() {
+        true => Ok(()),
+        false => Err(io::Error::other("it is no folder")),
     }
 }
 
