@@ -919,7 +919,7 @@ fn a_bar_is_drawn_on_a_terminal() {
     }
     let line = format!(
         "stty cols 100; '{}' '{}'",
-        made.get_program().display(),
+        tool("backup").display(),
         temp.0.display()
     );
     let output = script
