@@ -9,18 +9,16 @@ mod tool;
 
 use files::{Failure, Fetch, Folder, Want};
 use indicatif::{ProgressBar, ProgressStyle};
-use mingram::{
-    Api, ErrorKind, Media, MediaField as M, MediaType, RefreshOutcome, SystemClock, Token,
-    UserField as U,
-};
+use mingram::{Api, ErrorKind, Media, MediaField as M, MediaType, SystemClock, UserField as U};
 use miniserde::{Serialize, json};
+use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,7 +35,7 @@ DIR is made where it is missing. It receives, in names that sort by date:
   profile.json                                 the account
 
 Run it again to fetch what is missing: what is whole is left alone, and what
-is half done goes on where it ended.
+is half done goes on from its last 8 MiB that are safe on the disk.
 
 Options:
   -j, --jobs N       download so many files at once (default 3, at most 16)
@@ -47,6 +45,8 @@ Options:
       --json         print a summary in JSON, for scripts
       --retries N    try again so often where a connection fails (default 4,
                      at most 10)
+      --timeout N    end an attempt at a file after so many seconds, and go on
+                     from there in another one (default 300)
       --file FILE    the token file
   -h, --help         this text
 
@@ -83,6 +83,8 @@ struct Options {
     dry_run: bool,
     json: bool,
     retries: u32,
+    /// In seconds.
+    timeout: usize,
 }
 
 /// One file to download.
@@ -143,10 +145,10 @@ fn run() -> tool::Result<u8> {
     let Some(options) = options()? else {
         return tool::print(HELP).map(|()| 0);
     };
-    // A download that takes longer goes on from where it is.
-    let api = account(options.file.clone())?
-        .with_retries(options.retries)
-        .with_download_timeout(Duration::from_secs(300));
+    let api = tool::api()?;
+    let token = tool::access_token("backup", &api, options.file.clone())
+        .map_err(|failure| tool::Failure { code: 3, ..failure })?;
+    let api = api.with_token(token).with_retries(options.retries);
     let mut summary = Summary::default();
     let done = copy(&api, &options, &mut summary);
     let code = match &done {
@@ -175,6 +177,7 @@ fn options() -> tool::Result<Option<Options>> {
     let mut options = Options {
         jobs: 3,
         retries: 4,
+        timeout: 300,
         ..Options::default()
     };
     let mut dir = None;
@@ -186,6 +189,7 @@ fn options() -> tool::Result<Option<Options>> {
             Long("retries") => {
                 options.retries = number(args.value()?, "retries", 0, 10)? as u32;
             }
+            Long("timeout") => options.timeout = number(args.value()?, "timeout", 1, 86_400)?,
             Short('n') | Long("dry-run") => options.dry_run = true,
             Long("json") => options.json = true,
             Long("file") => options.file = Some(args.value()?.into()),
@@ -248,26 +252,6 @@ fn copy(api: &Api, options: &Options, summary: &mut Summary) -> Result<(), Failu
     listed
 }
 
-/// An `Api` with the token of the environment, or of the token file, which is
-/// refreshed when that is due.
-fn account(file: Option<PathBuf>) -> tool::Result<Api> {
-    let api = tool::api()?;
-    let none = |error| tool::Failure {
-        code: 3,
-        ..tool::no_token(error)
-    };
-    if let Some(token) = tool::env("INSTAGRAM_TOKEN")? {
-        let token = Token::from(token);
-        token.check().map_err(none)?;
-        return Ok(api.with_token(token));
-    }
-    let refresh = tool::token_file(file)?.refresh_if_due(&api).map_err(none)?;
-    if let RefreshOutcome::Kept(_) | RefreshOutcome::NotSaved(_) = refresh.outcome {
-        tool::complain("backup", &format!("the access token: {}", refresh.outcome));
-    }
-    Ok(api.with_token(refresh.token.token))
-}
-
 /// Whether the call failed because the account lacks one of the fields.
 fn lacks_a_field(error: &mingram::Error) -> bool {
     error.api().and_then(|api| api.code) == Some(100) && !error.is_not_found()
@@ -314,16 +298,27 @@ fn list(
         tasks,
         seen: HashSet::new(),
     };
-    let mut items = edge(&login).items();
-    let first = match items.next() {
-        Some(Err(error)) if lacks_a_field(&error) => {
-            items = edge(&basic).items();
-            items.next()
+    let (mut items, mut fewer) = (edge(&login).items(), false);
+    while let Some(media) = items.next() {
+        match media {
+            // On whichever page that is: it goes on there with fewer fields.
+            Err(error) if lacks_a_field(&error) && !fewer => {
+                let rest = match items.cursor() {
+                    Some(cursor) => edge(&basic).after(cursor),
+                    None => edge(&basic),
+                };
+                (items, fewer) = (rest.items(), true);
+            }
+            media => lister.media(media?)?,
         }
-        first => first,
-    };
-    for media in first.into_iter().chain(items) {
-        lister.media(media?)?;
+    }
+    // What is not listed any more does not come any more.
+    if options.since.is_none() && !options.dry_run {
+        for stem in folder.unfinished() {
+            if !lister.tasks.iter().any(|task| task.stem == stem) {
+                folder.forget(&stem)?;
+            }
+        }
     }
     Ok(())
 }
@@ -447,7 +442,6 @@ fn download(
                 let bytes = fetched.bytes;
                 fetched.place(folder).map(|()| bytes)
             });
-            bar.file();
             let (summary, fatal, unreached) = &mut *outcome.lock().unwrap();
             match fetched {
                 Ok(bytes) => {
@@ -458,13 +452,13 @@ fn download(
                 Err(failure) => {
                     summary.miss(task.stem, &failure);
                     // So many in a row that reach nobody: the network is gone.
-                    *unreached = match &failure {
-                        Failure::Call(error) if error.kind() == ErrorKind::Connect => {
-                            *unreached + 1
-                        }
-                        _ => 0,
+                    *unreached = match is_unreached(&failure) {
+                        true => *unreached + 1,
+                        false => 0,
                     };
-                    if matches!(failure, Failure::Disk(..)) || *unreached >= UNREACHED {
+                    // The disk, the token or a rate limit: the next would fail too,
+                    // and a call made while limited counts.
+                    if code(&failure) != 1 || *unreached >= UNREACHED {
                         stopped.store(true, Ordering::Relaxed);
                         fatal.get_or_insert(failure);
                     }
@@ -485,6 +479,12 @@ fn download(
     fatal.map_or(Ok(()), Err)
 }
 
+/// Nobody answers there, or not in time: a host may swallow what it is sent.
+fn is_unreached(failure: &Failure) -> bool {
+    matches!(failure, Failure::Call(error)
+        if matches!(error.kind(), ErrorKind::Connect | ErrorKind::Timeout))
+}
+
 fn fetch(
     api: &Api,
     folder: &Folder,
@@ -492,15 +492,18 @@ fn fetch(
     task: &Task,
     bar: &Bar,
 ) -> Result<files::Fetched, Failure> {
+    let file = bar.file();
     Fetch {
         api,
         folder,
         stem: &task.stem,
         want: task.want,
         retries: options.retries,
+        time: Duration::from_secs(options.timeout as u64),
         renew: &|| Ok(api.media(&task.id, &[M::Id, M::MediaUrl])?.media_url),
+        begin: &|bytes| file.begin(bytes),
         piece: &|bytes| {
-            bar.bytes(bytes);
+            file.piece(bytes);
             true
         },
         clock: &SystemClock,
@@ -511,40 +514,125 @@ fn fetch(
 /// The progress bar, where there is a terminal to draw it on.
 struct Bar {
     bar: ProgressBar,
-    bytes: AtomicU64,
     begun: Instant,
+    known: Mutex<Known>,
+}
+
+/// What has come, and what is known of what is to come.
+struct Known {
+    files: u64,
+    done: u64,
+    /// Files whose length is not known yet.
+    waiting: u64,
+    bytes: u64,
+    /// Bytes that are to come of the files that have begun.
+    left: u64,
+}
+
+impl Known {
+    /// Bytes that are to come of all files: one that has not begun counts as
+    /// long as those that have are on average.
+    fn to_come(&self) -> u64 {
+        let begun = (self.files - self.waiting).max(1);
+        self.left + self.waiting * ((self.bytes + self.left) / begun)
+    }
+
+    fn text(&self, time: Duration) -> String {
+        let (done, files, bytes) = (self.done, self.files, self.bytes);
+        let rate = bytes as f64 / time.as_secs_f64().max(0.1);
+        let text = format!(
+            "{done}/{files} files, {}, {}/s",
+            size(bytes),
+            size(rate as u64)
+        );
+        // What the first second brings says little.
+        if time < Duration::from_secs(1) || bytes == 0 {
+            return text;
+        }
+        let seconds = (self.to_come() as f64 / rate).ceil().min(1e9);
+        let left = tool::span(Duration::from_secs(seconds as u64));
+        format!("{text}, {left} left")
+    }
 }
 
 impl Bar {
     fn new(files: u64) -> Bar {
         let bar = match io::stderr().is_terminal() && files > 0 {
-            true => ProgressBar::new(files),
+            true => ProgressBar::new(1),
             false => ProgressBar::hidden(),
         };
-        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} files, {msg}, {eta} left");
+        let style = ProgressStyle::with_template("{wide_bar} {msg}");
         bar.set_style(style.expect("the template is fixed"));
         Bar {
             bar,
-            bytes: AtomicU64::new(0),
             begun: Instant::now(),
+            known: Mutex::new(Known {
+                files,
+                done: 0,
+                waiting: files,
+                bytes: 0,
+                left: 0,
+            }),
         }
     }
 
-    fn bytes(&self, more: u64) {
-        let bytes = self.bytes.fetch_add(more, Ordering::Relaxed) + more;
+    fn file(&self) -> FileBar<'_> {
+        FileBar {
+            bar: self,
+            left: Cell::new(None),
+        }
+    }
+
+    /// Notes something, and draws.
+    fn note(&self, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known.lock().unwrap();
+        change(&mut known);
         if !self.bar.is_hidden() {
-            let rate = bytes as f64 / self.begun.elapsed().as_secs_f64().max(0.1);
-            self.bar
-                .set_message(format!("{}, {}/s", size(bytes), size(rate as u64)));
+            self.bar.set_length((known.bytes + known.to_come()).max(1));
+            self.bar.set_position(known.bytes);
+            self.bar.set_message(known.text(self.begun.elapsed()));
         }
-    }
-
-    fn file(&self) {
-        self.bar.inc(1);
     }
 
     fn end(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// One file's part in the bar, until it is dropped.
+struct FileBar<'a> {
+    bar: &'a Bar,
+    /// Bytes that are to come, once they are known.
+    left: Cell<Option<u64>>,
+}
+
+impl FileBar<'_> {
+    fn begin(&self, bytes: u64) {
+        let before = self.left.replace(Some(bytes));
+        self.bar.note(|known| {
+            known.waiting -= u64::from(before.is_none());
+            known.left = known.left - before.unwrap_or_default() + bytes;
+        });
+    }
+
+    fn piece(&self, bytes: u64) {
+        let left = self.left.get().unwrap_or_default();
+        let less = left.min(bytes);
+        self.left.set(Some(left - less));
+        self.bar.note(|known| {
+            known.bytes += bytes;
+            known.left -= less;
+        });
+    }
+}
+
+impl Drop for FileBar<'_> {
+    fn drop(&mut self) {
+        self.bar.note(|known| {
+            known.done += 1;
+            known.waiting -= u64::from(self.left.get().is_none());
+            known.left -= self.left.get().unwrap_or_default();
+        });
     }
 }
 

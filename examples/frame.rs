@@ -29,7 +29,8 @@ Usage: frame [OPTIONS] DIR
 DIR is made where it is missing. A slideshow viewer can show it at any time:
 a picture is there whole or not at all. Names sort by date. Pictures that drop
 out of the newest are removed; files that frame has not put there are never
-touched, and nothing is written while nothing has changed.
+touched, and nothing is written while nothing has changed. Its list of what it
+has put there, and what is not whole yet, lie in the hidden folder DIR/.frame.
 
 Without --once it runs until SIGTERM or Ctrl-C. A network that is gone, a
 service that is down, a rate limit, a full disk, a clock that is not set yet:
@@ -63,8 +64,11 @@ Exit status:
   5  the folder cannot be written
 ";
 
-/// The list of the files that are ours, in the folder itself.
-const LIST: &str = ".frame";
+/// Where unfinished files lie, in the folder itself: a viewer that shows hidden
+/// files shows none of them.
+pub const HIDDEN: &str = ".frame/";
+/// The list of the files that are ours.
+const LIST: &str = ".frame/list";
 const LIST_HEAD: &str =
     "# What `frame` put here, and may remove. Without this list it removes nothing.\n";
 
@@ -74,7 +78,12 @@ const EARLIEST: u64 = 1_767_225_600;
 /// From so many percent of the allowance on, calls are made more rarely.
 const NEAR: u64 = 80;
 const HOUR: Duration = Duration::from_secs(3600);
+/// Whatever a server says: it is asked again after that.
+const DAY: Duration = Duration::from_secs(86_400);
 const FIRST_WAIT: Duration = Duration::from_secs(15);
+
+/// The exit code for a rate limit that was reached.
+const RATE_LIMITED: u8 = 4;
 
 /// After so many downloads that broke, the rest waits for the next look.
 const BROKEN: u32 = 3;
@@ -174,14 +183,12 @@ impl Trouble {
     /// trouble.
     fn wait(&self, every: Duration, failures: u32) -> Duration {
         let soon = FIRST_WAIT.saturating_mul(1 << failures.min(16)).min(every);
+        let told = self.call().and_then(mingram::Error::retry_after);
+        let told = told.map(|wait| wait.min(DAY));
         match self.call() {
             _ if matches!(self, Trouble::ClockNotSet) => FIRST_WAIT,
-            Some(error) if error.is_rate_limited() => {
-                error.retry_after().unwrap_or(HOUR).max(every)
-            }
-            Some(error) if error.is_transient() => {
-                soon.max(error.retry_after().unwrap_or_default())
-            }
+            Some(error) if error.is_rate_limited() => told.unwrap_or(HOUR).max(every),
+            Some(error) if error.is_transient() => soon.max(told.unwrap_or_default()),
             Some(error) if error.kind() == ErrorKind::Tls => soon,
             _ => every,
         }
@@ -191,7 +198,7 @@ impl Trouble {
         match (self, self.call()) {
             (Trouble::Token(_), _) => 3,
             (_, Some(error)) if error.is_token_invalid() => 3,
-            (_, Some(error)) if error.is_rate_limited() => 4,
+            (_, Some(error)) if error.is_rate_limited() => RATE_LIMITED,
             (Trouble::Files(Failure::Disk(..) | Failure::Busy(_)), _) => 5,
             _ => 1,
         }
@@ -214,16 +221,21 @@ impl Frame {
     pub fn run(&self) {
         let (mut failures, mut waited, mut said) = (0, Duration::ZERO, "");
         while !self.stopped() {
-            let wait = match self.look() {
-                _ if self.stopped() => break,
-                Ok(usage) => {
+            let mut used = None;
+            let looked = self.look(&mut used);
+            if self.stopped() {
+                break;
+            }
+            let near = used.filter(|percent| *percent >= NEAR);
+            let wait = match looked {
+                Ok(()) => {
                     if failures > 0 {
                         let time = tool::span(waited);
                         (self.log)(&format!("all is well again, after {time}"));
                     }
                     (failures, waited) = (0, Duration::ZERO);
-                    match usage {
-                        Some(percent) if percent >= NEAR => {
+                    match near {
+                        Some(percent) => {
                             let wait = self.every.max(HOUR);
                             let near = "the rate limit is near";
                             if said != near {
@@ -233,14 +245,18 @@ impl Frame {
                             said = near;
                             wait
                         }
-                        _ => {
+                        None => {
                             said = "";
                             self.every
                         }
                     }
                 }
                 Err(trouble) => {
-                    let wait = trouble.wait(self.every, failures);
+                    let mut wait = trouble.wait(self.every, failures);
+                    // Where it is reached, the service says how long to wait.
+                    if near.is_some() && trouble.code() != RATE_LIMITED {
+                        wait = wait.max(HOUR);
+                    }
                     failures += 1;
                     // Not by the clock, which may be set in the meantime.
                     waited += wait;
@@ -257,16 +273,17 @@ impl Frame {
         (self.log)("ended");
     }
 
-    /// Brings the folder up to date. Answers the percentage of the allowance
-    /// that is used, where the service says so.
-    pub fn look(&self) -> Result<Option<u64>, Trouble> {
+    /// Brings the folder up to date. Notes the percentage of the allowance that
+    /// is used, where the service says so, whatever comes of the look.
+    fn look(&self, used: &mut Option<u64>) -> Result<(), Trouble> {
         if self.clock.now() < UNIX_EPOCH + Duration::from_secs(EARLIEST) {
             return Err(Trouble::ClockNotSet);
         }
         let api = self.api.clone().with_token(self.token()?);
-        let pictures = self.newest(&api)?;
-        self.update(&api, &pictures)?;
-        Ok(api.usage().percent())
+        let pictures = self.newest(&api);
+        let done = pictures.and_then(|pictures| self.update(&api, &pictures));
+        *used = api.usage().percent();
+        done
     }
 
     fn token(&self) -> Result<Token, Trouble> {
@@ -355,55 +372,81 @@ impl Frame {
 
     fn update(&self, api: &Api, pictures: &[Picture]) -> Result<(), Trouble> {
         let mut ours = self.ours()?;
-        let (fetched, trouble) = self.fetch(api, pictures);
-        let new = fetched.len();
-        if new > 0 {
-            // Listed before they are there: what is killed in between leaves no
-            // picture that nobody dares to remove.
-            let names = fetched.iter().map(|fetched| fetched.name.clone());
-            let list: BTreeSet<String> = ours.iter().cloned().chain(names).collect();
-            self.list(&list)?;
-            for picture in fetched {
-                let name = picture.name.clone();
-                picture.place(&self.folder)?;
-                ours.insert(name);
-            }
-        }
-        let is_shown = |name: &str| {
+        let is_shown = |name: &&String| {
             let stem = name.split('.').next();
             pictures
                 .iter()
                 .any(|picture| Some(picture.stem.as_str()) == stem)
         };
-        let dropped: Vec<String> = ours
-            .iter()
-            .filter(|name| !is_shown(name))
-            .cloned()
-            .collect();
-        // For new ones that cannot be had, old ones stay, the newest of them;
-        // but a full disk wants room.
+        let mut dropped: Vec<String> = ours.iter().filter(|n| !is_shown(n)).cloned().collect();
+        let out = dropped.len();
+        let (mut fetched, mut trouble) = self.fetch(api, pictures);
+        // A full disk wants room before anything else is written.
+        if trouble.as_ref().is_some_and(Failure::is_disk_full) {
+            self.sweep(|stem| fetched.iter().any(|picture| picture.stem() == stem))?;
+            self.remove(dropped.drain(..), &mut ours)?;
+        }
+        // Listed before they are there: what is killed in between leaves no
+        // picture that nobody dares to remove.
+        while !fetched.is_empty() {
+            let names = fetched.iter().map(|fetched| fetched.name.clone());
+            let list = ours.iter().cloned().chain(names).collect();
+            match self.list(&list) {
+                Ok(()) => break,
+                Err(failure) if !failure.is_disk_full() => return Err(failure.into()),
+                Err(_) if !dropped.is_empty() => self.remove(dropped.drain(..), &mut ours)?,
+                Err(failure) => {
+                    let last = fetched.pop();
+                    self.sweep(|stem| last.as_ref().is_none_or(|last| last.stem() != stem))?;
+                    trouble = Some(failure);
+                }
+            }
+        }
+        let new = fetched.len();
+        for picture in fetched {
+            let name = picture.name.clone();
+            picture.place(&self.folder)?;
+            ours.insert(name);
+        }
+        // For new ones that cannot be had, old ones stay, the newest of them.
         let stay = match &trouble {
-            Some(trouble) if !trouble.is_disk_full() => {
-                pictures.len() - (ours.len() - dropped.len())
-            }
-            _ => 0,
+            Some(_) => pictures.len() - (ours.len() - dropped.len()),
+            None => 0,
         };
-        let removed = dropped.len().saturating_sub(stay);
-        for name in &dropped[..removed] {
-            self.folder.remove(name)?;
-            ours.remove(name);
-        }
-        if trouble.is_none() {
-            for stem in self.folder.unfinished() {
-                self.folder.forget(&stem)?;
-            }
-        }
+        let go = dropped.len().saturating_sub(stay);
+        self.remove(dropped.drain(..go), &mut ours)?;
+        let removed = out - dropped.len();
+        // What may still come goes on from where it is.
+        self.sweep(|stem| {
+            trouble.is_some() && pictures.iter().any(|picture| picture.stem == stem)
+        })?;
         self.list(&ours)?;
         if new + removed > 0 {
             let all = ours.len();
             (self.log)(&format!("{new} new, {removed} removed, {all} in all"));
         }
         trouble.map_or(Ok(()), |trouble| Err(trouble.into()))
+    }
+
+    fn remove(
+        &self,
+        names: impl Iterator<Item = String>,
+        ours: &mut BTreeSet<String>,
+    ) -> Result<(), Failure> {
+        for name in names {
+            self.folder.remove(&name)?;
+            ours.remove(&name);
+        }
+        Ok(())
+    }
+
+    /// Removes the unfinished files, but for those to keep.
+    fn sweep(&self, keep: impl Fn(&str) -> bool) -> Result<(), Failure> {
+        let unfinished = self.folder.unfinished();
+        for stem in unfinished.iter().filter(|stem| !keep(stem)) {
+            self.folder.forget(stem)?;
+        }
+        Ok(())
     }
 
     /// Downloads the pictures that are missing, as far as that goes.
@@ -420,11 +463,13 @@ impl Frame {
                 stem: &picture.stem,
                 want: Want::Picture,
                 retries: 1,
+                time: Duration::from_secs(60),
                 renew: &|| {
                     let fields = [M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
                     let media = api.media(&picture.id, &fields)?;
                     Ok(media.image_url().map(str::to_owned))
                 },
+                begin: &|_| (),
                 piece: &|_| !self.stopped(),
                 clock: &*self.clock,
             };
@@ -538,18 +583,12 @@ fn run() -> tool::Result<u8> {
         }
     }
     let dir = dir.ok_or_else(|| usage("the folder is missing"))?;
-    let source = match tool::env("INSTAGRAM_TOKEN")? {
-        Some(token) => {
-            let token = Token::from(token);
-            token.check().map_err(|error| tool::Failure {
-                code: 3,
-                message: error.to_string(),
-            })?;
-            Source::Given(token)
-        }
+    let given = tool::given_token().map_err(|failure| tool::Failure { code: 3, ..failure })?;
+    let source = match given {
+        Some(token) => Source::Given(token),
         None => Source::File(tool::token_file(file)?),
     };
-    let folder = Folder::open(&dir, ".frame-").map_err(|failure| tool::Failure {
+    let folder = Folder::open(&dir, HIDDEN).map_err(|failure| tool::Failure {
         code: 5,
         message: failure.to_string(),
     })?;
@@ -562,9 +601,7 @@ fn run() -> tool::Result<u8> {
     }
     let clock = Arc::new(Interruptible(stop.clone()));
     let frame = Frame {
-        api: tool::api()?
-            .with_clock(Interruptible(stop.clone()))
-            .with_download_timeout(Duration::from_secs(60)),
+        api: tool::api()?.with_clock(Interruptible(stop.clone())),
         source,
         folder,
         count,
@@ -579,8 +616,13 @@ fn run() -> tool::Result<u8> {
         frame.run();
         return Ok(0);
     }
-    match frame.look() {
-        Ok(_) => Ok(0),
+    match frame.look(&mut None) {
+        Ok(()) => Ok(0),
+        // What broke off a download was the signal.
+        Err(_) if frame.stopped() => {
+            (frame.log)("ended");
+            Ok(0)
+        }
         Err(trouble) => Err(tool::Failure {
             code: trouble.code(),
             message: format!("{}: {}", trouble.kind(), trouble.text()),

@@ -1,19 +1,22 @@
 //! Makes fixtures of one's own account: asks what the guide asks, and writes
 //! down the exchanges without what must not be published.
 
+#[path = "common/files.rs"]
+mod files;
 #[path = "common/scrub.rs"]
-mod scrub;
+pub mod scrub;
 #[path = "common/tool.rs"]
 mod tool;
 
+use files::Folder;
 use lexopt::prelude::*;
 use mingram::{
     Api, DefaultTransport, Media, MediaField as M, MediaType, Method, Request, Response, Transport,
     UserField as U,
 };
 use scrub::{Keep, Scrub};
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,6 +46,9 @@ Options:
   --file FILE       the token file
   -h, --help        this text
   -V, --version     the version
+
+The access token is $INSTAGRAM_TOKEN. Where that is not set, it is the one in
+the token file, which is refreshed when that is due.
 
 Exit codes: 0 all is recorded; 1 something failed, what is recorded is written;
   2 the command line is wrong.
@@ -117,18 +123,14 @@ fn run() -> Result<u8> {
         return Ok(0);
     };
     make_folder(&options.folder)?;
-    let token = tool::token_file(options.file.clone())?
-        .load()
-        .map_err(tool::no_token)?
-        .token;
+    let api = tool::api()?;
+    let token = tool::access_token("record", &api, options.file.clone())?;
     let tape = Arc::new(Tape::default());
     let recorder = Recorder {
         inner: DefaultTransport::default(),
         tape: tape.clone(),
     };
-    let api = tool::api()?
-        .with_token(token.clone())
-        .with_transport(recorder);
+    let api = api.with_token(token.clone()).with_transport(recorder);
 
     let failures = ask(&api, &tape, &options);
     let exchanges = tape.take();
@@ -148,8 +150,12 @@ fn run() -> Result<u8> {
         }
         files.push((&exchange.name, exchange.status, file));
     }
+    let failed = |failure| Failure::new(format!("cannot write {failure}"));
+    let folder = Folder::open(&options.folder, ".record-").map_err(failed)?;
     for (name, status, file) in files {
-        write(&options.folder, name, &file)?;
+        folder
+            .write_whole(&format!("{name}.http"), file.as_bytes())
+            .map_err(failed)?;
         print(format_args!(
             "{name}.http: HTTP {status}, {} bytes\n",
             file.len()
@@ -209,9 +215,9 @@ fn ask(api: &Api, tape: &Tape, options: &Options) -> Vec<mingram::Error> {
 }
 
 /// A transport around a transport: what passes through is written down.
-struct Recorder<T> {
-    inner: T,
-    tape: Arc<Tape>,
+pub struct Recorder<T> {
+    pub inner: T,
+    pub tape: Arc<Tape>,
 }
 
 impl<T: Transport> Transport for Recorder<T> {
@@ -222,7 +228,8 @@ impl<T: Transport> Transport for Recorder<T> {
             .body
             .by_ref()
             .take(LARGEST)
-            .read_to_end(&mut body)?;
+            .read_to_end(&mut body)
+            .map_err(mingram::Error::of_body)?;
         // A broken reply is no fixture; mingram sees that it is short.
         let whole = response
             .length()
@@ -241,10 +248,10 @@ const LARGEST: u64 = 32 * 1024 * 1024;
 
 /// The exchanges so far, in their order.
 #[derive(Default)]
-struct Tape(Mutex<(String, Vec<Exchange>)>);
+pub struct Tape(Mutex<(String, Vec<Exchange>)>);
 
-struct Exchange {
-    name: String,
+pub struct Exchange {
+    pub name: String,
     method: Method,
     /// Path and query.
     target: String,
@@ -255,11 +262,11 @@ struct Exchange {
 
 impl Tape {
     /// What comes now belongs to this call.
-    fn begin(&self, name: &str) {
+    pub fn begin(&self, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = name.to_owned();
     }
 
-    fn take(&self) -> Vec<Exchange> {
+    pub fn take(&self) -> Vec<Exchange> {
         let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut tape.1)
     }
@@ -353,19 +360,4 @@ fn make_folder(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn write(folder: &Path, name: &str, file: &str) -> Result<()> {
-    let path = folder.join(format!("{name}.http"));
-    let failed = |error| Failure::new(format!("cannot write {}: {error}", path.display()));
-    let mut to = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(failed)?;
-    to.write_all(file.as_bytes()).map_err(|error| {
-        // Half a fixture is none.
-        let _ = fs::remove_file(&path);
-        failed(error)
-    })
 }

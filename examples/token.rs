@@ -207,7 +207,7 @@ fn login(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
         false => Login::Instagram,
     };
     // A code is good for one attempt: what can fail before, fails here.
-    make_folder(file)?;
+    check_place(file)?;
     let app = App::new(client_id, &secret, redirect_uri);
     let state = random_state();
     let address = app.authorize_url(login, login.scopes(), &state);
@@ -261,7 +261,7 @@ fn import(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
     eprint("Paste the access token: ");
     let token = Token::from(tool::read_line()?);
     token.check()?;
-    make_folder(file)?;
+    check_place(file)?;
     if !options.no_check {
         let api = api.clone().with_token(token.clone());
         match api.me(&[UserField::Id, UserField::Username]) {
@@ -378,6 +378,28 @@ fn dates(token: &LongLivedToken, now: SystemTime) -> String {
         lines += &format!("clock      stands at {}: set it first\n", date(now));
     }
     lines
+}
+
+/// Makes sure that a token can be stored: that nothing else is in the place of
+/// the file, and that one beside it can be written and kept private.
+fn check_place(file: &TokenFile) -> Result<()> {
+    make_folder(file)?;
+    if fs::symlink_metadata(file.path()).is_ok_and(|there| !there.is_file()) {
+        // It says what is there instead.
+        file.load()?;
+    }
+    let Some(name) = file.path().file_name() else {
+        return Err(Failure::new("the token file has no name at its end"));
+    };
+    let mut try_name = name.to_owned();
+    try_name.push(".try");
+    let beside = TokenFile::new(file.path().with_file_name(try_name));
+    let nothing = LongLivedToken::new("none", None, SystemTime::now());
+    beside
+        .save(&nothing)
+        .map_err(|error| Failure::new(format!("no token could be stored: {error}")))?;
+    fs::remove_file(beside.path())
+        .map_err(|error| Failure::new(format!("no token could be stored: {error}")))
 }
 
 /// The token file's folder, private where it is made here.

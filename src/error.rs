@@ -366,9 +366,32 @@ impl From<io::Error> for Error {
 }
 
 impl Error {
-    /// A transport's body that failed: it may carry a whole [`Error`] inside
-    /// its `io::Error`; any other failure is told apart by its kind.
-    pub(crate) fn of_body(error: io::Error) -> Error {
+    /// What it means that reading a [`Response`](crate::Response)'s body failed:
+    /// the [`Error`] inside the `io::Error` where there is one, otherwise by its
+    /// kind a timeout, a cut reply or a lost connection, all of them
+    /// [transient](Error::is_transient).
+    ///
+    /// For a [`Transport`](crate::Transport) around another one that reads the
+    /// body itself. With `?` alone the failure would count as one of the
+    /// caller's own files ([`ErrorKind::Io`]), which nobody tries again.
+    ///
+    /// ```
+    /// use mingram::{Error, Request, Response, Result, Transport};
+    ///
+    /// /// Reads every reply whole before it is handed on.
+    /// struct Whole<T>(T);
+    ///
+    /// impl<T: Transport> Transport for Whole<T> {
+    ///     fn send(&self, request: &Request<'_>) -> Result<Response> {
+    ///         let mut response = self.0.send(request)?;
+    ///         let mut body = Vec::new();
+    ///         response.body.read_to_end(&mut body).map_err(Error::of_body)?;
+    ///         response.body = Box::new(std::io::Cursor::new(body));
+    ///         Ok(response)
+    ///     }
+    /// }
+    /// ```
+    pub fn of_body(error: io::Error) -> Error {
         use io::ErrorKind as K;
         let error = match error.downcast::<Error>() {
             Ok(error) => return error,
@@ -405,5 +428,21 @@ mod tests {
         let lost = Error::new(ErrorKind::ConnectionLost, "gone");
         let error = Error::from(io::Error::other(lost));
         assert_eq!(error.kind(), ErrorKind::ConnectionLost);
+    }
+
+    #[test]
+    fn a_body_that_fails_may_come_whole_the_next_time() {
+        for (kind, wanted) in [
+            (io::ErrorKind::TimedOut, ErrorKind::Timeout),
+            (io::ErrorKind::UnexpectedEof, ErrorKind::Truncated),
+            (io::ErrorKind::ConnectionReset, ErrorKind::ConnectionLost),
+        ] {
+            let error = Error::of_body(io::Error::from(kind));
+            assert_eq!(error.kind(), wanted);
+            assert!(error.is_transient());
+        }
+        let large = Error::new(ErrorKind::TooLarge, "large");
+        let error = Error::of_body(io::Error::other(large));
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
 }

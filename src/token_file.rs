@@ -30,6 +30,10 @@ const ABANDONED: Duration = Duration::from_secs(60);
 /// program, pulls the plug or fills the disk finds the old file or the new one,
 /// never half of one. Elsewhere than on Unix, modes are not looked at.
 ///
+/// Whoever owns the file owns it after a [`save`](TokenFile::save) too, as far as
+/// the system lets the program give it away: a refresh by root leaves it to the
+/// service's user.
+///
 /// ```no_run
 /// use mingram::{Api, TokenFile};
 ///
@@ -144,6 +148,12 @@ impl TokenFile {
     /// Puts a token into the file, in place of what it held. Its folder must be
     /// there.
     ///
+    /// Where another user owns the old file, the new one is given to them, if the
+    /// program may do that (root may) and if nobody else can have put the old one
+    /// there: in a folder that others write to, as `/tmp`, it must be the
+    /// folder's owner. Otherwise it belongs to whoever saves it: a token that
+    /// the service has just given is worth more than the file's old owner.
+    ///
     /// # Errors
     ///
     /// [`Io`](ErrorKind::Io) where it cannot be written, and the old file is
@@ -152,8 +162,9 @@ impl TokenFile {
     /// where files cannot be kept private.
     pub fn save(&self, token: &LongLivedToken) -> Result<()> {
         token.token.check()?;
-        if let Ok(metadata) = fs::symlink_metadata(&self.path) {
-            self.check_kind(&metadata)?;
+        let old = fs::symlink_metadata(&self.path).ok();
+        if let Some(old) = &old {
+            self.check_kind(old)?;
         }
         let Some(name) = self.path.file_name() else {
             return Err(self.refused("has no file name at its end"));
@@ -178,6 +189,10 @@ impl TokenFile {
         let mut text = json::to_string(&Stored::of(token));
         text.push('\n');
         file.write_all(text.as_bytes()).map_err(failed)?;
+        #[cfg(unix)]
+        if let (Some(old), Ok(folder)) = (&old, opened.metadata()) {
+            keep_owner(&file, old, &folder);
+        }
         file.sync_all().map_err(failed)?;
         drop(file);
         fs::rename(&temporary.path, &self.path).map_err(failed)?;
@@ -313,6 +328,19 @@ fn shared(metadata: &fs::Metadata) -> Option<u32> {
 #[cfg(not(unix))]
 fn shared(_: &fs::Metadata) -> Option<u32> {
     None
+}
+
+/// Gives the new file to the owner of the old one, as far as that goes; but not
+/// to somebody who may have put a file of theirs there to get at the token.
+#[cfg(unix)]
+fn keep_owner(file: &File, old: &fs::Metadata, folder: &fs::Metadata) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let open_to_others = folder.mode() & 0o022 != 0 && folder.uid() != old.uid();
+    let owner = |metadata: &fs::Metadata| (metadata.uid(), metadata.gid());
+    let differs = |new: &fs::Metadata| owner(new) != owner(old);
+    if !open_to_others && file.metadata().is_ok_and(|new| differs(&new)) {
+        let _ = fchown(file, Some(old.uid()), Some(old.gid()));
+    }
 }
 
 /// Makes the new name last. Some file systems cannot do that for a folder, and

@@ -292,6 +292,90 @@ fn writers_at_the_same_time_do_not_harm_each_other() {
     assert_eq!(folder.names(), ["token.json"]);
 }
 
+/// The owner of a file, its group and its mode.
+fn owner(path: &Path) -> (u32, u32, u32) {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::metadata(path).unwrap();
+    (metadata.uid(), metadata.gid(), metadata.mode() & 0o777)
+}
+
+/// Somebody who is not root.
+const NOBODY: u32 = 65534;
+
+/// Whether the tests run as root, who may give files away.
+fn root() -> bool {
+    let root = owner(Folder::new().0.as_path()).0 == 0;
+    if !root {
+        println!("skipped: only root can give files away");
+    }
+    root
+}
+
+#[test]
+fn a_save_by_root_leaves_the_file_to_its_owner() {
+    use std::os::unix::fs::chown;
+    if !root() {
+        return;
+    }
+    let folder = Folder::new();
+    let file = folder.file();
+    let give = |path: &Path| chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    for service in [true, false] {
+        // The service's own folder, and one that only root writes to.
+        if service {
+            give(&folder.0);
+        } else {
+            chown(&folder.0, Some(0), Some(0)).unwrap();
+        }
+        file.save(&token("IGQVJold", 0)).unwrap();
+        give(file.path());
+        file.save(&token("IGQVJnew", 0)).unwrap();
+        assert_eq!(owner(file.path()), (NOBODY, NOBODY, 0o600));
+        assert_eq!(file.load().unwrap().token.expose(), "IGQVJnew");
+        fs::remove_file(file.path()).unwrap();
+    }
+    // A new file is root's own.
+    file.save(&token("IGQVJ", 0)).unwrap();
+    assert_eq!(owner(file.path()), (0, 0, 0o600));
+    // What anybody may have put there gets no token of root's.
+    fs::set_permissions(&folder.0, Permissions::from_mode(0o1777)).unwrap();
+    give(file.path());
+    file.save(&token("IGQVJsecret", 0)).unwrap();
+    assert_eq!(owner(file.path()), (0, 0, 0o600));
+    assert_eq!(folder.names(), ["token.json"]);
+}
+
+/// The token is not lost where the old owner cannot have the new file.
+#[test]
+fn a_save_by_somebody_else_takes_the_file_over() {
+    use std::os::unix::process::CommandExt;
+    if !root() {
+        return;
+    }
+    let folder = Folder::new();
+    let file = folder.file();
+    file.save(&token("IGQVJold", 0)).unwrap();
+    fs::set_permissions(&folder.0, Permissions::from_mode(0o777)).unwrap();
+    let child = child_of(&file)
+        .env("MINGRAM_TEST_ONCE", "IGQVJnew")
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output();
+    match child {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(said.contains("saved"), "{output:?}");
+        }
+        Err(error) => {
+            println!("skipped: nobody else can run this program: {error}");
+            return;
+        }
+    }
+    assert_eq!(owner(file.path()), (NOBODY, NOBODY, 0o600));
+    assert_eq!(file.load().unwrap().token.expose(), "IGQVJnew");
+    assert_eq!(folder.names(), ["token.json"]);
+}
+
 // --- Refresh.
 
 const FRESH: &str = r#"{"access_token":"IGQVJfresh","token_type":"bearer","expires_in":5184000}"#;

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 fn backup(account: &Account, dir: &Path, args: &[&str]) -> Output {
@@ -212,30 +213,66 @@ fn a_partial_download_goes_on_where_it_ended() {
     };
     assert_eq!(range(&account).as_deref(), Some("bytes=95904-"));
 
-    // From an earlier run; and the same where the server cannot do that, where
-    // it has another version by now, and where what is here is longer.
+    // From an earlier run, whose last block may not have reached the disk; and
+    // the same where the server cannot do that, where it has another version by
+    // now, and where what is here is longer.
+    const MIB: u64 = 1 << 20;
+    let items = vec![Item::video(5, 0, 20 * MIB)];
+    let whole = bytes("5", "mp4", 0, 20 * MIB);
     for (fault, have, range_wanted) in [
-        (Fault::None, 200_000, Some("bytes=195904-")),
-        (Fault::None, 300_000, Some("bytes=295904-")),
-        (Fault::NoRanges, 200_000, Some("bytes=195904-")),
-        (Fault::OtherVersion, 200_000, None),
-        (Fault::None, 400_000, None),
+        (Fault::None, 18 * MIB, Some("bytes=16773120-")),
+        (Fault::None, 20 * MIB, Some("bytes=16773120-")),
+        (Fault::None, 22 * MIB, Some("bytes=16773120-")),
+        (Fault::None, 16 * MIB, Some("bytes=8384512-")),
+        (Fault::NoRanges, 18 * MIB, Some("bytes=16773120-")),
+        (Fault::OtherVersion, 18 * MIB, None),
+        (Fault::None, 30 * MIB, None),
+        // Not so much as one block that is certain.
+        (Fault::None, 8 * MIB, None),
     ] {
         let temp = Temp::new("resume");
         let other = fault == Fault::OtherVersion;
         let told = format!("{fault:?} {have}");
         let account = Account::with_faults(items.clone(), move |_, _| fault.clone());
-        fs::write(
-            temp.join(".backup-2026-01-01_5.part"),
-            bytes("5", "mp4", 0, have),
-        )
-        .unwrap();
+        let mut part = whole.clone();
+        part.resize(have as usize, 7);
+        fs::write(temp.join(".backup-2026-01-01_5.part"), part).unwrap();
         let output = backup(&account, &temp.0, &[]);
         assert!(output.status.success(), "{told} {}", said(&output));
         assert_eq!(range(&account).as_deref(), range_wanted, "{told}");
         let held = fs::read(temp.join("2026-01-01_5.mp4")).unwrap();
-        let id = if other { "5-other" } else { "5" };
-        assert!(held == bytes(id, "mp4", 0, 300_000), "{told}");
+        match other {
+            true => assert!(held == bytes("5-other", "mp4", 0, 20 * MIB), "{told}"),
+            false => assert!(held == whole, "{told}"),
+        }
+    }
+}
+
+/// What a power cut leaves of a long download: a hole of zeros behind the last
+/// block that was flushed, though the end is right; or nothing but zeros.
+#[test]
+fn a_part_with_holes_does_not_become_a_file() {
+    const MIB: usize = 1 << 20;
+    let account = Account::new(vec![Item::video(5, 0, 20 << 20)]);
+    let whole = bytes("5", "mp4", 0, 20 << 20);
+    for (hole, asked) in [
+        (17 * MIB..18 * MIB, "bytes=16773120-"),
+        (0..MIB, "the whole"),
+        (0..19 * MIB, "the whole"),
+    ] {
+        let temp = Temp::new("hole");
+        let mut part = whole[..19 * MIB].to_vec();
+        part[hole.clone()].fill(0);
+        fs::write(temp.join(".backup-2026-01-01_5.part"), part).unwrap();
+        let output = backup(&account, &temp.0, &[]);
+        assert!(output.status.success(), "{hole:?} {}", said(&output));
+        let held = fs::read(temp.join("2026-01-01_5.mp4")).unwrap();
+        assert!(held == whole, "{hole:?}");
+        let received = account.server.received();
+        let headers = &received.last().unwrap().headers;
+        let range = headers.iter().find(|(name, _)| name == "range");
+        let range = range.map_or("the whole", |(_, range)| range);
+        assert_eq!(range, asked, "{hole:?}");
     }
 }
 
@@ -353,6 +390,125 @@ fn what_was_listed_before_a_rate_limit_is_downloaded() {
     assert_eq!(check(&temp.0, &account.expected()), 101);
 }
 
+/// Files whose addresses are refused are asked for anew from their nodes; where
+/// these are refused for a reason that holds for all, it stops.
+#[test]
+fn a_rate_limit_or_a_dead_token_among_the_downloads_ends_them() {
+    let limit = include_str!("../fixtures/errors/rate-limit.http");
+    let dead = include_str!("../fixtures/errors/token-invalid.http");
+    for (fixture, code) in [(limit, 4), (dead, 3)] {
+        let refusal = fixture.split_once("\n\n").unwrap().1.to_owned();
+        let items = (0..40).map(|i| Item::image(100 + i, 50, 200)).collect();
+        let account = Account::with_faults(items, move |request, _| {
+            match request.target.split('?').next().unwrap() {
+                "/me" | "/me/media" => Fault::None,
+                path if path.starts_with("/file/") && path < "/file/103" => Fault::None,
+                path if path.starts_with("/file/") => {
+                    Fault::Reply(reply("403 Forbidden", &[], "URL signature expired"))
+                }
+                _ => Fault::Reply(refusal.clone()),
+            }
+        });
+        let temp = Temp::in_memory("limited");
+        let output = backup(&account, &temp.0, &["-j1", "--json"]);
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+        assert_eq!(account.asked("/file/"), 4);
+        assert_eq!(account.asked("/1"), 1, "no call after the one refused");
+        let errors = text(&output.stderr);
+        let refused = "backup: GET /103: the service answered error ";
+        assert!(errors.contains(refused), "{errors}");
+        assert_eq!(errors.matches(": not tried any more\n").count(), 36);
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(summary["downloaded"], 3);
+        assert!(summary["error"].as_str().unwrap().starts_with("GET /103: "));
+    }
+}
+
+/// A host that takes the connection and never answers.
+#[test]
+fn a_host_that_swallows_everything_is_given_up_on() {
+    let items = (0..40).map(|i| Item::image(100 + i, 50, 200)).collect();
+    let account = Account::with_faults(items, |request, _| {
+        if request.target.starts_with("/file/") {
+            std::thread::sleep(Duration::from_secs(4));
+            return Fault::Silence;
+        }
+        Fault::None
+    });
+    let temp = Temp::in_memory("swallowed");
+    let output = backup(&account, &temp.0, &["-j5", "--timeout", "1"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let errors = text(&output.stderr);
+    assert!(errors.contains("backup: GET 127.0.0.1/file/"), "{errors}");
+    // Ten in a row, and what was under way then.
+    assert!(account.asked("/file/") <= 15, "{errors}");
+    assert!(errors.matches(": not tried any more\n").count() >= 25);
+}
+
+/// A download that takes longer than an attempt may, from a server that begins
+/// again each time.
+#[test]
+fn a_server_without_ranges_is_given_the_time_it_takes() {
+    let account =
+        Account::with_faults(vec![Item::video(5, 0, 300_000)], |request, _| match request
+            .target
+            .starts_with("/file/")
+        {
+            true => Fault::SlowWhole(10_000, Duration::from_millis(50)),
+            false => Fault::None,
+        });
+    let temp = Temp::new("whole");
+    let output = backup(&account, &temp.0, &["--timeout", "1"]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+    assert!(account.asked("/file/") > 1, "the first attempt was enough");
+}
+
+#[test]
+fn unfinished_files_of_media_that_are_gone_are_swept() {
+    let (account, temp) = (Account::new(small()), Temp::new("sweep"));
+    for name in [
+        ".backup-2026-01-01_99.part",
+        ".backup-2026-01-01_98_01_97.part",
+        ".backup-2026-01-01_99.json.part",
+    ] {
+        fs::write(temp.join(name), "left behind").unwrap();
+    }
+    // Older than what is listed: it may still be wanted.
+    let output = backup(&account, &temp.0, &["--since", "2026-02-13"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(names(&temp.0)[2], ".backup-2026-01-01_99.part");
+    let output = backup(&account, &temp.0, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+    // And what is not its own stays.
+    fs::write(temp.join(".backup-notes.part"), "mine").unwrap();
+    assert!(backup(&account, &temp.0, &[]).status.success());
+    assert_eq!(names(&temp.0)[0], ".backup-notes.part");
+}
+
+#[test]
+fn a_page_that_knows_fewer_fields_is_gone_on_from() {
+    let items = (0..120).map(|i| Item::image(100 + i, 50, 20)).collect();
+    let account = Account::with_faults(items, |request, _| {
+        let newer = common::param(request, "fields").is_some_and(|f| f.contains("like_count"));
+        match common::param(request, "after").as_deref() {
+            Some("50") if newer => Fault::Reply(json(
+                "400 Bad Request",
+                r#"{"error":{"message":"Tried accessing nonexisting field","type":"IGApiException","code":100}}"#,
+            )),
+            _ => Fault::None,
+        }
+    });
+    let temp = Temp::in_memory("fewer");
+    let output = backup(&account, &temp.0, &["-j8"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(text(&output.stdout).starts_with("120 media, 120 files: "));
+    check_complete(&temp.0, &account);
+    // Three pages, and one of them twice.
+    assert_eq!(account.asked("/me/media"), 4);
+}
+
 #[test]
 fn nothing_the_server_says_leaves_the_folder() {
     let mut items = Vec::new();
@@ -446,11 +602,83 @@ fn five_hundred_items_from_a_server_that_breaks_a_fifth_of_its_connections() {
         }
     });
     let temp = Temp::in_memory("faults");
-    let output = backup(&account, &temp.0, &["--jobs", "16", "--retries", "8"]);
+    let output = backup(&account, &temp.0, &["--jobs", "16"]);
     assert!(output.status.success(), "{}", said(&output));
     check_complete(&temp.0, &account);
     let requests = account.server.received().len();
     assert!(requests > 580, "{requests} requests, and few broken");
+}
+
+/// The server answers when as many downloads are open as there are jobs, and
+/// gives up where that does not come about.
+#[test]
+fn jobs_download_at_the_same_time() {
+    const JOBS: usize = 5;
+    let (open, all) = (Mutex::new(Some(0)), Condvar::new());
+    let items = (0..4 * JOBS as u64).map(|i| Item::image(100 + i, 50, 200));
+    let items = items.collect();
+    let account = Account::with_faults(items, move |request, _| {
+        if !request.target.starts_with("/file/") {
+            return Fault::None;
+        }
+        let no = || Fault::Reply(reply("404 Not Found", &[], ""));
+        let mut waiting = open.lock().unwrap();
+        let Some(number) = *waiting else {
+            return no();
+        };
+        if number + 1 == JOBS {
+            *waiting = Some(0);
+            all.notify_all();
+            return Fault::None;
+        }
+        *waiting = Some(number + 1);
+        let (mut waiting, time) = all.wait_timeout(waiting, Duration::from_secs(20)).unwrap();
+        if time.timed_out() {
+            *waiting = None;
+            return no();
+        }
+        Fault::None
+    });
+    let temp = Temp::in_memory("jobs");
+    let jobs = JOBS.to_string();
+    let output = backup(&account, &temp.0, &["--jobs", &jobs, "--retries", "0"]);
+    assert!(output.status.success(), "{}", said(&output));
+    check_complete(&temp.0, &account);
+}
+
+#[test]
+fn help_names_every_option_and_status() {
+    for flag in ["--help", "-h"] {
+        let output = command("backup", "http://127.0.0.1:9")
+            .arg(flag)
+            .output()
+            .unwrap();
+        assert_eq!(
+            (output.status.code(), &*text(&output.stderr)),
+            (Some(0), "")
+        );
+        let help = text(&output.stdout);
+        for word in [
+            "Usage: backup [OPTIONS] DIR",
+            "-j, --jobs N",
+            "--since DATE",
+            "-n, --dry-run",
+            "--json",
+            "--retries N",
+            "--timeout N",
+            "--file FILE",
+            "-h, --help",
+            "$INSTAGRAM_TOKEN",
+            "$MINGRAM_TOKEN_FILE",
+            "INSTAGRAM_API_VERSION",
+            "INSTAGRAM_BASE_URL",
+            "Exit status:",
+            "\n  5  the folder cannot be written",
+        ] {
+            assert!(help.contains(word), "{word}");
+        }
+        assert!(help.lines().all(|line| line.chars().count() <= 80));
+    }
 }
 
 /// Kills the program at random moments; answers how often it was caught at
@@ -484,7 +712,14 @@ fn kill(times: u32) -> u32 {
         std::thread::sleep(Duration::from_micros(random.below(80_000)));
         child.kill().unwrap();
         let status = child.wait().unwrap();
-        caught += u32::from(status.code().is_none());
+        match status.code() {
+            None => caught += 1,
+            // It came to its end before the kill.
+            code => {
+                assert_eq!(code, Some(0));
+                check_complete(&temp.0, &account);
+            }
+        }
         if check(&temp.0, &expected) == expected.len() {
             temp = Temp::new("kill");
         }
@@ -568,8 +803,8 @@ fn a_full_disk_is_named_and_damages_nothing() {
     assert!(!temp.join("copy/2026-01-03_2.mp4").exists());
 }
 
-/// A limit on the size of files ends the program by a signal; what it was
-/// writing has no final name.
+/// A limit on the size of files, whose signal is ignored, is a disk that is full
+/// for one file; what was being written has no final name.
 #[cfg(unix)]
 #[test]
 fn a_size_limit_damages_nothing() {
@@ -585,13 +820,22 @@ fn a_size_limit_damages_nothing() {
         made.get_envs()
             .filter_map(|(name, value)| Some((name, value?))),
     );
-    command.args(["-c", "ulimit -f 200; exec \"$0\" -j1 \"$1\""]);
+    command.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 200 && exec \"$0\" -j1 \"$1\"",
+    ]);
     let output = command
         .arg(made.get_program())
         .arg(&temp.0)
         .output()
         .unwrap();
-    assert!(!output.status.success(), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    let part = temp.join(".backup-2026-01-03_2.part");
+    let clear = format!("{}: File too large (os error 27)\n", part.display());
+    assert_eq!(
+        text(&output.stderr),
+        format!("missing: 2026-01-03_2: {clear}backup: {clear}")
+    );
     check(&temp.0, &account.expected());
     assert!(temp.join("2026-01-04_1.jpg").exists());
     let output = backup(&account, &temp.0, &[]);
@@ -649,6 +893,66 @@ fn a_gibibyte_stays_under_20_mib_of_memory() {
     );
     println!("VmHWM: {peak} KiB");
     assert!(peak > 0 && peak < 20 * 1024, "{peak} KiB");
+}
+
+/// On a terminal of util-linux's `script`: what the bar says while one long file
+/// comes, whose time left is known by its bytes alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bar_is_drawn_on_a_terminal() {
+    let account =
+        Account::with_faults(vec![Item::video(1, 0, 500_000)], |request, _| match request
+            .target
+            .starts_with("/file/")
+        {
+            true => Fault::Slow(10_000, Duration::from_millis(60)),
+            false => Fault::None,
+        });
+    let temp = Temp::new("bar");
+    let made = command("backup", &account.server.url());
+    let mut script = std::process::Command::new("script");
+    for (name, value) in made.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    let line = format!(
+        "stty cols 100; '{}' '{}'",
+        tool("backup").display(),
+        temp.0.display()
+    );
+    let output = script
+        .args(["-qec", &line, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output();
+    let output = match output {
+        Ok(output) if !text(&output.stderr).contains("usage") => output,
+        other => {
+            println!("skipped: no `script` that makes a terminal: {other:?}");
+            return;
+        }
+    };
+    assert!(output.status.success(), "{}", said(&output));
+    let out = text(&output.stdout);
+    let drawn: Vec<&str> = out
+        .split(['\r', '\n'])
+        .filter(|line| line.contains("0/1 files, "))
+        .collect();
+    assert!(drawn.len() > 5, "{out}");
+    // Nothing is said of the time before it can be known.
+    assert!(!drawn[0].contains(" left"), "{drawn:#?}");
+    let seconds: Vec<u64> = drawn
+        .iter()
+        .filter_map(|line| line.split(", ").nth(3))
+        .map(|left| left.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    // Three seconds and more; the first of them are not the last.
+    assert!((1..60).contains(&seconds[0]), "{drawn:#?}");
+    assert!(seconds.last() < seconds.first(), "{drawn:#?}");
+    assert!(out.contains("1 downloaded (500.0 kB), 0 missing"), "{out}");
+    check_complete(&temp.0, &account);
 }
 
 #[test]

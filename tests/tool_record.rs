@@ -4,17 +4,25 @@
 mod common;
 #[path = "common/program.rs"]
 mod program;
-#[path = "../examples/common/scrub.rs"]
-mod scrub;
+#[allow(dead_code, reason = "the program around the recorder")]
+#[path = "../examples/record.rs"]
+mod record;
 
 use common::replay::{Exchange, Replay, TOKEN};
 use common::{Server, api, fixtures, json};
-use mingram::{Api, LongLivedToken, Media, MediaField as M, TokenFile, User, UserField as U};
+use mingram::{
+    Api, ErrorKind, LongLivedToken, Media, MediaField as M, Request, Response, TokenFile,
+    Transport, User, UserField as U,
+};
 use program::{Ended, Folder, Program};
-use scrub::{Keep, Scrub};
+use record::scrub::{Keep, Scrub};
+use record::{Recorder, Tape};
 use std::collections::BTreeSet;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 /// A token that looks different in every way it can be written.
 const REAL: &str = "IGQVJ/re%al=secret";
@@ -64,7 +72,7 @@ fn service() -> Replay {
 }
 
 /// Records into a folder of its own.
-fn record(url: &str, args: &str) -> (Folder, PathBuf, Ended) {
+fn recorded(url: &str, args: &str) -> (Folder, PathBuf, Ended) {
     let folder = Folder::new();
     let file = TokenFile::new(folder.0.join("token.json"));
     file.save(&LongLivedToken::new(REAL, None, SystemTime::now()))
@@ -169,7 +177,7 @@ fn without_names_and_signatures(answers: &mut Answers) {
 #[test]
 fn what_is_recorded_replays_to_the_same_structs() {
     let service = service();
-    let (_folder, out, ended) = record(&service.url(), "--limit 4 --keep-ids --keep-captions");
+    let (_folder, out, ended) = recorded(&service.url(), "--limit 4 --keep-ids --keep-captions");
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
     let mut live = answers(&api(&service.url()).with_token(REAL));
     let replay = Replay::start(recording(&out)).unwrap();
@@ -183,10 +191,59 @@ fn what_is_recorded_replays_to_the_same_structs() {
     assert_eq!(live.media.len(), 11);
 }
 
+/// As `backup` and `frame`: the token of the environment comes first, and that
+/// of the file is refreshed when that is due.
+#[test]
+fn the_token_comes_from_the_environment_or_is_refreshed() {
+    let service = service();
+    let folder = Folder::new();
+    let out = folder.0.join("mine");
+    let ended = Program::new("record")
+        .arg(&out)
+        .args("--limit 4")
+        .env("INSTAGRAM_TOKEN", REAL)
+        .env("MINGRAM_TOKEN_FILE", folder.0.join("none"))
+        .env("INSTAGRAM_BASE_URL", service.url())
+        .run();
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
+    assert_eq!(recording(&out).len(), 6);
+
+    let file = TokenFile::new(folder.0.join("token.json"));
+    let old = SystemTime::now() - Duration::from_secs(45 * 86_400);
+    let life = Some(Duration::from_secs(60 * 86_400));
+    file.save(&LongLivedToken::new("IGQVJold", life, old))
+        .unwrap();
+    let server = Server::script([
+        json("200 OK", r#"{"access_token":"IGQVJ/re%al=secret"}"#),
+        json("200 OK", r#"{"id":"17841405793187218"}"#),
+        json("200 OK", r#"{"data":[]}"#),
+    ]);
+    let out = folder.0.join("refreshed");
+    let ended = Program::new("record")
+        .arg(&out)
+        .env("MINGRAM_TOKEN_FILE", file.path())
+        .env("INSTAGRAM_BASE_URL", server.url())
+        .run();
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
+    assert_eq!(file.load().unwrap().token.expose(), REAL);
+    let names: Vec<String> = recording(&out).into_iter().map(|e| e.name).collect();
+    assert_eq!(
+        names,
+        ["media-page-1", "profile"],
+        "the refresh is not recorded"
+    );
+    for received in &server.received()[1..] {
+        assert_eq!(
+            common::param(received, "access_token").as_deref(),
+            Some(REAL)
+        );
+    }
+}
+
 #[test]
 fn what_is_replaced_is_replaced_the_same_everywhere() {
     let service = service();
-    let (_folder, out, ended) = record(&service.url(), "--limit 4");
+    let (_folder, out, ended) = recorded(&service.url(), "--limit 4");
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
     let live = answers(&api(&service.url()).with_token(REAL));
     let replay = Replay::start(recording(&out)).unwrap();
@@ -258,7 +315,7 @@ fn no_secret_is_in_the_files() {
         "--limit 4 --pages 1",
     ] {
         let service = service();
-        let (_folder, out, ended) = record(&service.url(), args);
+        let (_folder, out, ended) = recorded(&service.url(), args);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let files: Vec<PathBuf> = std::fs::read_dir(&out)
             .unwrap()
@@ -289,7 +346,7 @@ fn no_secret_is_in_the_files() {
 #[test]
 fn the_bytes_around_what_is_replaced_stay() {
     let service = service();
-    let (_folder, out, _) = record(&service.url(), "--limit 4 --keep-ids --keep-captions");
+    let (_folder, out, _) = recorded(&service.url(), "--limit 4 --keep-ids --keep-captions");
     let page =
         |number| std::fs::read_to_string(out.join(format!("media-page-{number}.http"))).unwrap();
     let (one, two) = (page(1), page(2));
@@ -335,7 +392,7 @@ fn an_error_is_recorded_too_and_the_rest_is_asked() {
         ),
         json("400 Bad Request", &error(100)),
     ]);
-    let (_folder, out, ended) = record(&server.url(), "");
+    let (_folder, out, ended) = recorded(&server.url(), "");
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
         ended
@@ -374,7 +431,7 @@ fn a_retry_is_an_exchange_of_its_own_and_a_broken_reply_is_none() {
         whole,
         json("200 OK", r#"{"data":[]}"#),
     ]);
-    let (_folder, out, ended) = record(&server.url(), "");
+    let (_folder, out, ended) = recorded(&server.url(), "");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let names: Vec<String> = recording(&out)
         .into_iter()
@@ -388,15 +445,109 @@ fn a_retry_is_an_exchange_of_its_own_and_a_broken_reply_is_none() {
     assert_eq!(replay.received().len(), 2);
 }
 
+/// A connection that breaks inside the first replies.
+struct Breaking {
+    times: u32,
+    kind: std::io::ErrorKind,
+    sent: AtomicU32,
+}
+
+/// Ends with this error.
+struct Fails(std::io::ErrorKind);
+
+impl Read for Fails {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(self.0.into())
+    }
+}
+
+impl Transport for Breaking {
+    fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
+        let body = br#"{"id":"17841405793187218"}"#;
+        let broken = self.sent.fetch_add(1, Ordering::SeqCst) < self.times;
+        Ok(Response {
+            status: 200,
+            headers: Vec::new(),
+            body: match broken {
+                true => Box::new(Cursor::new(&body[..9]).chain(Fails(self.kind))),
+                false => Box::new(Cursor::new(body)),
+            },
+        })
+    }
+}
+
+#[test]
+fn a_body_that_breaks_is_a_broken_connection_and_tried_again() {
+    use std::io::ErrorKind as K;
+    for (kind, wanted) in [
+        (K::ConnectionReset, ErrorKind::ConnectionLost),
+        (K::UnexpectedEof, ErrorKind::Truncated),
+        (K::TimedOut, ErrorKind::Timeout),
+    ] {
+        let tape = Arc::new(Tape::default());
+        let recorded = |times| {
+            let sent = AtomicU32::new(0);
+            let inner = Breaking { times, kind, sent };
+            let tape = tape.clone();
+            Api::new(REAL).with_transport(Recorder { inner, tape })
+        };
+        tape.begin("profile");
+        let error = recorded(1).with_retries(0).me(&[]).unwrap_err();
+        assert_eq!(error.kind(), wanted, "{error}");
+        assert!(error.is_transient());
+        assert!(tape.take().is_empty(), "half a reply is recorded");
+        // A timeout is not tried again, by anybody's transport.
+        if kind != K::TimedOut {
+            let me = recorded(1).with_retries(1).me(&[]).unwrap();
+            assert_eq!(me.id, "17841405793187218");
+            let names: Vec<String> = tape.take().into_iter().map(|e| e.name).collect();
+            assert_eq!(names, ["profile"]);
+        }
+    }
+}
+
 #[test]
 fn writes_nothing_where_the_token_is_still_in_it() {
     let hidden = REAL.replace('/', "\\/");
     let server = Server::script([json("200 OK", &format!("<html>{hidden}</html>"))]);
-    let (_folder, out, ended) = record(&server.url(), "");
+    let (_folder, out, ended) = recorded(&server.url(), "");
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let says = "record: the access token is in profile still, so nothing is written\n";
     assert_eq!(ended.err, says);
     assert_eq!(std::fs::read_dir(out).unwrap().count(), 0);
+}
+
+/// A limit on the size of files stands for a full disk; its signal is ignored,
+/// as the error says it all.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_written_is_named_and_leaves_no_half_of_it() {
+    let service = service();
+    let folder = Folder::new();
+    let out = folder.0.join("mine");
+    let output = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$1\" --limit 4",
+        ])
+        .arg(program::path("record"))
+        .arg(&out)
+        .env("INSTAGRAM_TOKEN", REAL)
+        .env("INSTAGRAM_BASE_URL", service.url())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let says = format!(
+        "record: cannot write {}/.record-media-page-1.http.part: File too large (os error 27)\n",
+        out.display()
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stderr), says);
+    // The first is smaller than the limit.
+    let names: Vec<_> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["profile.http"]);
 }
 
 #[test]

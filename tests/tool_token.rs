@@ -8,7 +8,7 @@ use common::replay::TOKEN;
 use common::{Server, json, replay};
 use mingram::{LongLivedToken, TokenFile};
 use program::{Ended, Folder, Program};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -312,6 +312,49 @@ fn a_login_that_fails_stores_nothing() {
     assert_eq!(server.received().len(), 1);
 }
 
+/// A code is good for one attempt, so it is not used where its token could not
+/// be kept.
+#[cfg(unix)]
+#[test]
+fn a_place_that_cannot_be_written_is_refused_before_the_code_is_used() {
+    let server = Server::script([json("200 OK", r#"{"access_token":"IGQVJ"}"#)]);
+    let desk = Desk::new(&server.url());
+    let at = |name: &str| desk.folder.0.join(name);
+    std::os::unix::fs::symlink("elsewhere", at("link")).unwrap();
+    std::fs::create_dir(at("folder")).unwrap();
+    std::fs::write(at("file"), "").unwrap();
+    let mut places = vec![
+        (at("link"), "is a symbolic link: give the path"),
+        (at("folder"), "is a folder: give the path"),
+        (at("file/token.json"), "in a folder that does not exist"),
+        (
+            at(&"t".repeat(240)),
+            "cannot be written: File name too long",
+        ),
+    ];
+    if cfg!(target_os = "linux") {
+        places.push(("/proc/token.json".into(), "cannot be written: "));
+    }
+    for (place, says) in places {
+        for command in [
+            "login --client-id 1 --redirect-uri https://example.com/auth",
+            "import --no-check",
+        ] {
+            let ended = desk
+                .token(command)
+                .env("INSTAGRAM_CLIENT_SECRET", "SECRETsample")
+                .env("MINGRAM_TOKEN_FILE", &place)
+                .input("CODEone\n")
+                .run();
+            assert_eq!(ended.code, Some(1), "{ended:?}");
+            assert!(error(&ended).contains(says), "{ended:?}");
+            assert_eq!(ended.out, "");
+        }
+    }
+    assert_eq!(server.received().len(), 0);
+    assert_eq!(std::fs::read_dir(&desk.folder.0).unwrap().count(), 3);
+}
+
 #[test]
 fn an_imported_token_is_checked_and_stored() {
     let (replay, _) = replay();
@@ -512,6 +555,72 @@ fn refresh_when_due_and_not_before() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(desk.stored().token.expose(), "IGQVJrefreshed");
     assert_eq!(replay.received().len(), 2);
+}
+
+/// Kills `token refresh` at random moments, from its start to a little after its
+/// end.
+#[cfg(unix)]
+#[test]
+fn two_hundred_kills_of_a_refresh_leave_a_whole_file() {
+    let server = Server::start(|_, stream| {
+        let reply = json(
+            "200 OK",
+            r#"{"access_token":"IGQVJfresh","token_type":"bearer","expires_in":5184000}"#,
+        );
+        for piece in reply.as_bytes().chunks(32) {
+            std::thread::sleep(Duration::from_millis(2));
+            let _ = std::io::Write::write_all(stream, piece);
+        }
+    });
+    let desk = Desk::new(&server.url());
+    let whole = |old: &LongLivedToken, kept: &mut u32| {
+        let stored = desk.stored();
+        if stored == *old {
+            *kept += 1;
+            return;
+        }
+        assert_eq!(stored.token.expose(), "IGQVJfresh");
+        assert_eq!(stored.token_type.as_deref(), Some("bearer"));
+        assert_eq!(stored.expires_in, Some(DAY * 60));
+    };
+    // How long one takes here, at best.
+    let times = [(); 3].map(|()| {
+        desk.store("IGQVJold", DAY * 45, Some(60));
+        let begun = Instant::now();
+        assert_eq!(desk.run("refresh").code, Some(0));
+        begun.elapsed()
+    });
+    let micros = times.iter().min().unwrap().as_micros() as u64 * 5 / 4;
+    let mut random = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .subsec_nanos();
+    let (mut caught, mut kept) = (0, 0);
+    for round in 0..200 {
+        // Of ever other lengths, so that a mixture of two would be seen.
+        let text = format!("IGQVJold{}", "o".repeat(round % 50 * 40));
+        desk.store(&text, DAY * 45, Some(60));
+        let old = desk.stored();
+        let running = desk.token("refresh").start();
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let moment = u64::from(random >> 8) * micros / (1 << 24);
+        std::thread::sleep(Duration::from_micros(moment));
+        match running.kill() {
+            None => caught += 1,
+            code => assert_eq!(code, Some(0), "round {round}"),
+        }
+        whole(&old, &mut kept);
+    }
+    println!("{caught} of 200 were killed at work, {kept} kept the old token");
+    assert!(caught > 50, "only {caught} of 200 were still at work");
+    assert!(kept > 0, "no kill came before the end");
+    desk.store("IGQVJold", DAY * 45, Some(60));
+    assert_eq!(desk.run("refresh").code, Some(0));
+    assert_eq!(desk.stored().token.expose(), "IGQVJfresh");
+    if std::path::Path::new("/proc/self").exists() {
+        let left = std::fs::read_dir(&desk.folder.0).unwrap().count();
+        assert_eq!(left, 1, "what the killed ones left is swept away");
+    }
 }
 
 #[test]

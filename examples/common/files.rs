@@ -14,8 +14,13 @@ use std::time::{Duration, UNIX_EPOCH};
 /// again and compared: the server may have another version of the file by now.
 const OVERLAP: u64 = 4096;
 
+/// Nothing is written behind a whole number of these bytes before all ahead of
+/// it is on the disk. A power cut can leave holes behind the last of them only,
+/// so what an earlier run has left is fetched again from there.
+const BLOCK: u64 = 8 * 1024 * 1024;
+
 /// So much of a file tells what it is, in bytes.
-const HEAD: u64 = 16;
+const HEAD: usize = 16;
 
 /// What a picture or video may be, and its extension.
 pub const EXTENSIONS: [&str; 9] = [
@@ -25,31 +30,37 @@ pub const EXTENSIONS: [&str; 9] = [
 /// A folder that one run of a tool writes into.
 pub struct Folder {
     path: PathBuf,
-    /// What its unfinished files begin with, as `.backup-`.
+    /// What its unfinished files begin with, as `.backup-`; or the folder in it
+    /// that they lie in, as `.frame/`.
     prefix: &'static str,
     /// Held open and locked, so that a second run does not write into the same
     /// unfinished files.
-    handle: Option<File>,
+    _lock: Option<File>,
 }
 
 impl Folder {
     /// Makes the folder where it is missing, and takes it for this run.
     pub fn open(path: &Path, prefix: &'static str) -> Result<Folder, Failure> {
         fs::create_dir_all(path).map_err(|error| Failure::at(path, error))?;
-        let handle = match cfg!(unix) {
+        let lock = match cfg!(unix) {
             true => Some(File::open(path).map_err(|error| Failure::at(path, error))?),
             false => None,
         };
         // A file system without locks (some network shares) goes without one.
-        let locked = handle.as_ref().map(fs4::FileExt::try_lock);
+        let locked = lock.as_ref().map(fs4::FileExt::try_lock);
         if matches!(locked, Some(Err(fs4::TryLockError::WouldBlock))) {
             return Err(Failure::Busy(path.display().to_string()));
         }
-        Ok(Folder {
+        let folder = Folder {
             path: path.to_owned(),
             prefix,
-            handle,
-        })
+            _lock: lock,
+        };
+        let hidden = folder.hidden();
+        if prefix.contains('/') && fs::symlink_metadata(&hidden).is_ok() {
+            is_folder(&hidden).map_err(|error| Failure::at(&hidden, error))?;
+        }
+        Ok(folder)
     }
 
     /// A folder that is looked at and not written into.
@@ -57,7 +68,7 @@ impl Folder {
         Folder {
             path: path.to_owned(),
             prefix: "",
-            handle: None,
+            _lock: None,
         }
     }
 
@@ -75,8 +86,32 @@ impl Folder {
         names.into_iter().find(|name| self.join(name).is_file())
     }
 
+    /// The unfinished file of a name. The same folder as that of the finished
+    /// one, or one in it: a rename never copies.
     fn part(&self, name: &str) -> PathBuf {
+        let name = name.rsplit('/').next().unwrap_or(name);
         self.join(&format!("{}{name}.part", self.prefix))
+    }
+
+    /// Where the unfinished files lie.
+    fn hidden(&self) -> PathBuf {
+        match self.prefix.rsplit_once('/') {
+            Some((name, _)) => self.join(name),
+            None => self.path.clone(),
+        }
+    }
+
+    /// Makes the folder of the unfinished files, where they have one and it is
+    /// missing.
+    fn make_room(&self) -> io::Result<()> {
+        if !self.prefix.contains('/') {
+            return Ok(());
+        }
+        let hidden = self.hidden();
+        match fs::create_dir(&hidden) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_folder(&hidden),
+            done => done,
+        }
     }
 
     /// Writes a small file whole, unless it holds just that already. Answers
@@ -86,7 +121,9 @@ impl Folder {
             return Ok(false);
         }
         let part = self.part(name);
-        let written = remove_if_there(&part)
+        let written = self
+            .make_room()
+            .and_then(|()| remove_if_there(&part))
             .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&part))
             .and_then(|mut file| {
                 file.write_all(bytes)?;
@@ -102,37 +139,26 @@ impl Folder {
 
     /// Gives a finished file its name, for good.
     fn place(&self, part: &Path, name: &str) -> Result<(), Failure> {
-        fs::rename(part, self.join(name)).map_err(|error| Failure::at(part, error))?;
-        self.sync()
-    }
-
-    /// Makes sure that the names in the folder outlive a power cut.
-    pub fn sync(&self) -> Result<(), Failure> {
-        match &self.handle {
-            Some(handle) => handle
-                .sync_all()
-                .map_err(|error| Failure::at(&self.path, error)),
-            None => Ok(()),
-        }
+        let path = self.join(name);
+        fs::rename(part, &path).map_err(|error| Failure::at(part, error))?;
+        let folder = path.parent().unwrap_or(&self.path);
+        sync_names(folder).map_err(|error| Failure::at(folder, error))
     }
 
     pub fn remove(&self, name: &str) -> Result<(), Failure> {
         remove_if_there(&self.join(name)).map_err(|error| Failure::at(&self.join(name), error))
     }
 
-    /// The unfinished files that an earlier run left here, by their stems.
+    /// The unfinished files that an earlier run left here, by their stems; a
+    /// node's with its `.json`.
     pub fn unfinished(&self) -> Vec<String> {
-        let names = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let stem = |name: &str| {
-            Some(
-                name.strip_prefix(self.prefix)?
-                    .strip_suffix(".part")?
-                    .into(),
-            )
-        };
+        let prefix = self.prefix.rsplit('/').next().unwrap_or_default();
+        let names = fs::read_dir(self.hidden()).into_iter().flatten();
+        let stem = |name: &str| Some(name.strip_prefix(prefix)?.strip_suffix(".part")?.into());
         names
+            .flatten()
             .filter_map(|entry| stem(entry.file_name().to_str()?))
-            .filter(|stem: &String| is_stem(stem))
+            .filter(|stem: &String| is_stem(stem.strip_suffix(".json").unwrap_or(stem)))
             .collect()
     }
 
@@ -145,6 +171,7 @@ impl Folder {
     /// Opens the unfinished file of this stem, the one of an earlier run where
     /// there is one. A link in its place is not followed but removed.
     fn open_part(&self, stem: &str) -> io::Result<File> {
+        self.make_room()?;
         let part = self.part(stem);
         let mut options = OpenOptions::new();
         options.read(true).write(true);
@@ -168,6 +195,28 @@ fn length_of(path: &Path) -> u64 {
     let meta = fs::symlink_metadata(path).ok();
     meta.filter(fs::Metadata::is_file)
         .map_or(0, |meta| meta.len())
+}
+
+/// Makes sure that the names in a folder outlive a power cut. It is opened for
+/// that each time: a stick may have been pulled out and put back. Some file
+/// systems cannot do it, and say so.
+fn sync_names(folder: &Path) -> io::Result<()> {
+    use io::ErrorKind as K;
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        Err(error) if matches!(error.kind(), K::InvalidInput | K::Unsupported) => Ok(()),
+        done => done,
+    }
+}
+
+/// A link to a folder is none: what is in there is not ours.
+fn is_folder(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path)?.is_dir() {
+        true => Ok(()),
+        false => Err(io::Error::other("it is no folder")),
+    }
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
@@ -320,8 +369,13 @@ pub struct Fetch<'a> {
     pub want: Want,
     /// How often a download that broke goes on without getting any further.
     pub retries: u32,
+    /// How long an attempt may take. A download that takes longer goes on in the
+    /// next one; where the server makes it begin again, that has twice as long.
+    pub time: Duration,
     /// Asks the file's node for a fresh address.
     pub renew: &'a dyn Fn() -> mingram::Result<Option<String>>,
+    /// Told how many bytes are to come, whenever an attempt begins.
+    pub begin: &'a dyn Fn(u64),
     /// Told each piece's length; answers whether to go on.
     pub piece: &'a dyn Fn(u64) -> bool,
     pub clock: &'a dyn Clock,
@@ -338,21 +392,28 @@ impl Fetched {
     pub fn place(self, folder: &Folder) -> Result<(), Failure> {
         folder.place(&self.part, &self.name)
     }
+
+    pub fn stem(&self) -> &str {
+        self.name.split('.').next().unwrap_or_default()
+    }
 }
 
 impl Fetch<'_> {
     /// Downloads the file, going on where an earlier attempt ended. An address
     /// that has expired is fetched anew, once.
     pub fn run(&self, url: &str) -> Result<Fetched, Failure> {
-        let part = self.folder.part(self.stem);
         let mut url = url.to_owned();
         let mut renewed = false;
         if url_expires(&url).is_some_and(|expires| expires <= self.clock.now()) {
             (url, renewed) = (self.renewed()?, true);
         }
-        let (mut furthest, mut tries) = (0, 0);
+        let mut here = Here {
+            bytes: settled(length_of(&self.folder.part(self.stem))),
+            lost: 0,
+        };
+        let (mut furthest, mut tries) = (here.bytes, 0);
         loop {
-            let failure = match self.attempt(&url, true) {
+            let failure = match self.attempt(&url, &mut here) {
                 Ok(fetched) => return Ok(fetched),
                 Err(Broken::Off(failure)) => return Err(failure),
                 Err(Broken::Refused(error)) if renewed => return Err(error.into()),
@@ -362,9 +423,8 @@ impl Fetch<'_> {
                 }
                 Err(Broken::Midway(error)) => error,
             };
-            let length = length_of(&part);
-            if length > furthest {
-                (furthest, tries) = (length, 0);
+            if here.bytes > furthest {
+                (furthest, tries) = (here.bytes, 0);
             } else if tries >= self.retries {
                 return Err(failure.into());
             } else {
@@ -380,22 +440,28 @@ impl Fetch<'_> {
         })
     }
 
+    /// Goes on behind the bytes that are here, and notes how many those are then.
     /// Nothing is written before it is clear that what comes is of the right
     /// kind.
-    fn attempt(&self, url: &str, resume: bool) -> Result<Fetched, Broken> {
+    fn attempt(&self, url: &str, here: &mut Here) -> Result<Fetched, Broken> {
         let part = self.folder.part(self.stem);
         let disk = |error| Broken::Off(Failure::at(&part, error));
-        let have = if resume { length_of(&part) } else { 0 };
-        let from = have.saturating_sub(OVERLAP);
-        let mut body = match self.api.file(url).resume_from(from).open() {
+        let held = held(&part).filter(|held| here.bytes > 0 && self.want.takes(held));
+        if held.is_none() {
+            here.bytes = 0;
+        }
+        let from = here.bytes.saturating_sub(OVERLAP);
+        let time = self.time.saturating_mul(1 << here.lost.min(8));
+        let api = self.api.clone().with_download_timeout(time);
+        let mut body = match api.file(url).resume_from(from).open() {
             Ok(body) => body,
             Err(error) => match error.status() {
                 // What is here is longer than the file: of another version.
-                Some(416) if from > 0 => return self.attempt(url, false),
+                Some(416) if from > 0 => return self.anew(url, here),
                 Some(403 | 404 | 410) => return Err(Broken::Refused(error)),
                 // It cannot do ranges right.
                 _ if from > 0 && error.kind() == ErrorKind::Malformed => {
-                    return self.attempt(url, false);
+                    return self.anew(url, here);
                 }
                 _ => return Err(Broken::Off(error.into())),
             },
@@ -404,38 +470,50 @@ impl Fetch<'_> {
             let what = format!("what came is no picture or video but {}", plain(kind));
             return Err(Broken::Off(Failure::Content(what)));
         }
+        (self.begin)(body.total().unwrap_or_default() - body.start());
+        let goes_on = held.filter(|_| body.start() > 0);
         // What comes first: the end of what is here, or the head of the file.
-        let expected = if body.start() > 0 { OVERLAP } else { HEAD };
+        let expected = if goes_on.is_some() {
+            OVERLAP
+        } else {
+            HEAD as u64
+        };
         let mut first = Vec::new();
         body.by_ref()
             .take(expected)
             .read_to_end(&mut first)
             .map_err(|error| Broken::of_body(error.into()))?;
         let mut file;
-        let extension = if body.start() > 0 {
+        let extension = if let Some(extension) = goes_on {
             file = self.folder.open_part(self.stem).map_err(disk)?;
-            let mut head = Vec::new();
-            Read::by_ref(&mut file)
-                .take(HEAD)
-                .read_to_end(&mut head)
-                .map_err(disk)?;
-            let mut end = Vec::new();
+            let mut end = [0; OVERLAP as usize];
             file.seek(SeekFrom::Start(from)).map_err(disk)?;
-            file.read_to_end(&mut end).map_err(disk)?;
-            if end != first {
-                return self.attempt(url, false);
+            file.read_exact(&mut end).map_err(disk)?;
+            if end[..] != first[..] {
+                return self.anew(url, here);
             }
-            self.extension(&head).map_err(Broken::Off)?
+            extension
         } else {
             let extension = self.extension(&first).map_err(Broken::Off)?;
             file = self.folder.open_part(self.stem).map_err(disk)?;
-            file.set_len(0).map_err(disk)?;
+            if from > 0 {
+                here.lost += 1;
+            }
+            here.bytes = 0;
+            if length_of(&part) > 0 {
+                // Gone for good, before anything else takes its place.
+                file.set_len(0)
+                    .and_then(|()| file.sync_all())
+                    .map_err(disk)?;
+            }
             file.write_all(&first).map_err(disk)?;
+            here.bytes = first.len() as u64;
             extension
         };
         (self.piece)(first.len() as u64);
         let mut pieces = Pieces {
             file: &mut file,
+            at: &mut here.bytes,
             piece: self.piece,
         };
         let bytes = match body.write_to(&mut pieces) {
@@ -443,12 +521,21 @@ impl Fetch<'_> {
             Err(error) if error.kind() == ErrorKind::Io => return Err(disk(own_io(error))),
             Err(error) => return Err(Broken::of_body(error)),
         };
-        file.sync_all().map_err(disk)?;
+        // What an earlier run has left may have been longer.
+        file.set_len(bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(disk)?;
         Ok(Fetched {
             name: format!("{}.{extension}", self.stem),
             bytes,
             part,
         })
+    }
+
+    /// Begins again: what is here is not what the server has.
+    fn anew(&self, url: &str, here: &mut Here) -> Result<Fetched, Broken> {
+        here.bytes = 0;
+        self.attempt(url, here)
     }
 
     /// The extension of a file that begins like this, if it is one of those
@@ -470,6 +557,27 @@ impl Fetch<'_> {
             "what came is no {wanted} but {what}"
         )))
     }
+}
+
+/// What there is of a file.
+struct Here {
+    /// The first bytes, that can be gone on from.
+    bytes: u64,
+    /// How often they were lost, because the server knows no ranges.
+    lost: u32,
+}
+
+/// How much of an unfinished file of this length is certainly on the disk,
+/// whatever ended the run that wrote it.
+fn settled(length: u64) -> u64 {
+    length.saturating_sub(1) / BLOCK * BLOCK
+}
+
+/// The extension of an unfinished file by its head, if that is a good one.
+fn held(part: &Path) -> Option<&'static str> {
+    let mut head = [0; HEAD];
+    File::open(part).ok()?.read_exact(&mut head).ok()?;
+    extension(&head)
 }
 
 /// How an attempt ended that did not end well.
@@ -512,17 +620,27 @@ fn own_io(error: mingram::Error) -> io::Error {
     }
 }
 
+/// The writer of an unfinished file.
 struct Pieces<'a> {
     file: &'a mut File,
+    /// The length so far.
+    at: &'a mut u64,
     piece: &'a dyn Fn(u64) -> bool,
 }
 
 impl Write for Pieces<'_> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let in_block = *self.at % BLOCK;
+        let room = usize::try_from(BLOCK - in_block).unwrap_or(usize::MAX);
+        let piece = &piece[..piece.len().min(room)];
         if !(self.piece)(piece.len() as u64) {
             return Err(io::Error::other("ended before it was whole"));
         }
+        if in_block == 0 {
+            self.file.sync_data()?;
+        }
         self.file.write_all(piece)?;
+        *self.at += piece.len() as u64;
         Ok(piece.len())
     }
 

@@ -2,7 +2,7 @@
 //! sets it up, errors and exit codes, dates and spans a person can read.
 #![allow(dead_code, reason = "each tool uses a part of it")]
 
-use mingram::{Api, Error, TokenFile};
+use mingram::{Api, Error, RefreshOutcome, Token, TokenFile};
 use std::fmt::Display;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
@@ -118,6 +118,28 @@ pub fn token_file(given: Option<PathBuf>) -> Result<TokenFile> {
         .ok_or_else(|| Failure::usage("no place for the token file: give --file or set $HOME"))
 }
 
+/// The access token of the environment, where it is set.
+pub fn given_token() -> Result<Option<Token>> {
+    let token = env("INSTAGRAM_TOKEN")?.map(Token::from);
+    if let Some(token) = &token {
+        token.check()?;
+    }
+    Ok(token)
+}
+
+/// The access token of the environment, or else that of the token file, which is
+/// refreshed when that is due.
+pub fn access_token(tool: &str, api: &Api, file: Option<PathBuf>) -> Result<Token> {
+    if let Some(token) = given_token()? {
+        return Ok(token);
+    }
+    let refresh = token_file(file)?.refresh_if_due(api).map_err(no_token)?;
+    if let RefreshOutcome::Kept(_) | RefreshOutcome::NotSaved(_) = refresh.outcome {
+        complain(tool, &format!("the access token: {}", refresh.outcome));
+    }
+    Ok(refresh.token.token)
+}
+
 /// An error of the token file, with what to do where there is none.
 pub fn no_token(error: Error) -> Failure {
     match error.is_not_found() {
@@ -128,9 +150,9 @@ pub fn no_token(error: Error) -> Failure {
     }
 }
 
-/// The options that say where the token is, for a tool's `--help`.
+/// What says where the token file is, and the rest of the environment, for a tool's `--help`.
 pub const TOKEN_HELP: &str = "\
-Where the token is:
+Where the token file is:
   --file FILE, else $MINGRAM_TOKEN_FILE, else
   $XDG_CONFIG_HOME/mingram/token.json, else ~/.config/mingram/token.json
 

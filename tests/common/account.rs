@@ -97,18 +97,6 @@ impl Item {
     }
 }
 
-/// Byte `at` of a file; every file differs from the others all over.
-fn byte(id: &str, head: &[u8], at: u64) -> u8 {
-    if let Some(byte) = usize::try_from(at).ok().and_then(|at| head.get(at)) {
-        return *byte;
-    }
-    let seed = id
-        .bytes()
-        .fold(7u64, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
-    let mixed = (seed ^ at).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 56) as u8
-}
-
 fn head(kind: &str) -> &'static [u8] {
     match kind {
         "mp4" => b"\0\0\0\x18ftypisom\0\0\x02\0",
@@ -116,9 +104,18 @@ fn head(kind: &str) -> &'static [u8] {
     }
 }
 
-/// The bytes of a file from `from` to `to`.
+/// The bytes of a file from `from` to `to`; every file differs from the others
+/// all over.
 pub fn bytes(id: &str, kind: &str, from: u64, to: u64) -> Vec<u8> {
-    (from..to).map(|at| byte(id, head(kind), at)).collect()
+    let seed = id
+        .bytes()
+        .fold(7u64, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
+    let byte = |at: u64| ((seed ^ at).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8;
+    let mut bytes: Vec<u8> = (from..to).map(byte).collect();
+    for (at, head) in (0..to).zip(head(kind)).skip(from as usize) {
+        bytes[(at - from) as usize] = *head;
+    }
+    bytes
 }
 
 /// What a server does to the reply for a file.
@@ -131,6 +128,8 @@ pub enum Fault {
     Cut(u64),
     /// Pauses after every so many bytes.
     Slow(usize, Duration),
+    /// As slow, and takes no notice of a range.
+    SlowWhole(usize, Duration),
     /// Sends this instead.
     Reply(String),
     /// Takes no notice of a range.
@@ -282,7 +281,7 @@ fn file(
 ) -> std::io::Result<()> {
     let range = request.headers.iter().find(|(name, _)| name == "range");
     let from = range
-        .filter(|_| fault != Fault::NoRanges)
+        .filter(|_| !matches!(fault, Fault::NoRanges | Fault::SlowWhole(..)))
         .and_then(|(_, range)| {
             range
                 .strip_prefix("bytes=")?
@@ -315,7 +314,7 @@ fn file(
         length - from
     )?;
     let (piece, pause) = match fault {
-        Fault::Slow(piece, pause) => (piece, pause),
+        Fault::Slow(piece, pause) | Fault::SlowWhole(piece, pause) => (piece, pause),
         _ => (64 * 1024, Duration::ZERO),
     };
     let end = match fault {

@@ -149,6 +149,12 @@ impl Running {
         }
     }
 
+    /// Kills it; answers the code it ended with where it was quicker.
+    pub fn kill(mut self) -> Option<i32> {
+        let _ = self.child.kill();
+        self.child.wait().unwrap().code()
+    }
+
     pub fn end(mut self) -> Ended {
         drop(self.child.stdin.take());
         let mut err = String::new();
