@@ -389,6 +389,36 @@ pub fn said(output: &Output) -> String {
     )
 }
 
+/// What a tool that writes into a folder says of itself: these words, and those
+/// that such tools share.
+pub fn check_help(name: &str, words: &[&str]) {
+    const SHARED: [&str; 8] = [
+        "--file FILE",
+        "-h, --help",
+        "$INSTAGRAM_TOKEN",
+        "$MINGRAM_TOKEN_FILE",
+        "INSTAGRAM_API_VERSION",
+        "INSTAGRAM_BASE_URL",
+        "Exit status:",
+        "\n  5  the folder cannot be written",
+    ];
+    for flag in ["--help", "-h"] {
+        let output = command(name, "http://127.0.0.1:9")
+            .arg(flag)
+            .output()
+            .unwrap();
+        assert_eq!(
+            (output.status.code(), &*text(&output.stderr)),
+            (Some(0), "")
+        );
+        let help = text(&output.stdout);
+        for word in words.iter().chain(&SHARED) {
+            assert!(help.contains(word), "{word}");
+        }
+        assert!(help.lines().all(|line| line.chars().count() <= 80));
+    }
+}
+
 /// A folder of a test's own, removed when it is dropped.
 pub struct Temp(pub PathBuf);
 
