@@ -516,10 +516,7 @@ fn nobody_there_keeps_the_old_token() {
     let folder = Folder::new();
     let file = folder.file();
     file.save(&token("IGQVJold", 45)).unwrap();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let api = api(&url).with_clock(TestClock::new(NOW));
+    let api = api(common::NOBODY).with_clock(TestClock::new(NOW));
     let refresh = file.refresh_if_due(&api).unwrap();
     let RefreshOutcome::Kept(error) = refresh.outcome else {
         panic!("{:?}", refresh.outcome)
