@@ -273,13 +273,10 @@ impl Settings {
     }
 
     fn note_usage(&self, call: &Call<'_>, response: &Response) -> Usage {
-        let header = |name| {
-            let value = response.header(name)?;
-            Some(redact(value, &call.secrets))
-        };
         let usage = Usage::from_headers(
-            header("x-app-usage").as_deref(),
-            header("x-business-use-case-usage").as_deref(),
+            response.header("x-app-usage"),
+            response.header("x-business-use-case-usage"),
+            &call.secrets,
         );
         if let Some(usage) = &usage {
             *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage.clone();

@@ -1,5 +1,6 @@
 //! The two rate-limit headers.
 
+use crate::redact::redact;
 use crate::value::Value;
 use miniserde::json;
 use std::time::Duration;
@@ -72,8 +73,14 @@ impl Usage {
             .filter(|wait| !wait.is_zero())
     }
 
-    /// Reads the two headers; `None` where neither can be read.
-    pub(crate) fn from_headers(app: Option<&str>, business: Option<&str>) -> Option<Usage> {
+    /// Reads the two headers; `None` where neither can be read. The secrets are
+    /// taken out of the texts that were read: a mask in place of a number would
+    /// make a header unreadable.
+    pub(crate) fn from_headers(
+        app: Option<&str>,
+        business: Option<&str>,
+        secrets: &[&str],
+    ) -> Option<Usage> {
         let read = |text: Option<&str>| text.and_then(|text| json::from_str::<Value>(text).ok());
         let app = read(app).map(|entry| AppUsage {
             call_count: percent(&entry, "call_count"),
@@ -96,8 +103,11 @@ impl Usage {
             for (_, entry) in list {
                 let minutes = percent(&entry, "estimated_time_to_regain_access");
                 usage.business.push(BusinessUsage {
-                    id: id.clone(),
-                    kind: entry.get("type").and_then(Value::text),
+                    id: redact(&id, secrets),
+                    kind: entry
+                        .get("type")
+                        .and_then(Value::text)
+                        .map(|kind| redact(&kind, secrets)),
                     call_count: percent(&entry, "call_count"),
                     total_time: percent(&entry, "total_time"),
                     total_cputime: percent(&entry, "total_cputime"),

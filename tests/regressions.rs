@@ -132,3 +132,31 @@ fn a_redirect_to_a_host_that_is_none() {
         assert_eq!(asked.lock().unwrap().len(), 1);
     }
 }
+
+/// The word `access_token` for a key of a header was masked together with the
+/// number behind it, and the header could not be read any more.
+#[test]
+fn a_usage_header_with_the_word_access_token_in_it() {
+    let server = Server::script([reply(
+        "200 OK",
+        &[
+            (
+                "X-App-Usage",
+                r#"{"call_count":131,"t_access_token":25,"total_time":22}"#,
+            ),
+            (
+                "X-Business-Use-Case-Usage",
+                r#"{"1":[{"access_token":7,"call_count":9}]}"#,
+            ),
+        ],
+        r#"{"id":"1"}"#,
+    )]);
+    let api = server.api();
+    api.me(&[]).unwrap();
+    let usage = api.usage();
+    assert_eq!(
+        usage.app.map(|app| (app.call_count, app.total_time)),
+        Some((131, 22))
+    );
+    assert_eq!(usage.business[0].call_count, 9);
+}

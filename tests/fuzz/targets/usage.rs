@@ -56,7 +56,9 @@ fuzz_target!(|data: &[u8]| {
         if whole {
             let count: usize = seen.values().map(|v| v.as_array().unwrap().len()).sum();
             assert_eq!(usage.business.len(), count);
-            assert!(usage.business.iter().all(|b| seen.contains_key(&b.id)));
+            // A token that is quoted in an id is masked.
+            let known = |id: &str| seen.contains_key(id) || id.contains("***");
+            assert!(usage.business.iter().all(|b| known(&b.id)));
         }
     }
 
