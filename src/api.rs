@@ -7,11 +7,12 @@ use crate::error::Result;
 use crate::fields::{MediaField, UserField, list};
 use crate::model::{Media, User};
 use crate::query::{encoded_path, node_path, push_param};
+use crate::reply::read_json;
 use crate::retry::{Clock, MOST};
 use crate::token::{App, Code, LongLivedToken, ShortLivedToken, Token, TokenReply};
 use crate::transport::{Method, Transport};
 use crate::usage::Usage;
-use miniserde::{Deserialize, json};
+use miniserde::Deserialize;
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -317,9 +318,7 @@ impl Api {
     ) -> Result<T> {
         call.secret_reply = true;
         let reply = self.settings.send(&call)?;
-        let flat = json::from_str::<TokenReply>(&reply.text)
-            .ok()
-            .and_then(&read);
+        let flat = read_json::<TokenReply>(&reply.text).ok().and_then(&read);
         let token = flat.or_else(|| unwrapped::<TokenReply>(&reply.text).and_then(read));
         token.ok_or_else(|| call.not_a(name, &reply, miniserde::Error))
     }
@@ -333,7 +332,7 @@ impl Api {
     ) -> Result<T> {
         let call = self.settings.graph_call(path.as_deref(), fields, params)?;
         let reply = self.settings.send(&call)?;
-        json::from_str(&reply.text)
+        read_json(&reply.text)
             .or_else(|error| unwrapped(&reply.text).ok_or(error))
             .map_err(|error| call.not_a(std::any::type_name::<T>(), &reply, error))
     }
@@ -360,11 +359,7 @@ fn unwrapped<T: Deserialize>(text: &str) -> Option<T> {
     struct Wrapped<T> {
         data: Vec<T>,
     }
-    json::from_str::<Wrapped<T>>(text)
-        .ok()?
-        .data
-        .into_iter()
-        .next()
+    read_json::<Wrapped<T>>(text).ok()?.data.into_iter().next()
 }
 
 impl fmt::Debug for Api {

@@ -2,16 +2,15 @@
 //! error object. Redirects, retries and the rate-limit headers hang on it here.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::page::Page;
 use crate::query::{Address, check_length, push_param, without_fragment};
 use crate::redact::{one_line, redact};
-use crate::reply::{
-    api_error, ends_early, mend_surrogates, read_body, retry_after, short_name, shown,
-};
+use crate::reply::{api_error, ends_early, read_body, read_json, retry_after, short_name, shown};
 use crate::retry::{self, Clock, SystemClock};
 use crate::token::Token;
 use crate::transport::{DefaultTransport, Method, Request, Response, Transport};
 use crate::usage::Usage;
-use miniserde::{Deserialize, json};
+use miniserde::Deserialize;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -99,8 +98,8 @@ pub(crate) struct Reply {
     pub(crate) text: String,
     pub(crate) usage: Usage,
     status: u16,
-    /// For messages: status, content type and length.
-    described: String,
+    content_type: String,
+    retry_after: Option<Duration>,
 }
 
 impl Settings {
@@ -175,19 +174,38 @@ impl Settings {
     /// is an error or no JSON.
     pub(crate) fn send(&self, call: &Call<'_>) -> Result<Reply> {
         self.retrying(call, || {
-            let response = self.open(call)?;
-            let usage = self.note_usage(call, &response);
-            self.read_reply(call, response, usage)
+            let reply = self.receive(call)?;
+            // The word as a key or value, never inside a caption: quotes there
+            // are escaped. So most replies are not read twice.
+            match reply.text.contains("\"error") {
+                true => call.error_in(&reply).map_or(Ok(reply), Err),
+                false => Ok(reply),
+            }
         })
     }
 
-    /// [`send`](Settings::send), read into the caller's type.
-    pub(crate) fn send_for<T: Deserialize>(&self, call: &Call<'_>) -> Result<(T, Usage)> {
-        let reply = self.send(call)?;
-        match json::from_str(&reply.text) {
-            Ok(value) => Ok((value, reply.usage)),
-            Err(error) => Err(call.not_a(std::any::type_name::<T>(), &reply, error)),
-        }
+    /// Sends the call and reads a page, which knows by itself that it is none
+    /// where there is an error in it: long as it is, it is not searched first.
+    pub(crate) fn send_for_page<T: Deserialize>(&self, call: &Call<'_>) -> Result<Page<T>> {
+        self.retrying(call, || {
+            let reply = self.receive(call)?;
+            match read_json::<Page<T>>(&reply.text) {
+                Ok(page) => Ok(Page {
+                    usage: reply.usage,
+                    ..page
+                }),
+                Err(error) => Err(call.error_in(&reply).unwrap_or_else(|| {
+                    call.not_a(std::any::type_name::<Page<T>>(), &reply, error)
+                })),
+            }
+        })
+    }
+
+    /// One attempt, up to a whole reply that is JSON.
+    fn receive(&self, call: &Call<'_>) -> Result<Reply> {
+        let response = self.open(call)?;
+        let usage = self.note_usage(call, &response);
+        self.read_reply(call, response, usage)
     }
 
     /// Tries again, a few times, what failed for a passing reason. A timeout
@@ -284,12 +302,14 @@ impl Settings {
         usage.unwrap_or_default()
     }
 
-    /// The whole body as text, if it is a JSON document and no error.
+    /// The whole body as text, if it is a JSON document that came with success.
     fn read_reply(&self, call: &Call<'_>, response: Response, usage: Usage) -> Result<Reply> {
         let status = response.status;
         let retry_after = usage.wait().or_else(|| retry_after(&response));
-        let content_type = response.header("content-type").unwrap_or("no content type");
-        let content_type = shown(content_type, &call.secrets);
+        let content_type = response
+            .header("content-type")
+            .unwrap_or("no content type")
+            .to_owned();
         let announced = response.length();
         let body =
             read_body(response, self.body_limit).map_err(|error| error.with_status(status))?;
@@ -304,19 +324,18 @@ impl Settings {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        mend_surrogates(&mut text);
         let good = (200..300).contains(&status);
-        // The word as a key or value, never inside a caption: quotes there are
-        // escaped. So most replies are not read twice.
-        if !good || text.contains("\"error") {
+        if !good {
             if let Some(api) = api_error(&text, status, &call.secrets) {
                 return Err(Error::api_error(api, retry_after));
             }
         }
         let excerpt = || call.excerpt(&text);
+        let content_shown = || shown(&content_type, &call.secrets);
         if !good {
             let message = format!(
-                "HTTP {status} ({content_type}, {length} bytes): {}",
+                "HTTP {status} ({}, {length} bytes): {}",
+                content_shown(),
                 excerpt()
             );
             return Err(Error::new(ErrorKind::Status, message)
@@ -330,19 +349,21 @@ impl Settings {
             let message = format!("the connection ended inside the reply, after {length} bytes");
             return Err(Error::new(ErrorKind::Truncated, message).with_status(status));
         }
-        let described = format!("HTTP {status}, {content_type}, {length} bytes");
         if !json || !utf8 {
-            let message = match utf8 {
-                true => format!("the reply is not JSON ({described}): {}", excerpt()),
-                false => format!("the reply ({described}) is not UTF-8 text"),
-            };
+            let message = format!(
+                "the reply is not {} (HTTP {status}, {}, {length} bytes): {}",
+                if utf8 { "JSON" } else { "UTF-8 text" },
+                content_shown(),
+                excerpt()
+            );
             return Err(Error::new(ErrorKind::NotJson, message).with_status(status));
         }
         Ok(Reply {
             text,
             usage,
             status,
-            described,
+            content_type,
+            retry_after,
         })
     }
 }
@@ -366,12 +387,20 @@ impl Call<'_> {
         }
     }
 
+    /// The error of the service in a reply that came with success.
+    fn error_in(&self, reply: &Reply) -> Option<Error> {
+        let api = api_error(&reply.text, reply.status, &self.secrets)?;
+        Some(Error::api_error(api, reply.retry_after))
+    }
+
     /// JSON, but not this type.
     pub(crate) fn not_a(&self, type_name: &str, reply: &Reply, error: miniserde::Error) -> Error {
         let message = format!(
-            "the reply is JSON, but not the {} that was wanted ({}): {}",
+            "the reply is JSON, but not the {} that was wanted (HTTP {}, {}, {} bytes): {}",
             short_name(type_name),
-            reply.described,
+            reply.status,
+            shown(&reply.content_type, &self.secrets),
+            reply.text.len(),
             self.excerpt(&reply.text)
         );
         Error::new(ErrorKind::Decode, message)

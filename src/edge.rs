@@ -164,9 +164,7 @@ impl<T: Deserialize> Edge<T> {
         let call = self
             .settings
             .graph_call(self.path.as_deref(), &self.fields, &params)?;
-        let (mut page, usage) = self.settings.send_for::<Page<T>>(&call)?;
-        page.usage = usage;
-        Ok(page)
+        self.settings.send_for_page(&call)
     }
 }
 

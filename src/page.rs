@@ -98,6 +98,7 @@ impl<T: Deserialize> Visitor for Place<Page<T>> {
             out: &mut self.out,
             data: None,
             paging: None,
+            error: None,
         }))
     }
 }
@@ -106,6 +107,8 @@ struct PageBuilder<'a, T> {
     out: &'a mut Option<Page<T>>,
     data: Option<Vec<T>>,
     paging: Option<Value>,
+    /// What is there makes it no page, whatever else there is.
+    error: Option<Value>,
 }
 
 impl<T: Deserialize> Map for PageBuilder<'_, T> {
@@ -113,12 +116,17 @@ impl<T: Deserialize> Map for PageBuilder<'_, T> {
         Ok(match key {
             "data" => Deserialize::begin(&mut self.data),
             "paging" => Slot::slot(&mut self.paging),
+            // Of these a text is no `Value`, and so fails at once.
+            "error" | "error_type" | "error_message" => Slot::slot(&mut self.error),
             _ => <dyn Visitor>::ignore(),
         })
     }
 
     fn finish(&mut self) -> Result<()> {
         let data = required(self.data.take())?;
+        if self.error.is_some() {
+            return Err(Error);
+        }
         let Paging {
             cursors,
             next,

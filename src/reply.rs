@@ -5,7 +5,7 @@ use crate::error::{ApiError, Error, ErrorKind, Result};
 use crate::redact::{one_line, redact};
 use crate::transport::Response;
 use crate::value::Value;
-use miniserde::json;
+use miniserde::{Deserialize, json};
 use std::io::{self, Read};
 use std::time::Duration;
 
@@ -104,9 +104,22 @@ pub(crate) fn ends_early(text: &str) -> bool {
     string || depth > 0 || text.trim_ascii().is_empty()
 }
 
+/// Reads JSON. Where that fails, once more with its surrogates mended: few
+/// replies want it, and none is looked through for nothing.
+pub(crate) fn read_json<T: Deserialize>(text: &str) -> miniserde::Result<T> {
+    json::from_str(text).or_else(|error| {
+        let mut mended = text.to_owned();
+        mend_surrogates(&mut mended);
+        match mended == text {
+            true => Err(error),
+            false => json::from_str(&mended),
+        }
+    })
+}
+
 /// Writes U+FFFD for each escaped surrogate that has no partner, as half of an
-/// emoji where a text was cut: miniserde would fail the whole page for it.
-pub(crate) fn mend_surrogates(text: &mut String) {
+/// emoji where a text was cut: miniserde fails the whole page for it.
+fn mend_surrogates(text: &mut String) {
     let surrogate = |text: &str, at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
         let code = u32::from_str_radix(digits, 16).ok()?;
@@ -162,7 +175,7 @@ pub(crate) fn shown(text: &str, secrets: &[&str]) -> String {
 /// secrets are taken out of what was read, not out of the JSON: a mask in place
 /// of a number or `null` would make it unreadable.
 pub(crate) fn api_error(text: &str, status: u16, secrets: &[&str]) -> Option<ApiError> {
-    let reply: Value = json::from_str(text).ok()?;
+    let reply: Value = read_json(text).ok()?;
     let shown = |text: &str| shown(text, secrets);
     let text = |of: &Value, key: &str| of.get(key).and_then(Value::text).map(|text| shown(&text));
     let number = |of: &Value, key: &str| of.get(key).and_then(Value::number);

@@ -39,7 +39,7 @@ use crate::error::{Error, ErrorKind, Result};
 use std::any::Any;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -217,20 +217,87 @@ impl Read for Body {
 /// then, that takes hours.
 struct Watched {
     body: Option<Body>,
-    pieces: Option<Receiver<io::Result<Vec<u8>>>>,
+    pieces: Arc<Pieces>,
     piece: io::Cursor<Vec<u8>>,
-    /// The end was reached; without it, where there is no next piece, it failed.
-    ended: bool,
+    /// What came last, where no more will: the end, or a failure.
+    ended: Option<bool>,
     deadline: Instant,
+}
+
+/// Where one thread puts a piece and the other takes it. A channel of std's
+/// would do, and its code for one more type is six kilobytes of program.
+#[derive(Default)]
+struct Pieces {
+    state: Mutex<Handover>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Handover {
+    piece: Option<io::Result<Vec<u8>>>,
+    /// Nobody takes a piece any more, or nobody puts one there.
+    over: bool,
+}
+
+impl Pieces {
+    /// Nothing is half done where a thread panics.
+    fn lock(&self) -> MutexGuard<'_, Handover> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is room; answers whether somebody takes it.
+    fn put(&self, piece: io::Result<Vec<u8>>) -> bool {
+        let mut state = self.lock();
+        while state.piece.is_some() && !state.over {
+            let waited = self.changed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        let wanted = !state.over;
+        if wanted {
+            state.piece = Some(piece);
+        }
+        self.changed.notify_all();
+        wanted
+    }
+
+    fn take(&self, deadline: Instant) -> io::Result<Vec<u8>> {
+        let mut state = self.lock();
+        loop {
+            if let Some(piece) = state.piece.take() {
+                self.changed.notify_all();
+                return piece;
+            }
+            if state.over {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn end(&self) {
+        self.lock().over = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.pieces.end();
+    }
 }
 
 impl Watched {
     fn new(body: Body, deadline: Instant) -> Watched {
         Watched {
             body: Some(body),
-            pieces: None,
+            pieces: Arc::default(),
             piece: io::Cursor::default(),
-            ended: false,
+            ended: None,
             deadline,
         }
     }
@@ -238,27 +305,22 @@ impl Watched {
     /// The next piece; an empty one is the end.
     fn next_piece(&mut self) -> io::Result<Vec<u8>> {
         if let Some(body) = self.body.take() {
-            let (sender, receiver) = sync_channel(1);
-            thread::Builder::new()
-                .spawn(move || read_pieces(body, |piece| sender.send(piece).is_ok()))
-                .map_err(io::Error::other)?;
-            self.pieces = Some(receiver);
+            let pieces = self.pieces.clone();
+            let reader = thread::Builder::new().spawn(move || read_pieces(body, &pieces));
+            if let Err(error) = reader {
+                self.ended = Some(false);
+                return Err(io::Error::other(error));
+            }
         }
-        let Some(pieces) = &self.pieces else {
-            return match self.ended {
-                true => Ok(Vec::new()),
-                false => Err(io::ErrorKind::ConnectionAborted.into()),
-            };
-        };
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let piece = match pieces.recv_timeout(left) {
-            Ok(piece) => piece,
-            Err(RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
-            Err(RecvTimeoutError::Disconnected) => Err(io::ErrorKind::ConnectionAborted.into()),
-        };
+        match self.ended {
+            Some(true) => return Ok(Vec::new()),
+            Some(false) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            None => {}
+        }
+        let piece = self.pieces.take(self.deadline);
         if !matches!(&piece, Ok(piece) if !piece.is_empty()) {
-            self.ended = piece.is_ok();
-            self.pieces = None;
+            self.ended = Some(piece.is_ok());
+            self.pieces.end();
         }
         piece
     }
@@ -266,7 +328,7 @@ impl Watched {
 
 /// Hands the body over piece by piece, until its end, a failure, or nobody
 /// takes it any more.
-fn read_pieces(mut body: Body, hand_over: impl Fn(io::Result<Vec<u8>>) -> bool) {
+fn read_pieces(mut body: Body, pieces: &Pieces) {
     loop {
         let mut piece = vec![0; 16 * 1024];
         let read = match body.read(&mut piece) {
@@ -278,7 +340,7 @@ fn read_pieces(mut body: Body, hand_over: impl Fn(io::Result<Vec<u8>>) -> bool) 
             piece.truncate(length);
             piece
         });
-        if !hand_over(piece) || last {
+        if !pieces.put(piece) || last {
             return;
         }
     }
