@@ -50,10 +50,18 @@ fn main() {
 fn run() -> Result<(), Box<dyn Error>> {
     let count = std::env::args().nth(1).map_or(Ok(250), |n| n.parse())?;
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::blocking::Client::builder().timeout(Duration::from_secs(30));
+    #[cfg(feature = "roots")]
+    let builder = builder.tls_backend_preconfigured({
+        let roots = rustls::RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        rustls::ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    });
     let client = Client {
-        client: reqwest::blocking::Client::builder()
-            .timeout(Duration::from_secs(30))
-            .build()?,
+        client: builder.build()?,
         base: std::env::var("INSTAGRAM_URL").unwrap_or("https://graph.instagram.com".into()),
         token: std::env::var("INSTAGRAM_TOKEN")?,
     };
