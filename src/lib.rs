@@ -85,6 +85,7 @@
 //! | empty pages in a row | 100 | |
 //! | a token, secret or code | 4096 bytes | |
 //! | media of a user, by the service | 10,000 newest | |
+//! | a file on a 32-bit machine, by minreq | under 4 GiB | `keep-alive` |
 //!
 //! # Features
 //!
