@@ -4,7 +4,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Page;
 use crate::query::{Address, check_length, push_param, without_fragment};
-use crate::redact::{one_line, redact};
+use crate::redact::{beginning, one_line, redact};
 use crate::reply::{api_error, ends_early, read_body, read_json, retry_after, short_name, shown};
 use crate::retry::{self, Clock, SystemClock};
 use crate::token::Token;
@@ -325,14 +325,12 @@ impl Settings {
             text.drain(..'\u{feff}'.len_utf8());
         }
         let good = (200..300).contains(&status);
+        let excerpt = || call.excerpt(&text);
+        let content_shown = || shown(&content_type, &call.secrets);
         if !good {
             if let Some(api) = api_error(&text, status, &call.secrets) {
                 return Err(Error::api_error(api, retry_after));
             }
-        }
-        let excerpt = || call.excerpt(&text);
-        let content_shown = || shown(&content_type, &call.secrets);
-        if !good {
             let message = format!(
                 "HTTP {status} ({}, {length} bytes): {}",
                 content_shown(),
@@ -375,11 +373,7 @@ impl Call<'_> {
         if self.secret_reply {
             return "(not shown, it may hold a token)".to_owned();
         }
-        let mut end = text.len().min(EXCERPT_OF);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let line = one_line(redact(&text[..end], &self.secrets));
+        let line = one_line(redact(beginning(text, EXCERPT_OF), &self.secrets));
         match line.char_indices().nth(EXCERPT) {
             Some((end, _)) => format!("{}…", &line[..end]),
             None if line.is_empty() => "(empty)".to_owned(),

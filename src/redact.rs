@@ -23,6 +23,15 @@ pub(crate) fn one_line(text: String) -> String {
     out
 }
 
+/// So many bytes of `text` at most, and no part of a character.
+pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// `text` with every secret masked, however it is written: plain,
 /// percent-encoded, inside JSON escapes, or a mixture of them (a `next` link
 /// inside JSON is both). The value after the word `access_token` is masked

@@ -2,7 +2,7 @@
 //! not cut, and the service's error object.
 
 use crate::error::{ApiError, Error, ErrorKind, Result};
-use crate::redact::{one_line, redact};
+use crate::redact::{beginning, one_line, redact};
 use crate::transport::Response;
 use crate::value::Value;
 use miniserde::{Deserialize, json};
@@ -161,11 +161,7 @@ const SHOWN: usize = 1024;
 pub(crate) fn shown(text: &str, secrets: &[&str]) -> String {
     let mut text = one_line(redact(text, secrets));
     if text.len() > SHOWN {
-        let mut end = SHOWN;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
+        text.truncate(beginning(&text, SHOWN).len());
         text.push('…');
     }
     text
