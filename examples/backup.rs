@@ -9,7 +9,8 @@ mod tool;
 
 use files::{Failure, Fetch, Folder, Want};
 use indicatif::{ProgressBar, ProgressStyle};
-use mingram::{Api, ErrorKind, Media, MediaField as M, MediaType, SystemClock, UserField as U};
+use mingram::transport::SystemClock;
+use mingram::{Api, ErrorKind, Media, MediaField as M, MediaType, UserField as U};
 use miniserde::{Serialize, json};
 use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 const HELP: &str = "\
 Copy an Instagram account into a folder: everything, safely.
@@ -79,7 +80,7 @@ struct Options {
     file: Option<PathBuf>,
     jobs: usize,
     /// In Unix seconds.
-    since: Option<i64>,
+    since: Option<SystemTime>,
     dry_run: bool,
     json: bool,
     retries: u32,
@@ -215,12 +216,14 @@ fn number(value: OsString, name: &str, least: usize, most: usize) -> tool::Resul
         })
 }
 
-/// A date in Unix seconds, from 1970 on.
-fn day(text: &str) -> Option<i64> {
+/// The start of a day, from 1970 on.
+fn day(text: &str) -> Option<SystemTime> {
     // The library reads the service's timestamps; a date is the beginning of one.
     let mut media = Media::default();
     media.timestamp = (text.len() == 10).then(|| format!("{text}T00:00:00Z"));
-    media.unix_time().filter(|&seconds| seconds >= 0)
+    media
+        .published_at()
+        .filter(|&time| time >= SystemTime::UNIX_EPOCH)
 }
 
 fn code(failure: &Failure) -> u8 {
@@ -254,11 +257,11 @@ fn copy(api: &Api, options: &Options, summary: &mut Summary) -> Result<(), Failu
 
 /// Whether the call failed because the account lacks one of the fields.
 fn lacks_a_field(error: &mingram::Error) -> bool {
-    error.api().and_then(|api| api.code) == Some(100) && !error.is_not_found()
+    error.api_error().and_then(|api| api.code) == Some(100) && !error.is_not_found()
 }
 
 fn profile(api: &Api, folder: &Folder, options: &Options) -> Result<(), Failure> {
-    let all = [U::LOGIN, &[U::Biography, U::Website]].concat();
+    let all = [U::PROFESSIONAL, &[U::Biography, U::Website]].concat();
     let mut user = match api.me(&all) {
         Err(error) if lacks_a_field(&error) => api.me(U::BASIC)?,
         user => user?,
@@ -281,12 +284,12 @@ fn list(
     tasks: &mut VecDeque<Task>,
 ) -> Result<(), Failure> {
     let child = M::Children(M::CHILD);
-    let login = [M::LOGIN, &[child]].concat();
+    let login = [M::PROFESSIONAL, &[child]].concat();
     let basic = [M::BASIC, &[child]].concat();
-    let edge = |fields: &[M<'_>]| {
-        let edge = api.my_media(fields).limit(50);
+    let edge = |fields: &[M]| {
+        let edge = api.my_media(fields).page_size(50);
         match options.since {
-            Some(seconds) => edge.since(seconds.unsigned_abs()),
+            Some(time) => edge.since(time),
             None => edge,
         }
     };
@@ -334,7 +337,7 @@ struct Lister<'a> {
 
 impl Lister<'_> {
     fn media(&mut self, mut media: Media) -> Result<(), Failure> {
-        let taken = media.unix_time();
+        let taken = media.published_at();
         let since = self.options.since;
         if taken.is_some_and(|taken| since.is_some_and(|since| taken < since)) {
             return Ok(());

@@ -148,7 +148,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     } else {
         write_profile(&mut out, &me)?;
     }
-    let feed = api.my_media(M::OPENED).limit(page_size).into_iter();
+    let feed = api
+        .my_media(M::WITH_CHILDREN)
+        .page_size(page_size)
+        .into_iter();
     for media in feed.take(options.limit.unwrap_or(usize::MAX)) {
         let media = media?;
         if options.json {

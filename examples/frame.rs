@@ -7,10 +7,9 @@ pub mod files;
 mod tool;
 
 use files::{Failure, Fetch, Fetched, Folder, Want};
-use mingram::{
-    Api, Clock, ErrorKind, LongLivedToken, Media, MediaField as M, MediaType, RefreshOutcome,
-    Token, TokenFile,
-};
+use mingram::auth::{LongLivedToken, RefreshOutcome, TokenFile};
+use mingram::transport::Clock;
+use mingram::{Api, ErrorKind, Media, MediaField as M, MediaType, Token};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fs;
@@ -308,11 +307,11 @@ impl Frame {
         }
         let refresh = file.refresh_if_due(&self.api).map_err(Trouble::Token)?;
         let fails = match &refresh.outcome {
-            RefreshOutcome::NotSaved(_) => {
+            RefreshOutcome::SaveFailed(_) => {
                 *unsaved = Some(refresh.token.clone());
                 true
             }
-            RefreshOutcome::Kept(_) => true,
+            RefreshOutcome::RefreshFailed(_) => true,
             _ => false,
         };
         // A failure is logged once, and not every hour.
@@ -327,10 +326,10 @@ impl Frame {
 
     /// The newest pictures, as many as are to be shown.
     fn newest(&self, api: &Api) -> Result<Vec<Picture>, Trouble> {
-        let child = [M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
-        let fields = [&child[..], &[M::Timestamp, M::Children(&child)]].concat();
+        const CHILD: &[M] = &[M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
+        let fields = [CHILD, &[M::Timestamp, M::Children(CHILD)]].concat();
         let mut pictures: Vec<Picture> = Vec::new();
-        for media in api.my_media(&fields).limit(self.count.min(50) as u32) {
+        for media in api.my_media(&fields).page_size(self.count.min(50) as u32) {
             let media = media?;
             for picture in self.pictures(&media) {
                 let shown = picture.url.is_some() || self.folder.find(&picture.stem).is_some();
@@ -350,7 +349,7 @@ impl Frame {
         if !files::is_id(&media.id) {
             return Vec::new();
         }
-        let stem = files::stem(media.unix_time(), &media.id);
+        let stem = files::stem(media.published_at(), &media.id);
         let picture = |stem: String, media: &Media| Picture {
             id: media.id.clone(),
             stem,

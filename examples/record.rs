@@ -10,10 +10,8 @@ mod tool;
 
 use files::Folder;
 use lexopt::prelude::*;
-use mingram::{
-    Api, DefaultTransport, Media, MediaField as M, MediaType, Method, Request, Response, Transport,
-    UserField as U,
-};
+use mingram::transport::{DefaultTransport, Method, Request, Response, Transport};
+use mingram::{Api, Media, MediaField as M, MediaType, UserField as U};
 use scrub::{Keep, Scrub};
 use std::fs;
 use std::io::Read;
@@ -176,7 +174,7 @@ fn ask(api: &Api, tape: &Tape, options: &Options) -> Vec<mingram::Error> {
     let mut failures = Vec::new();
     let children = M::Children(M::CHILD);
     let (of_user, of_media) = match options.all_fields {
-        true => (U::LOGIN, [M::LOGIN, &[children]].concat()),
+        true => (U::PROFESSIONAL, [M::PROFESSIONAL, &[children]].concat()),
         false => (U::BASIC, [M::BASIC, &[children]].concat()),
     };
 
@@ -184,7 +182,7 @@ fn ask(api: &Api, tape: &Tape, options: &Options) -> Vec<mingram::Error> {
     failures.extend(api.me(of_user).err());
 
     let mut media: Vec<Media> = Vec::new();
-    let mut pages = api.my_media(&of_media).limit(options.limit).pages();
+    let mut pages = api.my_media(&of_media).page_size(options.limit).pages();
     for number in 1..=options.pages {
         tape.begin(&format!("media-page-{number}"));
         match pages.next() {

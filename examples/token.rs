@@ -4,7 +4,8 @@
 mod tool;
 
 use lexopt::prelude::*;
-use mingram::{Api, App, Code, Login, LongLivedToken, RefreshOutcome, Token, TokenFile, UserField};
+use mingram::auth::{App, Code, Login, LongLivedToken, RefreshOutcome, TokenFile};
+use mingram::{Api, Token, UserField};
 use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
@@ -210,7 +211,7 @@ fn login(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
     check_place(file)?;
     let app = App::new(client_id, &secret, redirect_uri);
     let state = random_state();
-    let address = app.authorize_url(login, login.scopes(), &state);
+    let address = app.authorize_url(login, login.scopes(), Some(&state));
     print(format_args!(
         "Open this address in a browser and log in:\n\n{address}\n\n"
     ))?;
@@ -220,7 +221,7 @@ fn login(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
         return Err(Failure::new("nothing was pasted, so nothing is stored"));
     }
     let code = match answer.contains("://") || answer.contains('=') {
-        true => Code::from_redirect(&answer, &state)?,
+        true => Code::from_redirect(&answer, Some(&state))?,
         false => Code::new(&answer),
     };
     let short = api.exchange_code(&app, &code)?;
@@ -345,7 +346,7 @@ fn refresh(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
         RefreshOutcome::NotDue | RefreshOutcome::Refreshed => {
             print(format_args!("{line}\n{}", dates(token, now)))?;
         }
-        RefreshOutcome::Kept(error) if error.is_token_invalid() => {
+        RefreshOutcome::RefreshFailed(error) if error.is_token_invalid() => {
             let (code, message) = (DEAD, line);
             return Err(Failure { code, message });
         }

@@ -1,30 +1,33 @@
-//! The one struct: configuration, and one short method for each call.
+//! The `Api` struct: settings, and one short method per call.
 
-use crate::call::{Call, Settings};
+use crate::auth::token::Token;
+use crate::client::client::Client;
+use crate::client::reply;
+use crate::client::retry::{Clock, MAX_RETRIES};
+use crate::client::usage::Usage;
 use crate::download::Download;
-use crate::edge::Edge;
 use crate::error::Result;
-use crate::fields::{MediaField, UserField, list};
-use crate::model::{Media, User};
-use crate::query::{encoded_path, node_path, push_param};
-use crate::reply::read_json;
-use crate::retry::{Clock, MOST};
-use crate::token::{App, Code, LongLivedToken, ShortLivedToken, Token, TokenReply};
-use crate::transport::{Method, Transport};
-use crate::usage::Usage;
+use crate::graph::edge::Edge;
+use crate::graph::fields::{MediaField, UserField, list};
+use crate::graph::media::Media;
+use crate::graph::user::User;
+use crate::http::query::{encoded_path, node_path};
+use crate::http::transport::Transport;
+use crate::json::reader;
 use miniserde::Deserialize;
+use std::any::type_name;
 use std::fmt;
-use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+mod login;
+
 /// An Instagram account, read through the API at `graph.instagram.com`.
 ///
-/// Every call blocks until its reply is there. An `Api` is `Send` and `Sync`,
-/// cheap to clone (it is one pointer: 8 bytes, or 4 on a 32-bit machine, with
-/// its settings behind it), and holds no state outside itself; clones share the
-/// transport and the latest [`usage`](Api::usage). Settings are chained onto it
-/// and change that one and its later clones alone.
+/// Calls block until the reply has arrived. An `Api` is `Send` and `Sync` and holds no
+/// state outside itself. Cloning is cheap: it is a single pointer. Clones share the
+/// transport and the latest [`usage`](Api::usage); changing a setting affects only that
+/// `Api` and its later clones.
 ///
 /// ```no_run
 /// use mingram::{Api, MediaField as F};
@@ -35,7 +38,7 @@ use std::time::{Duration, SystemTime};
 ///     .with_version("v25.0")
 ///     .with_timeout(Duration::from_secs(10));
 /// let me = api.me(&[])?;
-/// for media in api.my_media(&[F::Id, F::Caption, F::MediaUrl]).limit(100) {
+/// for media in api.my_media(&[F::Id, F::Caption, F::MediaUrl]).take(30) {
 ///     println!("{:?}", media?.caption);
 /// }
 /// # Ok(()) }
@@ -43,160 +46,154 @@ use std::time::{Duration, SystemTime};
 ///
 /// # Errors
 ///
-/// What every call may answer, and is not repeated below: a setting or argument
-/// that is refused before a byte is sent
-/// ([`InvalidInput`](crate::ErrorKind::InvalidInput)); no connection, a broken
-/// one, or one that is not safe; a timeout; a reply that is too large, is no
-/// HTTP, is not JSON or not the type wanted; and the service's own error
-/// ([`Api`](crate::ErrorKind::Api)), whatever status it came with.
+/// Every call may fail with these errors, which are not repeated below: an invalid
+/// setting or argument ([`InvalidInput`](crate::ErrorKind::InvalidInput); nothing was
+/// sent), a [network](crate::Error::is_network) or TLS failure, a reply that is too
+/// large, is not HTTP, is not JSON or is not of the requested type, and an error object
+/// of the service ([`Api`](crate::ErrorKind::Api)), whatever its HTTP status.
 #[derive(Clone)]
 pub struct Api {
-    settings: Arc<Settings>,
+    client: Arc<Client>,
 }
 
 impl Api {
-    /// For one account, by its access token. A token that cannot be one is
-    /// refused by the first call; [`Token::check`] tells at once.
+    /// Creates an `Api` for the account of this access token. The first call rejects a
+    /// malformed token; [`Token::check`] rejects it immediately.
     pub fn new(token: impl Into<Token>) -> Api {
         Api {
-            settings: Arc::new(Settings::new(token.into())),
+            client: Arc::new(Client::new(token.into())),
         }
     }
 
-    /// Without a token: for [`exchange_code`](Api::exchange_code) and
-    /// downloads. Other calls refuse to be made.
+    /// Creates an `Api` without a token, for [`exchange_code`](Api::exchange_code) and
+    /// downloads. Other calls fail.
     pub fn without_token() -> Api {
         Api::new("")
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Api {
-        change(Arc::make_mut(&mut self.settings));
+    fn set(mut self, change: impl FnOnce(&mut Client)) -> Api {
+        change(Arc::make_mut(&mut self.client));
         self
     }
 
-    /// The same settings for another account, its [`usage`](Api::usage) apart.
+    /// Uses the same settings for another account, with a [`usage`](Api::usage) of its
+    /// own.
     pub fn with_token(self, token: impl Into<Token>) -> Api {
-        self.set(|settings| {
-            settings.token = token.into();
-            settings.usage = Arc::new(Mutex::default());
+        self.set(|client| {
+            client.token = token.into();
+            client.usage = Arc::new(Mutex::default());
         })
     }
 
-    /// A version for the path, as `v25.0`. The login calls never carry one.
-    /// Default: none; the service then chooses.
+    /// The API version, for example `v25.0`. Login calls never send it. Default: none;
+    /// the service then chooses one.
     pub fn with_version(self, version: impl Into<String>) -> Api {
-        self.set(|settings| settings.version = Some(version.into()))
+        self.set(|client| client.version = Some(version.into()))
     }
 
-    /// Where the graph is. Default: `https://graph.instagram.com`. The token
-    /// goes there, so https it is; plain http is taken for a loopback address.
+    /// The graph host. Default: `https://graph.instagram.com`. It receives the token, so
+    /// it must use https, or plain http to a loopback address.
     pub fn with_base_url(self, url: impl Into<String>) -> Api {
-        self.set(|settings| settings.base_url = url.into())
+        self.set(|client| client.base_url = url.into())
     }
 
-    /// Where a login's code is exchanged. Default:
-    /// `https://api.instagram.com`; as for [`with_base_url`](Api::with_base_url).
+    /// The host that exchanges login codes. Default: `https://api.instagram.com`; see
+    /// [`with_base_url`](Api::with_base_url).
     pub fn with_login_url(self, url: impl Into<String>) -> Api {
-        self.set(|settings| settings.login_url = url.into())
+        self.set(|client| client.login_url = url.into())
     }
 
-    /// How long one attempt of a call may take, from connecting to the last
-    /// byte, its redirects included. Default: 30 s. The default transport
-    /// counts in whole seconds, rounded up.
+    /// The time limit for one attempt of a call, from connecting to the last byte,
+    /// including redirects. Default: 30 s. Rounded up to whole seconds.
     pub fn with_timeout(self, timeout: Duration) -> Api {
-        self.set(|settings| settings.timeout = timeout)
+        self.set(|client| client.timeout = timeout)
     }
 
-    /// How long a download may take in all. Default: one hour. As for
-    /// [`with_timeout`](Api::with_timeout).
+    /// The time limit for a download, including its redirects. Default: 1 h. Rounded up
+    /// to whole seconds.
     pub fn with_download_timeout(self, timeout: Duration) -> Api {
-        self.set(|settings| settings.download_timeout = timeout)
+        self.set(|client| client.download_timeout = timeout)
     }
 
-    /// The largest reply that is taken, in bytes; downloads are not bounded.
-    /// Default: 8 MiB. A page of 100 media is some 100 KB, and with albums
-    /// opened may be 3 MB. Structs take more room than their text: those of an
-    /// honest page about as much again, and those of a reply that is made to
-    /// (nothing but short ids) up to some 45 times as much.
-    pub fn with_body_limit(self, bytes: usize) -> Api {
-        self.set(|settings| settings.body_limit = bytes)
-    }
-
-    /// The `User-Agent` header, plain ASCII of at most 512 bytes. Default: `mingram/` and its version.
-    pub fn with_user_agent(self, name: impl Into<String>) -> Api {
-        self.set(|settings| settings.user_agent = name.into())
-    }
-
-    /// How often a call is tried again that failed for a passing reason
-    /// ([`Error::is_transient`](crate::Error::is_transient)): no connection, a
-    /// broken one, a 5xx that no lasting error explains, or an error that the
-    /// service calls temporary. Default: 2; 0 turns it off, and more than 10
-    /// counts as 10.
+    /// The size limit of a reply, in bytes. Does not apply to downloads. Default: 8 MiB.
     ///
-    /// Before each retry it waits: half a second, doubled each time up to 8 s,
-    /// of which a random part between half and the whole. Reads and downloads
-    /// (up to the first byte) are retried; login calls, timeouts and rate
-    /// limits are not.
+    /// A page of 100 media has about 100 KB, with the children of albums up to 3 MB.
+    /// Parsed, it takes about as much memory again. A reply crafted for it, with nothing
+    /// but short ids, takes up to 45 times its size.
+    pub fn with_body_limit(self, bytes: usize) -> Api {
+        self.set(|client| client.body_limit = bytes)
+    }
+
+    /// The `User-Agent` header: printable ASCII, at most 512 bytes. Default: `mingram/`
+    /// and the version.
+    pub fn with_user_agent(self, name: impl Into<String>) -> Api {
+        self.set(|client| client.user_agent = name.into())
+    }
+
+    /// How many times to retry a [transient](crate::Error::is_transient) failure.
+    /// Default: 2. At most 10; 0 disables retries.
+    ///
+    /// The delay before a retry starts at 0.5 s and doubles up to 8 s; its upper half is
+    /// random. Reads are retried, and downloads until their first byte. Login calls,
+    /// timeouts and rate limits are not retried.
     pub fn with_retries(self, retries: u32) -> Api {
-        self.set(|settings| settings.retries = retries.min(MOST))
+        self.set(|client| client.retries = retries.min(MAX_RETRIES))
     }
 
-    /// How requests are sent. Default: [`DefaultTransport`](crate::DefaultTransport).
+    /// The transport that sends requests. Default:
+    /// [`DefaultTransport`](crate::transport::DefaultTransport).
     pub fn with_transport(self, transport: impl Transport + 'static) -> Api {
-        self.set(|settings| settings.transport = Arc::new(transport))
+        self.set(|client| client.transport = Arc::new(transport))
     }
 
-    /// What tells the time and waits. Default: the machine's clock.
+    /// The clock for token expiry and retry delays. Default: the system clock.
     pub fn with_clock(self, clock: impl Clock + 'static) -> Api {
-        self.set(|settings| settings.clock = Arc::new(clock))
+        self.set(|client| client.clock = Arc::new(clock))
     }
 
-    /// The user that the token belongs to (`GET /me`). With no fields, the id
-    /// alone.
-    pub fn me(&self, fields: &[UserField<'_>]) -> Result<User> {
+    /// The user that the token belongs to (`GET /me`). With no fields, only the id.
+    pub fn me(&self, fields: &[UserField]) -> Result<User> {
         self.user("me", fields)
     }
 
-    /// A user by id (`GET /{user-id}`). With no fields, the id alone.
-    pub fn user(&self, id: &str, fields: &[UserField<'_>]) -> Result<User> {
-        self.node(node_path(id, ""), &list(fields), &[])
+    /// A user by id (`GET /{user-id}`). With no fields, only the id.
+    pub fn user(&self, id: &str, fields: &[UserField]) -> Result<User> {
+        self.read_node(node_path(id, ""), &[("fields", &list(fields))])
     }
 
-    /// The media of the user that the token belongs to (`GET /me/media`),
-    /// newest first; the service gives the 10,000 newest at most. With no
-    /// fields, ids alone.
-    pub fn my_media(&self, fields: &[MediaField<'_>]) -> Edge<Media> {
+    /// The media of the user that the token belongs to (`GET /me/media`), newest first.
+    /// The service returns at most the 10,000 newest. With no fields, only ids.
+    pub fn my_media(&self, fields: &[MediaField]) -> Edge<Media> {
         self.user_media("me", fields)
     }
 
-    /// A user's media (`GET /{user-id}/media`), as [`my_media`](Api::my_media).
-    pub fn user_media(&self, id: &str, fields: &[MediaField<'_>]) -> Edge<Media> {
-        Edge::new(&self.settings, node_path(id, "media"), list(fields))
+    /// The media of a user by id (`GET /{user-id}/media`); see
+    /// [`my_media`](Api::my_media).
+    pub fn user_media(&self, id: &str, fields: &[MediaField]) -> Edge<Media> {
+        Edge::new(&self.client, node_path(id, "media"), list(fields))
     }
 
-    /// One media by id (`GET /{media-id}`). With no fields, the id alone.
-    pub fn media(&self, id: &str, fields: &[MediaField<'_>]) -> Result<Media> {
-        self.node(node_path(id, ""), &list(fields), &[])
+    /// A media by id (`GET /{media-id}`). With no fields, only the id.
+    pub fn media(&self, id: &str, fields: &[MediaField]) -> Result<Media> {
+        self.read_node(node_path(id, ""), &[("fields", &list(fields))])
     }
 
-    /// The pictures and videos of an album (`GET /{media-id}/children`). With
-    /// no fields, ids alone; children have no caption, so ask for
-    /// [`MediaField::CHILD`] at most.
-    pub fn children(&self, album_id: &str, fields: &[MediaField<'_>]) -> Edge<Media> {
-        Edge::new(
-            &self.settings,
-            node_path(album_id, "children"),
-            list(fields),
-        )
+    /// The images and videos of an album (`GET /{media-id}/children`). With no fields,
+    /// only ids. Children have no caption: request at most [`MediaField::CHILD`].
+    pub fn children(&self, album_id: &str, fields: &[MediaField]) -> Edge<Media> {
+        let path = node_path(album_id, "children");
+        Edge::new(&self.client, path, list(fields))
     }
 
-    /// Any other node or path, into a type of the caller's; a node may come
-    /// wrapped in `{"data":[…]}`. Where every field of the type is optional, any
-    /// object is one: let one field be required (an `id`), or a wrapped node
-    /// reads as an empty one.
+    /// Any other node or path, read into your own type. The node may be wrapped in
+    /// `{"data":[…]}`.
+    ///
+    /// Derive [`miniserde::Deserialize`](crate::miniserde::Deserialize) for the type;
+    /// serde's derive macro of the same name does not work here. Make at least one field
+    /// required, such as `id`: a type with only optional fields accepts any object.
     ///
     /// ```no_run
-    /// use miniserde::Deserialize;
+    /// use mingram::miniserde::Deserialize;
     ///
     /// #[derive(Deserialize)]
     /// struct Insights { data: Vec<Metric> }
@@ -205,16 +202,17 @@ impl Api {
     ///
     /// # fn main() -> mingram::Result<()> {
     /// # let api = mingram::Api::new("IGQVJ...");
-    /// let insights: Insights = api.get("17895695668004550/insights", &[("metric", "reach")])?;
+    /// let insights: Insights = api.node("17895695668004550/insights", &[("metric", "reach")])?;
     /// # Ok(()) }
     /// ```
-    pub fn get<T: Deserialize>(&self, path: &str, params: &[(&str, &str)]) -> Result<T> {
-        self.node(encoded_path(path), "", params)
+    pub fn node<T: Deserialize>(&self, path: &str, params: &[(&str, &str)]) -> Result<T> {
+        self.read_node(encoded_path(path), params)
     }
 
-    /// Any other edge, its items read into a type of the caller's.
+    /// Any other edge, its items read into your own type: see [`node`](Api::node).
     ///
     /// ```no_run
+    /// # use mingram::miniserde;
     /// # #[derive(miniserde::Deserialize)]
     /// # struct Comment { id: String, text: Option<String> }
     /// # fn main() -> mingram::Result<()> {
@@ -225,146 +223,60 @@ impl Api {
     /// # Ok(()) }
     /// ```
     pub fn edge<T: Deserialize>(&self, path: &str) -> Edge<T> {
-        Edge::new(&self.settings, encoded_path(path), String::new())
+        Edge::new(&self.client, encoded_path(path), String::new())
     }
 
-    /// Downloads a file, a `media_url` say, into `writer`, and answers its
-    /// length in bytes.
+    /// Downloads a file, for example a `media_url`. Nothing is sent until you call
+    /// [`save`](Download::save), [`write_to`](Download::write_to) or
+    /// [`open`](Download::open).
     ///
-    /// It is streamed through 32 KiB, whatever its size. The access token is
-    /// not sent. The address must be https (or lead to a loopback address), as
-    /// must be every address it redirects to (up to five, to any host). Nothing
-    /// is retried once the
-    /// first byte is written: what the writer holds after an error is a part of
-    /// the file. A `media_url` that has expired is fetched anew from its node.
-    ///
-    /// # Errors
-    ///
-    /// Besides those of every call: [`Truncated`](crate::ErrorKind::Truncated)
-    /// where the connection ended early,
-    /// [`UnknownLength`](crate::ErrorKind::UnknownLength) where nobody can tell,
-    /// [`Status`](crate::ErrorKind::Status) for any refusal, and
-    /// [`Io`](crate::ErrorKind::Io) where the writer failed.
-    pub fn download(&self, url: &str, writer: &mut dyn Write) -> Result<u64> {
-        self.file(url).write_to(writer)
+    /// The access token is not sent. The URL and up to five redirects, to any host, must
+    /// use https or lead to a loopback address. Failures are retried until the first byte
+    /// arrives. If a `media_url` has expired, request it again from its node.
+    pub fn download<'a>(&'a self, url: &'a str) -> Download<'a> {
+        Download::new(&self.client, url)
     }
 
-    /// A download with its settings: resumed, watched, or read as it comes.
-    pub fn file<'a>(&'a self, url: &'a str) -> Download<'a> {
-        Download::new(&self.settings, url)
-    }
-
-    /// A login's code for a short-lived token
-    /// (`POST https://api.instagram.com/oauth/access_token`). A code is good
-    /// for one hour, and once. Needs no token.
-    pub fn exchange_code(&self, app: &App, code: &Code) -> Result<ShortLivedToken> {
-        let (secret, code) = (app.secret()?, code.checked()?);
-        let mut url = self
-            .settings
-            .checked_url(&self.settings.login_url, "login address")?;
-        url.push_str("/oauth/access_token");
-        let mut body = String::new();
-        push_param(&mut body, "client_id", &app.client_id);
-        push_param(&mut body, "client_secret", secret);
-        push_param(&mut body, "grant_type", "authorization_code");
-        push_param(&mut body, "redirect_uri", &app.redirect_uri);
-        push_param(&mut body, "code", code);
-        let mut call =
-            self.settings
-                .call(Method::Post, "POST /oauth/access_token".to_owned(), url)?;
-        call.body = Some(body);
-        call.secrets = vec![secret, code, self.settings.token.expose()];
-        self.token_reply(call, "ShortLivedToken", TokenReply::into_short_lived)
-    }
-
-    /// The short-lived token of this `Api` for a long-lived one
-    /// (`GET /access_token`).
-    pub fn exchange_token(&self, app: &App) -> Result<LongLivedToken> {
-        let secret = app.secret()?;
-        self.long_lived("/access_token?grant_type=ig_exchange_token", Some(secret))
-    }
-
-    /// The long-lived token of this `Api` for a fresh one
-    /// (`GET /refresh_access_token`). It must be at least 24 hours old and not
-    /// expired; a short-lived token cannot be refreshed (code 190).
-    pub fn refresh_token(&self) -> Result<LongLivedToken> {
-        self.long_lived("/refresh_access_token?grant_type=ig_refresh_token", None)
-    }
-
-    fn long_lived(&self, path: &str, secret: Option<&str>) -> Result<LongLivedToken> {
-        let token = self.settings.token.checked()?;
-        let mut url = self
-            .settings
-            .checked_url(&self.settings.base_url, "base address")?;
-        url.push_str(path);
-        if let Some(secret) = secret {
-            push_param(&mut url, "client_secret", secret);
-        }
-        push_param(&mut url, "access_token", token);
-        let name = format!("GET {}", path.split('?').next().unwrap_or_default());
-        let mut call = self.settings.call(Method::Get, name, url)?;
-        call.secrets = vec![token, secret.unwrap_or_default()];
-        self.token_reply(call, "LongLivedToken", |reply| {
-            reply.into_long_lived(self.now())
-        })
-    }
-
-    /// Sends a login call once: a code is good for one attempt only.
-    fn token_reply<T>(
-        &self,
-        mut call: Call<'_>,
-        name: &str,
-        read: impl Fn(TokenReply) -> Option<T>,
-    ) -> Result<T> {
-        call.secret_reply = true;
-        let reply = self.settings.send(&call)?;
-        let flat = read_json::<TokenReply>(&reply.text).ok().and_then(&read);
-        let token = flat.or_else(|| unwrapped::<TokenReply>(&reply.text).and_then(read));
-        token.ok_or_else(|| call.not_a(name, &reply, miniserde::Error))
-    }
-
-    /// A node, flat or wrapped in `{"data":[…]}` as on Meta's newer pages.
-    fn node<T: Deserialize>(
+    fn read_node<T: Deserialize>(
         &self,
         path: Option<String>,
-        fields: &str,
         params: &[(&str, &str)],
     ) -> Result<T> {
-        let call = self.settings.graph_call(path.as_deref(), fields, params)?;
-        let reply = self.settings.send(&call)?;
-        read_json(&reply.text)
-            .or_else(|error| unwrapped(&reply.text).ok_or(error))
-            .map_err(|error| call.not_a(std::any::type_name::<T>(), &reply, error))
+        let call = self.client.graph_call(path.as_deref(), params)?;
+        let (node, _) = self.client.send(&call, type_name::<T>(), parse_node)?;
+        Ok(node)
     }
 
-    /// The time of day, by the clock in use.
+    /// The time of day by the clock of this `Api`.
     pub(crate) fn now(&self) -> SystemTime {
-        self.settings.clock.now()
+        self.client.clock.now()
     }
 
-    /// What the rate-limit headers said, the last time they came with a call of
-    /// this `Api` or of a clone of it.
+    /// The latest rate-limit headers that a call of this `Api` or of a clone received.
     pub fn usage(&self) -> Usage {
-        self.settings
-            .usage
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let usage = self.client.usage.lock();
+        usage.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// The first of `{"data":[…]}`.
-fn unwrapped<T: Deserialize>(text: &str) -> Option<T> {
+/// Parses a node: flat, or wrapped in `{"data":[…]}` as on Meta's newer pages.
+fn parse_node<T: Deserialize>(text: &str) -> miniserde::Result<T> {
     #[derive(Deserialize)]
     struct Wrapped<T> {
         data: Vec<T>,
     }
-    read_json::<Wrapped<T>>(text).ok()?.data.into_iter().next()
+    if reply::is_error(text) {
+        return Err(miniserde::Error);
+    }
+    reader::read(text).or_else(|error| {
+        let wrapped = reader::read::<Wrapped<T>>(text)?;
+        wrapped.data.into_iter().next().ok_or(error)
+    })
 }
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.settings.fmt(f)
+        self.client.fmt(f)
     }
 }
 
@@ -372,7 +284,6 @@ impl fmt::Debug for Api {
 mod tests {
     use super::*;
 
-    /// What its documentation says.
     #[test]
     fn an_api_is_one_pointer() {
         assert_eq!(size_of::<Api>(), size_of::<usize>());

@@ -1,45 +1,63 @@
-//! Files: streamed, verified, without the access token.
+//! Downloads: streamed and verified, without the access token.
 
-use crate::call::{Call, Settings};
+use crate::atomic_file::AtomicFile;
+use crate::client::body::{check_encoding, read_body, read_error, truncated};
+use crate::client::call::{Call, Kind};
+use crate::client::client::Client;
+use crate::client::reply::{content_type, retry_after};
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::{Address, without_fragment};
+use crate::http::transport::Response;
+use crate::http::url::{Url, check_length, without_fragment};
 use crate::redact::redact;
-use crate::reply::{check_coding, cut_short, read_body, retry_after, short, shown};
-use crate::transport::{Method, Response};
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
-/// So much of a refusal's body is read, in bytes, for its excerpt.
-const REFUSAL: usize = 64 * 1024;
+/// Bytes of an error body that are read for an excerpt.
+const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// Told the bytes of the file that are there, and all it will have.
+/// The size of the pieces that a file is copied in.
+const PIECE: usize = 32 * 1024;
+
+/// Called with the bytes downloaded so far and the total.
 type Progress<'a> = dyn FnMut(u64, Option<u64>) + 'a;
 
-/// A download about to begin: see [`Api::file`](crate::Api::file).
+/// A download that has not started yet: see [`Api::download`](crate::Api::download).
 ///
 /// ```no_run
 /// # fn main() -> mingram::Result<()> {
 /// # let api = mingram::Api::new("IGQVJ...");
-/// # let (url, mut file) = ("https://cdn.example/v/a.jpg", Vec::new());
-/// let bytes = api
-///     .file(url)
+/// # let url = "https://cdn.example/v/a.jpg";
+/// let saved = api
+///     .download(url)
 ///     .on_progress(|done, total| eprint!("\r{done} of {total:?}"))
-///     .write_to(&mut file)?;
+///     .save("a.jpg")?;
+/// println!("{} bytes of {:?}", saved.length, saved.content_type);
 /// # Ok(()) }
 /// ```
-#[must_use = "nothing is sent until `open` or `write_to`"]
+#[must_use = "nothing is sent until `save`, `write_to` or `open`"]
 pub struct Download<'a> {
-    settings: &'a Settings,
+    client: &'a Client,
     url: &'a str,
     from: u64,
     accept_unknown_length: bool,
     progress: Option<Box<Progress<'a>>>,
 }
 
+/// A file written by [`Download::save`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Saved {
+    /// Its length in bytes.
+    pub length: u64,
+    /// The content type sent by the server, for example `image/jpeg`.
+    pub content_type: Option<String>,
+}
+
 impl<'a> Download<'a> {
-    pub(crate) fn new(settings: &'a Settings, url: &'a str) -> Download<'a> {
+    pub(crate) fn new(client: &'a Client, url: &'a str) -> Download<'a> {
         Download {
-            settings,
+            client,
             url,
             from: 0,
             accept_unknown_length: false,
@@ -47,130 +65,131 @@ impl<'a> Download<'a> {
         }
     }
 
-    /// Asks for the rest alone, from this byte on, where the server can do
-    /// that. Look at [`Body::start`] for what it did. Default: 0, all of it.
+    /// Requests only the bytes from this one on. A server that does not support this
+    /// sends the entire file: check [`Body::start`]. Default: 0, the entire file.
     pub fn resume_from(mut self, byte: u64) -> Download<'a> {
         self.from = byte;
         self
     }
 
-    /// Takes a file that came without a length, or a part whose range does not
-    /// say how long the file is, though nobody can tell then whether it is
-    /// whole. Default: an error,
+    /// Accepts a file whose length is not known, although a truncated one cannot be
+    /// recognised then. Default: such a file is an error,
     /// [`ErrorKind::UnknownLength`](crate::ErrorKind::UnknownLength).
     pub fn accept_unknown_length(mut self) -> Download<'a> {
         self.accept_unknown_length = true;
         self
     }
 
-    /// Called by [`write_to`](Download::write_to) after each piece, with the
-    /// bytes of the file that are there and, where known, all it will have.
+    /// Called by [`save`](Download::save) and [`write_to`](Download::write_to) after each
+    /// piece, with the bytes of the file written so far and, if known, its length.
     pub fn on_progress(mut self, progress: impl FnMut(u64, Option<u64>) + 'a) -> Download<'a> {
         self.progress = Some(Box::new(progress));
         self
     }
 
-    /// Sends the request and waits for the headers; the file is then read from
-    /// the [`Body`].
+    /// Downloads to a file, replacing it if it exists.
+    ///
+    /// The data is written to a temporary file in the same directory, which is checked for
+    /// completeness, flushed to the disk and then renamed. After a crash or power cut the
+    /// path holds the old file, the complete new one, or nothing if there was none.
     ///
     /// # Errors
     ///
-    /// As for [`Api::download`](crate::Api::download), but for those of the
-    /// file itself.
-    pub fn open(&self) -> Result<Body> {
-        let address = Address::parse(self.url).map_err(|fault| {
-            Error::invalid(format!("the address of the file is not usable: {fault}"))
-        })?;
-        let name = format!("GET {}", address.without_query());
-        let url = without_fragment(self.url).to_owned();
-        let mut call = self.settings.call(Method::Get, name, url)?;
-        call.retries = self.settings.retries;
-        call.timeout = self.settings.download_timeout;
-        call.private = false;
-        call.range_from = self.from;
-        // A caller's mistake, but then the token must not show.
-        call.secrets.push(self.settings.token.expose());
-        self.settings.retrying(&call, || {
-            self.settings
-                .open(&call)
-                .and_then(|response| self.body(&call, response))
+    /// As for [`write_to`](Download::write_to). On an error the path is unchanged and the
+    /// temporary file is removed. [`InvalidInput`](ErrorKind::InvalidInput) if
+    /// [`resume_from`](Download::resume_from) is set.
+    pub fn save(self, path: impl AsRef<Path>) -> Result<Saved> {
+        if self.from != 0 {
+            return Err(Error::invalid(
+                "`save` writes entire files: use `open` and your own file with `resume_from`",
+            ));
+        }
+        let mut body = self.open()?;
+        let name = body.name.clone();
+        let failed = |error: io::Error| {
+            let message = format!("the file cannot be saved: {error}");
+            Error::new(ErrorKind::Io, message)
+                .with_source(error)
+                .in_call(&name, &[])
+        };
+        let mut file = AtomicFile::create(path.as_ref(), 0o666).map_err(failed)?;
+        let length = body.copy(&mut file.file, self.progress)?;
+        file.commit().and_then(|durable| durable).map_err(failed)?;
+        Ok(Saved {
+            length,
+            content_type: body.content_type,
         })
     }
 
-    /// Downloads into `writer`; answers how many bytes of the file are there
-    /// now, those before [`resume_from`](Download::resume_from) included.
+    /// Downloads into `writer`, in pieces of 32 KiB. Returns the length of the file in
+    /// bytes, including those before [`resume_from`](Download::resume_from).
+    ///
+    /// Nothing is retried once the first byte is written: after an error, `writer` holds
+    /// a part of the file.
     ///
     /// # Errors
     ///
-    /// As for [`Api::download`](crate::Api::download). Where the rest alone was
-    /// asked for and all of it came, nothing is written:
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput); use
-    /// [`open`](Download::open) and [`Body::write_to`] to be ready for both.
-    pub fn write_to(mut self, writer: &mut dyn Write) -> Result<u64> {
+    /// Besides those of every call: [`Truncated`](ErrorKind::Truncated) if the connection
+    /// ended early, [`UnknownLength`](ErrorKind::UnknownLength) if the file's length is not
+    /// known, [`Status`](ErrorKind::Status) if the server refused, and
+    /// [`Io`](ErrorKind::Io) if `writer` failed. [`InvalidInput`](ErrorKind::InvalidInput),
+    /// with nothing written, if the server ignored [`resume_from`](Download::resume_from)
+    /// and sent the entire file; use [`open`](Download::open) to handle both cases.
+    pub fn write_to(self, writer: &mut dyn Write) -> Result<u64> {
         let mut body = self.open()?;
         if body.start() != self.from {
-            let message = "the server sends the whole file only: begin again with an empty one";
+            let message = "the server only sends the entire file: start again with an empty one";
             return Err(Error::invalid(message).in_call(&body.name, &[]));
         }
-        let mut pieces = Pieces {
-            writer,
-            progress: self.progress.as_deref_mut(),
-            position: body.position(),
-            total: body.total(),
-        };
-        body.write_to(&mut pieces)
+        body.copy(writer, self.progress)
     }
 
-    fn body(&self, call: &Call<'_>, response: Response) -> Result<Body> {
-        check_coding(&response)?;
-        let announced = response.length();
+    /// Sends the request, waits for the headers, and returns a reader for the file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write_to`](Download::write_to), without those of the writer.
+    pub fn open(&self) -> Result<Body> {
+        let url = Url::parse(self.url)
+            .map_err(|problem| Error::invalid(format!("the file's URL is invalid: {problem}")))?;
+        check_length(self.url)?;
+        let name = format!("GET {}", url.without_query());
+        let mut call = Call::get(Kind::Download, name, without_fragment(self.url).to_owned());
+        call.range_from = self.from;
+        // The token does not belong in a file's URL, but must not be shown if it is there.
+        call.secrets.push(self.client.token.expose());
+        self.client.retrying(&call, || {
+            let response = self.client.open(&call)?;
+            self.check(&call, response)
+        })
+    }
+
+    /// Checks that the response is the requested file or part.
+    fn check(&self, call: &Call<'_>, response: Response) -> Result<Body> {
+        check_encoding(&response)?;
+        let malformed = |message| Err(Error::new(ErrorKind::Malformed, message));
+        let length = response.length();
         let (start, end, total) = match response.status {
-            200 => (0, announced, announced),
+            200 => (0, length, length),
             206 => match response.header("content-range").and_then(content_range) {
                 Some((start, _, _)) if start != self.from => {
-                    return Err(Error::new(
-                        ErrorKind::Malformed,
-                        "the server sent another part than was asked for",
-                    ));
+                    return malformed("the server sent another part than requested");
                 }
                 Some((start, end, total)) if total.is_none_or(|total| total == end) => {
-                    if announced.is_some_and(|length| length != end - start) {
-                        let message = "the length of the part is not the one its range announces";
-                        return Err(Error::new(ErrorKind::Malformed, message));
+                    if length.is_some_and(|length| length != end - start) {
+                        return malformed("the part's content-length contradicts its range");
                     }
                     (start, Some(end), total)
                 }
-                Some(_) => {
-                    return Err(Error::new(
-                        ErrorKind::Malformed,
-                        "the server sent less than the rest of the file",
-                    ));
-                }
+                Some(_) => return malformed("the server sent less than the rest of the file"),
                 None => {
-                    return Err(Error::new(
-                        ErrorKind::Malformed,
-                        "a part (HTTP 206) without a readable range",
-                    ));
+                    return malformed("the server sent a part (HTTP 206) without a valid range");
                 }
             },
-            status => {
-                let wait = retry_after(&response);
-                let content_type = response.header("content-type").unwrap_or("no content type");
-                let content_type = shown(content_type, &call.secrets);
-                let text = match read_body(response, REFUSAL) {
-                    Ok(body) => String::from_utf8_lossy(&body).into_owned(),
-                    // The time is used up: no refusal to be tried again.
-                    Err(error) if error.is_timeout() => return Err(error.with_status(status)),
-                    Err(_) => String::new(),
-                };
-                let message = format!("HTTP {status} ({content_type}): {}", call.excerpt(&text));
-                return Err(Error::new(ErrorKind::Status, message)
-                    .with_status(status)
-                    .with_retry_after(wait));
-            }
+            _ => return Err(refused(call, response)),
         };
         if total.is_none() && !self.accept_unknown_length {
-            let message = "the server does not say how long the file is, so nobody can tell whether it is whole";
+            let message = "the server did not send the file's length, so a truncated file could not be recognised";
             return Err(Error::new(ErrorKind::UnknownLength, message).with_status(response.status));
         }
         let content_type = response.header("content-type").map(str::to_owned);
@@ -181,24 +200,39 @@ impl<'a> Download<'a> {
             position: start,
             end,
             total,
-            announced: announced.is_some(),
+            has_length: length.is_some(),
             inner: response.body,
         })
     }
 }
 
-/// `bytes 5-9/10` as first byte, end and total.
+/// The error for any other status.
+fn refused(call: &Call<'_>, response: Response) -> Error {
+    let status = response.status;
+    let wait = retry_after(&response);
+    let content_type = content_type(&response, call);
+    let body = match read_body(response, MAX_ERROR_BODY) {
+        Ok(body) => body,
+        // The time is up, so the refusal must not be retried.
+        Err(error) if error.is_timeout() => return error.with_status(status),
+        Err(_) => Vec::new(),
+    };
+    let excerpt = call.excerpt(&String::from_utf8_lossy(&body));
+    let message = format!("HTTP {status} ({content_type}): {excerpt}");
+    Error::new(ErrorKind::Status, message)
+        .with_status(status)
+        .with_retry_after(wait)
+}
+
+/// Parses `bytes 5-9/10` into first byte, end and total.
 fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
-    let (first, end) = (
-        first.parse::<u64>().ok()?,
-        last.parse::<u64>().ok()?.checked_add(1)?,
-    );
-    let total = if total == "*" {
-        None
-    } else {
-        Some(total.parse().ok()?)
+    let first = first.parse::<u64>().ok()?;
+    let end = last.parse::<u64>().ok()?.checked_add(1)?;
+    let total = match total {
+        "*" => None,
+        total => Some(total.parse().ok()?),
     };
     (first < end).then_some((first, end, total))
 }
@@ -207,62 +241,70 @@ impl fmt::Debug for Download<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.url.split(['?', '#']).next().unwrap_or_default();
         f.debug_struct("Download")
-            .field("url", &redact(url, &[self.settings.token.expose()]))
+            .field("url", &redact(url, &[self.client.token.expose()]))
             .field("resume_from", &self.from)
             .finish_non_exhaustive()
     }
 }
 
-/// A file as it comes. Reading ends in an error, and not in an end, where the
-/// connection ends before the announced length; the [`io::Error`] holds an
-/// [`Error`], and `Error::from` takes it out. [`write_to`](Body::write_to) does
-/// that by itself.
+/// A reader for a file that is being downloaded.
+///
+/// If the connection ends before the end of the file, reading fails. The [`io::Error`]
+/// then contains an [`Error`]; `Error::from` takes it out, and
+/// [`write_to`](Body::write_to) does so itself.
 pub struct Body {
     name: String,
     content_type: Option<String>,
     start: u64,
     position: u64,
     end: Option<u64>,
-    /// The same, but for a range that does not say how long the file is.
+    /// Equal to `end`, except for a range without a total.
     total: Option<u64>,
-    /// By its own length, and not by its range alone.
-    announced: bool,
+    /// Whether there is a content length, besides the range.
+    has_length: bool,
     inner: Box<dyn Read + Send>,
 }
 
 impl Body {
-    /// The byte of the file that this begins with: what was asked for, or 0
-    /// where the server sends the whole file only.
+    /// The first byte of the file that is read: the one requested, or 0 if the server
+    /// only sends the entire file.
     pub fn start(&self) -> u64 {
         self.start
     }
 
-    /// The bytes of the file that are behind it: the start, and all that was
-    /// read.
+    /// The position in the file: the start plus the bytes read.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// The length of the whole file; `None` only where
-    /// [`accept_unknown_length`](Download::accept_unknown_length) was set.
+    /// The length of the file; `None` only if
+    /// [`accept_unknown_length`](Download::accept_unknown_length) is set.
     pub fn total(&self) -> Option<u64> {
         self.total
     }
 
-    /// What the server says it is, as `image/jpeg`.
+    /// The content type sent by the server, for example `image/jpeg`.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
 
-    /// Reads all that is left into `writer`, through 32 KiB, and answers how
-    /// many bytes of the file are behind it then.
+    /// Copies the rest of the file into `writer`, in pieces of 32 KiB. Returns the
+    /// position after it.
     ///
     /// # Errors
     ///
-    /// As for [`Api::download`](crate::Api::download); [`io::copy`] would not
-    /// say whether the connection failed or the writer.
+    /// As for [`Download::write_to`]. Unlike [`io::copy`], it distinguishes failures of
+    /// the connection from those of the writer.
     pub fn write_to(&mut self, writer: &mut dyn Write) -> Result<u64> {
-        let mut piece = vec![0; 32 * 1024];
+        self.copy(writer, None)
+    }
+
+    fn copy(
+        &mut self,
+        writer: &mut dyn Write,
+        mut progress: Option<Box<Progress<'_>>>,
+    ) -> Result<u64> {
+        let mut piece = vec![0; PIECE];
         loop {
             let length = match self.read(&mut piece) {
                 Ok(0) => break,
@@ -272,43 +314,20 @@ impl Body {
             };
             writer
                 .write_all(&piece[..length])
-                .map_err(|error| self.not_written(error))?;
+                .map_err(|error| self.write_error(error))?;
+            if let Some(progress) = &mut progress {
+                progress(self.position, self.total);
+            }
         }
-        writer.flush().map_err(|error| self.not_written(error))?;
+        writer.flush().map_err(|error| self.write_error(error))?;
         Ok(self.position)
     }
 
-    fn not_written(&self, error: io::Error) -> Error {
-        let message = format!(
-            "the file could not be written after {} bytes: {error}",
-            self.position
-        );
+    fn write_error(&self, error: io::Error) -> Error {
+        let message = format!("writing failed after {} bytes: {error}", self.position);
         Error::new(ErrorKind::Io, message)
             .with_source(error)
             .in_call(&self.name, &[])
-    }
-}
-
-/// The writer of [`Download::write_to`], which tells how far it is.
-struct Pieces<'w, 'p, 'a> {
-    writer: &'w mut dyn Write,
-    progress: Option<&'p mut Progress<'a>>,
-    position: u64,
-    total: Option<u64>,
-}
-
-impl Write for Pieces<'_, '_, '_> {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.writer.write_all(piece)?;
-        self.position += piece.len() as u64;
-        if let Some(progress) = &mut self.progress {
-            progress(self.position, self.total);
-        }
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
     }
 }
 
@@ -317,10 +336,9 @@ impl Read for Body {
         let left = self.end.map_or(u64::MAX, |end| end - self.position);
         let room = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         if room == 0 {
-            if self.announced && !buf.is_empty() {
-                // The transport is to see the end too, or it could not use the
-                // connection again. Without a length there may be more to wait
-                // for: a last chunk, or a close.
+            if self.has_length && !buf.is_empty() {
+                // The transport must see the end, or it cannot reuse the connection.
+                // Without a length this could block: for a last chunk, or a close.
                 let _ = self.inner.read(&mut [0]);
             }
             return Ok(0);
@@ -328,7 +346,7 @@ impl Read for Body {
         let failed = |error: Error| io::Error::other(error.in_call(&self.name, &[]));
         match self.inner.read(&mut buf[..room]) {
             Ok(0) => match self.end {
-                Some(end) => Err(failed(short(self.position, end))),
+                Some(end) => Err(failed(truncated(self.position, end))),
                 None => Ok(0),
             },
             Ok(length) => {
@@ -336,7 +354,7 @@ impl Read for Body {
                 Ok(length)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => Err(failed(cut_short(error, self.position, self.end))),
+            Err(error) => Err(failed(read_error(error, self.position, self.end))),
         }
     }
 }
@@ -357,7 +375,7 @@ mod tests {
     use super::content_range;
 
     #[test]
-    fn reads_content_ranges() {
+    fn parses_content_ranges() {
         assert_eq!(content_range("bytes 5-9/10"), Some((5, 10, Some(10))));
         assert_eq!(content_range("bytes 0-0/*"), Some((0, 1, None)));
         for bad in [

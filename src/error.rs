@@ -1,4 +1,4 @@
-//! Everything that can go wrong, and what a program should do about it.
+//! Errors: what went wrong, and what a program can do about it.
 
 use crate::redact::{one_line, redact};
 use std::error::Error as StdError;
@@ -9,21 +9,20 @@ use std::time::Duration;
 /// A `Result` whose error is mingram's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Anything that can go wrong in a call, from a bad argument to a bad reply.
+/// Why a call failed, from a bad argument to a bad reply.
 ///
-/// `Display` is one lower-case line that names the call, says what happened
-/// and, where there is one, what to do. No token, client secret or login code
-/// is ever in it, nor in `Debug`: they are taken out of everything a server
-/// says before it comes here.
+/// `Display` writes one lower-case line that names the call, the failure and,
+/// if something can be done about it, the remedy. Neither it nor `Debug` ever
+/// contains a token, client secret or login code, even if a server echoes them.
 ///
-/// Decide with [`kind`](Error::kind) and the predicates, not with the text:
+/// Match on [`kind`](Error::kind) or use the predicates, not the text:
 ///
 /// ```
 /// # fn f(error: mingram::Error) -> &'static str {
 /// if error.is_token_invalid() {
 ///     "log in again"
 /// } else if error.is_rate_limited() {
-///     "wait" // error.retry_after(), where the service said how long
+///     "wait" // for error.retry_after(), if the service gave it
 /// } else if error.is_transient() {
 ///     "try again later"
 /// } else {
@@ -45,84 +44,81 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What sort of thing went wrong.
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument or a setting was refused before a byte was sent.
+    /// An argument or setting is invalid; nothing was sent.
     InvalidInput,
-    /// No connection: the name was not found, or nobody answered there.
+    /// No connection: unknown host, connection refused, or network unreachable.
     Connect,
-    /// The connection is not safe: a certificate was refused, or the other
-    /// side speaks no TLS.
+    /// TLS failed: an invalid certificate, or a server that does not speak TLS.
     Tls,
-    /// The time set for the call or the download ran out.
+    /// The time limit of the call or download was reached.
     Timeout,
-    /// The connection broke before a whole reply header came.
+    /// The connection broke before a complete response header arrived.
     ConnectionLost,
-    /// The connection ended before the whole body came.
+    /// The connection ended before the complete body arrived.
     Truncated,
-    /// A download came without a length, so nobody can tell whether it is
-    /// whole. See [`Download::accept_unknown_length`](crate::Download::accept_unknown_length).
+    /// A download has no length, so a truncated file could not be recognised.
+    /// See [`Download::accept_unknown_length`](crate::Download::accept_unknown_length).
     UnknownLength,
-    /// The reply, or its headers, is larger than the limit set for it.
+    /// The reply or its headers exceed the size limit.
     TooLarge,
-    /// What came is not a valid HTTP reply.
+    /// The reply is not valid HTTP.
     Malformed,
-    /// A redirect that must not, or cannot, be followed.
+    /// A redirect that must not or cannot be followed.
     Redirect,
-    /// A status other than success, with no error object that explains it.
+    /// A status other than success, without an error object.
     Status,
-    /// Success by its status, but not JSON (a gateway's HTML page, say).
+    /// A successful status, but the body is not JSON (for example a gateway's
+    /// HTML page).
     NotJson,
-    /// The service answered with its error object: see [`Error::api`].
+    /// The service returned an error object: see [`Error::api_error`].
     Api,
-    /// JSON, but not the type that was wanted.
+    /// Valid JSON, but not of the requested type.
     Decode,
-    /// A page that cannot be continued from: a cursor that came before, or a
-    /// `next` without a cursor.
+    /// A page without a usable cursor to the next one: the cursor was used
+    /// before, or is missing.
     Paging,
-    /// The login was refused, or its redirect address is not usable.
+    /// The login was refused, or its redirect URL is invalid.
     Login,
-    /// The caller's own writer or file failed.
+    /// Reading or writing a local file, or your own writer, failed.
     Io,
 }
 
-/// The service's own error, in full.
+/// An error object of the service.
 ///
-/// From the graph host: `{"error":{"message","type","code",…}}` (Meta's
-/// *Handle Errors* page; recorded). From the token host:
-/// `{"error_type","code","error_message"}` (recorded), where the number in
-/// `code` is the HTTP status and is therefore not repeated in
-/// [`code`](ApiError::code).
+/// The graph host sends `{"error":{"message","type","code",…}}` (Meta's *Handle
+/// Errors* page; recorded). The token host sends
+/// `{"error_type","code","error_message"}` (recorded); its `code` is the HTTP
+/// status, so it is not repeated in [`code`](ApiError::code).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
-    /// The HTTP status it came with; an error object is an error at any
-    /// status, 200 included.
+    /// The HTTP status. Errors also arrive with status 200.
     pub status: u16,
-    /// What to decide on: 190 for a dead token, 4 for a rate limit, and so on.
+    /// What to decide on: 190 for an invalid token, 4 for a rate limit, and so on.
     pub code: Option<i64>,
-    /// Finer than `code`; up to seven digits.
+    /// A finer distinction within `code`, up to seven digits.
     pub subcode: Option<i64>,
-    /// `OAuthException`, `IGApiException`, …: both occur for the same codes.
+    /// `OAuthException`, `IGApiException`, …: both occur with the same codes.
     pub error_type: Option<String>,
-    /// For the developer, in English.
+    /// A message for developers, in English.
     pub message: String,
-    /// For the user of the program, in their language.
+    /// A title for the user of the app, in their language.
     pub user_title: Option<String>,
-    /// For the user of the program, in their language.
+    /// A message for the user of the app, in their language.
     pub user_message: Option<String>,
-    /// Whether the service itself calls the error temporary.
+    /// Whether the service declares the error temporary.
     pub is_transient: Option<bool>,
-    /// Meta's support asks for it.
+    /// An id to quote to Meta's support.
     pub trace_id: Option<String>,
 }
 
 impl Error {
-    /// An error of this kind. For a [`Transport`](crate::Transport) of one's
-    /// own; the message must not hold the address of the request, because the
-    /// token is in it.
+    /// Creates an error, for your own [`Transport`](crate::transport::Transport).
+    /// The message must not contain the request's URL, which holds the token.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
         Error(Box::new(Inner {
             kind,
@@ -135,9 +131,8 @@ impl Error {
         }))
     }
 
-    /// Adds what caused it, for [`source`](StdError::source). The cause is
-    /// shown by those who print whole chains, so it must not hold the address
-    /// of the request either.
+    /// Adds the cause, for [`source`](StdError::source). Programs print the whole
+    /// chain, so the cause must not contain the request's URL either.
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         self.0.source = Some(source.into());
         self
@@ -147,7 +142,7 @@ impl Error {
         Error::new(ErrorKind::InvalidInput, message)
     }
 
-    pub(crate) fn api_error(api: ApiError, retry_after: Option<Duration>) -> Error {
+    pub(crate) fn from_api(api: ApiError, retry_after: Option<Duration>) -> Error {
         let mut error = Error::new(ErrorKind::Api, api.to_string());
         error.0.status = Some(api.status);
         error.0.retry_after = retry_after;
@@ -167,7 +162,7 @@ impl Error {
         self
     }
 
-    /// Names the call and takes the secrets out of every text.
+    /// Names the call and masks the secrets in every text.
     pub(crate) fn in_call(mut self, call: &str, secrets: &[&str]) -> Error {
         let inner = &mut *self.0;
         if inner.call.is_empty() {
@@ -177,23 +172,23 @@ impl Error {
         self
     }
 
-    /// What sort of thing went wrong.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The service's own error, where it sent one.
-    pub fn api(&self) -> Option<&ApiError> {
+    /// The service's error object, if it sent one.
+    pub fn api_error(&self) -> Option<&ApiError> {
         self.0.api.as_ref()
     }
 
-    /// The HTTP status, where a reply came.
+    /// The HTTP status, if a reply arrived.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The call that failed, as `GET /me/media`; empty where the error came
-    /// before any call.
+    /// The call that failed, for example `GET /me/media`; empty if the error
+    /// occurred before any call.
     pub fn call(&self) -> &str {
         &self.0.call
     }
@@ -202,21 +197,22 @@ impl Error {
         self.0.api.as_ref().and_then(|api| api.code)
     }
 
-    /// The access token is dead, garbage or of the wrong kind (codes 190 and
-    /// 102): only a new login helps.
+    /// The access token is expired, revoked, invalid or of the wrong kind (codes
+    /// 190 and 102). A new login is required.
     pub fn is_token_invalid(&self) -> bool {
         matches!(self.code(), Some(190 | 102))
     }
 
-    /// The token lacks a permission for this (codes 10 and 200 to 299).
+    /// The token lacks a required permission (codes 10 and 200 to 299).
     pub fn is_permission_missing(&self) -> bool {
         matches!(self.code(), Some(10 | 200..=299))
     }
 
-    /// There is no such node, or no right to see it (code 100 with subcode
-    /// 33), or nothing at that address (HTTP 404 and 410), or no such file.
+    /// The node does not exist or the token may not see it (code 100 with subcode
+    /// 33), the URL does not exist (HTTP 404 and 410), or the local file does not
+    /// exist.
     pub fn is_not_found(&self) -> bool {
-        match self.api() {
+        match self.api_error() {
             Some(api) => api.code == Some(100) && api.subcode == Some(33),
             None if self.0.kind == ErrorKind::Io => {
                 let source = self.source().and_then(|source| source.downcast_ref());
@@ -227,7 +223,7 @@ impl Error {
     }
 
     /// A rate limit was reached (codes 4, 17, 32, 341, 613 and 80002, or HTTP
-    /// 429). Stop calling: calls made while limited count too.
+    /// 429). Stop calling: calls made while limited also count.
     pub fn is_rate_limited(&self) -> bool {
         match self.code() {
             Some(code) => matches!(code, 4 | 17 | 32 | 341 | 613 | 80002),
@@ -235,31 +231,43 @@ impl Error {
         }
     }
 
-    /// How long to wait, where the service said so (the business usage header,
-    /// in whole minutes, or `Retry-After`, in seconds).
+    /// How long to wait, if the service said: from the business usage header, in
+    /// whole minutes, or from `Retry-After`, in seconds.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The same call may well succeed later: no connection, a broken one, a
-    /// timeout, an error that the service calls temporary (codes 1 and 2, or
-    /// its `is_transient` flag), or a 5xx that no lasting error explains (codes
-    /// 10, 100, 102, 190, 200 to 299 and 2500 are lasting, whatever the status).
-    /// A rate limit is not among them.
+    /// The network failed: no connection, a broken or truncated one, or a
+    /// timeout. Always [transient](Error::is_transient).
+    pub fn is_network(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Connect
+                | ErrorKind::ConnectionLost
+                | ErrorKind::Truncated
+                | ErrorKind::Timeout
+        )
+    }
+
+    /// The same call may succeed later: a [network](Error::is_network) failure,
+    /// an error that the service declares temporary (codes 1 and 2, or its
+    /// `is_transient` flag), or a 5xx without a permanent error code (10, 100,
+    /// 102, 190, 200 to 299 and 2500 are permanent at any status). Rate limits
+    /// are not included.
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Connect
-            | ErrorKind::ConnectionLost
-            | ErrorKind::Truncated
-            | ErrorKind::Timeout => true,
+            _ if self.is_network() => true,
             _ if self.is_rate_limited() => false,
             ErrorKind::Status => self.is_server_failure(),
-            ErrorKind::Api => match (self.code(), self.api().and_then(|api| api.is_transient)) {
-                (Some(1 | 2), _) => true,
-                (_, Some(flag)) => flag,
-                (Some(10 | 100 | 102 | 190 | 200..=299 | 2500), None) => false,
-                _ => self.is_server_failure(),
-            },
+            ErrorKind::Api => {
+                let flag = self.api_error().and_then(|api| api.is_transient);
+                match (self.code(), flag) {
+                    (Some(1 | 2), _) => true,
+                    (_, Some(flag)) => flag,
+                    (Some(10 | 100 | 102 | 190 | 200..=299 | 2500), None) => false,
+                    _ => self.is_server_failure(),
+                }
+            }
             _ => false,
         }
     }
@@ -268,22 +276,22 @@ impl Error {
         self.0.status.is_some_and(|status| status >= 500)
     }
 
-    /// The time set for the call ran out.
+    /// The time limit was reached.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
 
     fn advice(&self) -> &'static str {
         if self.is_token_invalid() {
-            "; the access token is dead or of the wrong kind: log in again for a new one"
+            "; the access token is expired, revoked or of the wrong kind: log in again for a new one"
         } else if self.is_permission_missing() {
-            "; log in again and grant the permission that this call needs"
+            "; log in again and grant the permission this call requires"
         } else if self.is_not_found() {
-            "; check the id, and that this token may see it"
+            "; check the id and that this token may see it"
         } else if self.is_rate_limited() {
-            "; stop calling for a while: calls made while limited count too"
+            "; stop calling for a while: calls made while limited also count"
         } else if self.code() == Some(1) {
-            "; ask for fewer fields or smaller pages"
+            "; request fewer fields or a smaller page size"
         } else {
             ""
         }
@@ -323,7 +331,7 @@ impl StdError for Error {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the service answered ")?;
+        f.write_str("the service returned ")?;
         if let Some(code) = self.code {
             write!(f, "error {code}")?;
             if let Some(subcode) = self.subcode {
@@ -349,16 +357,15 @@ impl fmt::Display for ApiError {
     }
 }
 
-/// The [`Error`] that a [`Body`](crate::Body) put inside its `io::Error`, taken
-/// out. Any other `io::Error` is the caller's own, a file's say, and becomes
-/// [`ErrorKind::Io`].
+/// Takes the [`Error`] of a [`Body`](crate::Body) out of its `io::Error`. Any
+/// other `io::Error` comes from your own code and becomes [`ErrorKind::Io`].
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
         match error.downcast::<Error>() {
             Ok(error) => error,
             Err(error) => Error::new(
                 ErrorKind::Io,
-                format!("a file could not be read or written: {error}"),
+                format!("reading or writing a file failed: {error}"),
             )
             .with_source(error),
         }
@@ -366,22 +373,23 @@ impl From<io::Error> for Error {
 }
 
 impl Error {
-    /// What it means that reading a [`Response`](crate::Response)'s body failed:
-    /// the [`Error`] inside the `io::Error` where there is one, otherwise by its
-    /// kind a timeout, a cut reply or a lost connection, all of them
-    /// [transient](Error::is_transient).
+    /// Converts a failed read of a [`Response`](crate::transport::Response)'s
+    /// body: the [`Error`] inside the `io::Error` if there is one, otherwise a
+    /// timeout, a truncated reply or a lost connection. All of these are
+    /// [network](Error::is_network) errors.
     ///
-    /// For a [`Transport`](crate::Transport) around another one that reads the
-    /// body itself. With `?` alone the failure would count as one of the
-    /// caller's own files ([`ErrorKind::Io`]), which nobody tries again.
+    /// For a [`Transport`](crate::transport::Transport) that wraps another one and
+    /// reads the body itself. A plain `?` would report [`ErrorKind::Io`], which is
+    /// not retried.
     ///
     /// ```
-    /// use mingram::{Error, Request, Response, Result, Transport};
+    /// use mingram::transport::{Request, Response, Transport};
+    /// use mingram::{Error, Result};
     ///
-    /// /// Reads every reply whole before it is handed on.
-    /// struct Whole<T>(T);
+    /// /// Reads every reply completely before passing it on.
+    /// struct Buffered<T>(T);
     ///
-    /// impl<T: Transport> Transport for Whole<T> {
+    /// impl<T: Transport> Transport for Buffered<T> {
     ///     fn send(&self, request: &Request<'_>) -> Result<Response> {
     ///         let mut response = self.0.send(request)?;
     ///         let mut body = Vec::new();
@@ -398,14 +406,14 @@ impl Error {
             Err(error) => error,
         };
         let (kind, message) = match error.kind() {
-            K::TimedOut | K::WouldBlock => (ErrorKind::Timeout, "the time for this call ran out"),
+            K::TimedOut | K::WouldBlock => (ErrorKind::Timeout, "the call timed out"),
             K::UnexpectedEof => (
                 ErrorKind::Truncated,
-                "the connection ended before the whole body came",
+                "the connection ended before the complete body arrived",
             ),
             _ => (
                 ErrorKind::ConnectionLost,
-                "the connection broke while the body was read",
+                "the connection broke while reading the body",
             ),
         };
         Error::new(kind, message).with_source(error)
@@ -416,10 +424,10 @@ impl Error {
 mod tests {
     use super::*;
 
-    /// `File::create(path)?` in a function that answers with mingram's error
-    /// must not pass for a broken connection, which one would try again.
+    /// `File::create(path)?` in a caller's function must not be taken for a broken
+    /// connection, which would be retried.
     #[test]
-    fn a_callers_own_io_error_is_no_broken_connection() {
+    fn io_errors_of_the_caller_are_not_network_errors() {
         for kind in [io::ErrorKind::StorageFull, io::ErrorKind::TimedOut] {
             let error = Error::from(io::Error::from(kind));
             assert_eq!(error.kind(), ErrorKind::Io);
@@ -431,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_fails_may_come_whole_the_next_time() {
+    fn failed_bodies_are_transient() {
         for (kind, wanted) in [
             (io::ErrorKind::TimedOut, ErrorKind::Timeout),
             (io::ErrorKind::UnexpectedEof, ErrorKind::Truncated),

@@ -1,14 +1,13 @@
-//! The smallest honest way to read an Instagram account: one [`Api`], blocking
-//! calls, lean structs, a lazy iterator over cursor pages, TLS included.
+//! A small blocking client for reading an Instagram account: one [`Api`] struct, lean
+//! types, lazy iteration over cursor pages, TLS included.
 //!
 //! ```no_run
-//! use mingram::{Api, MediaField as F};
+//! use mingram::{Api, MediaField};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let api = Api::new(std::env::var("INSTAGRAM_TOKEN")?);
 //!     println!("{}", api.me(&[])?.id);
-//!     let feed = api.my_media(&[F::Id, F::Caption, F::MediaUrl, F::Children(F::CHILD)]);
-//!     for media in feed.limit(100) {
+//!     for media in api.my_media(MediaField::WITH_CHILDREN).take(30) {
 //!         let media = media?;
 //!         println!("{} {}", media.id, media.caption.unwrap_or_default());
 //!     }
@@ -16,137 +15,181 @@
 //! }
 //! ```
 //!
-//! It reads professional accounts through the *Instagram API with Instagram
-//! Login* at `graph.instagram.com`. That API kept the paths and fields of the
-//! *Basic Display API*, which Meta shut down on 2024-12-04; the same structs
-//! serve both.
+//! mingram reads professional accounts through the *Instagram API with Instagram Login*
+//! at `graph.instagram.com`. That API kept the paths and fields of the *Basic Display API*,
+//! which Meta shut down on 2024-12-04; the same types serve both.
 //!
-//! # Which call
+//! # Calls
 //!
-//! | to read | call | answers |
+//! | to read | call | returns |
 //! |---|---|---|
-//! | one's own profile | [`Api::me`] | [`User`] |
+//! | your own profile | [`Api::me`] | [`User`] |
 //! | a user by id | [`Api::user`] | [`User`] |
-//! | one's own media | [`Api::my_media`] | [`Edge`] of [`Media`] |
+//! | your own media | [`Api::my_media`] | [`Edge`] of [`Media`] |
 //! | a user's media | [`Api::user_media`] | [`Edge`] of [`Media`] |
 //! | one media | [`Api::media`] | [`Media`] |
-//! | an album's pictures and videos | [`Api::children`] | [`Edge`] of [`Media`] |
-//! | anything else | [`Api::get`], [`Api::edge`] | a type of yours |
-//! | a file | [`Api::download`], [`Api::file`] | bytes, verified |
-//! | a token for a login's code | [`App`], [`Code`], [`Api::exchange_code`] | [`ShortLivedToken`] |
-//! | a token that lasts | [`Api::exchange_token`], [`Api::refresh_token`] | [`LongLivedToken`] |
+//! | the images and videos of an album | [`Api::children`] | [`Edge`] of [`Media`] |
+//! | anything else | [`Api::node`], [`Api::edge`] | your own type |
+//! | a file | [`Api::download`] | [`Download`], verified |
+//! | a token for a login's code | [`App`](auth::App), [`Code`](auth::Code), [`Api::exchange_code`] | [`ShortLivedToken`](auth::ShortLivedToken) |
+//! | a token valid for 60 days | [`Api::exchange_token`], [`Api::refresh_token`] | [`LongLivedToken`](auth::LongLivedToken) |
 //!
-//! With no fields given, `fields` is left out and the service answers ids
-//! alone. An [`Edge`] is iterated over item by item ([`Items`]) or page by page
-//! ([`Pages`]).
+//! With no fields, the service returns only ids. Iterate over an [`Edge`] item by item
+//! ([`Items`]) or page by page ([`Pages`]).
 //!
-//! # What a call costs
+//! # Cost of a call
 //!
-//! - A call is one request over a connection of its own: a TCP and a TLS
-//!   handshake, the TLS session resumed from the second on. The feature
-//!   `keep-alive` uses connections again, and a program that wants something
-//!   else plugs in its own [`Transport`].
-//! - A feed of *n* items takes as many requests as it has pages, and none before
-//!   the first item is asked for: the service gives 25 to a page, and up to 100
-//!   where [`Edge::limit`] asks for them.
-//! - It holds one reply at a time, 8 MiB at most
-//!   ([`Api::with_body_limit`]), then one page of structs; eight bytes for each
-//!   page that went before. A download goes through 32 KiB.
-//! - The default transport runs each request on a thread of minreq's, up to the
-//!   headers of the reply, to keep its time, and reads a body that comes over TLS
-//!   on one of its own. There are no threads otherwise, and no state outside the
-//!   `Api`.
+//! - A call is one request over a new connection: a TCP and a TLS handshake, with the TLS
+//!   session resumed from the second call on. With the feature `keep-alive` connections
+//!   are reused. You can also set your own [`Transport`](transport::Transport).
+//! - Iterating over *n* items sends one request per page, and none before the first item
+//!   is requested. The service returns 25 items per page, or up to 100 with
+//!   [`Edge::page_size`].
+//! - One reply is in memory at a time, at most 8 MiB ([`Api::with_body_limit`]), then one
+//!   page of structs, plus eight bytes for each earlier page. A download uses 32 KiB.
+//! - minreq sends each request from a helper thread until the headers arrive, and mingram
+//!   reads bodies over TLS from another one, to enforce the timeouts. There are no other
+//!   threads, and no state outside the `Api`.
 //!
-//! # When it fails
+//! # Errors
 //!
-//! Every call answers one [`Error`]: a line that says what happened and what to
-//! do, a [`kind`](Error::kind), the service's own words in [`ApiError`], and
-//! predicates from its numeric codes. A document with an `error` in it is an
-//! error at any status. An iterator ends after its first error and says where to
-//! go on. Reads are tried again twice where the reason may pass
-//! ([`Api::with_retries`]); a rate limit is reported with the time to wait.
+//! Every call returns the same [`Error`]: one line that says what failed and what to do,
+//! an [`ErrorKind`], the service's error object ([`ApiError`]), and predicates based on its
+//! numeric codes. A document with an `error` object is an error at any status. Iterators
+//! stop at the first error; `cursor()` tells you where to resume. Transient failures of
+//! reads are retried up to twice ([`Api::with_retries`]). Rate limits are reported with the
+//! time to wait.
 //!
-//! A [`Token`] is a secret: it goes to the configured host alone, over https (or
-//! to a loopback address), follows no redirect to another origin, and appears
-//! in no `Debug`, `Display` or error, not even where a server sends it back. What
-//! is data stays data: a caption or a cursor that quotes a token prints as it is.
+//! A [`Token`] is a secret. It is sent only to the configured host, over https or to a
+//! loopback address, and never follows a redirect to another origin. It does not appear in
+//! `Debug`, `Display` or errors, even if a server echoes it. Data is not altered: a caption
+//! or cursor that contains the token is returned as it is.
 //!
 //! # Limits
 //!
-//! | what | default | set by |
+//! | what | default | set with |
 //! |---|---|---|
-//! | time for an attempt of a call | 30 s | [`Api::with_timeout`] |
+//! | time for one attempt of a call | 30 s | [`Api::with_timeout`] |
 //! | time for a download | 1 h | [`Api::with_download_timeout`] |
 //! | body of a reply | 8 MiB | [`Api::with_body_limit`] |
 //! | headers of a reply | 64 KiB | |
-//! | address of a request | 32 KiB | |
+//! | URL of a request | 32 KiB | |
 //! | redirects | 5 | |
 //! | retries, each after 0.25 to 8 s | 2 | [`Api::with_retries`] |
-//! | empty pages in a row | 100 | |
-//! | a token, secret or code | 4096 bytes | |
+//! | consecutive empty pages | 100 | |
+//! | a token, client secret or code | 4096 bytes | |
 //! | media of a user, by the service | 10,000 newest | |
-//! | a file on a 32-bit machine, by minreq | under 4 GiB | `keep-alive` |
+//! | a file on a 32-bit machine, by minreq | under 4 GiB | feature `keep-alive` |
 //!
 //! # Features
 //!
-//! - `https` (default): TLS with the Mozilla root certificates, compiled in.
-//! - `platform-roots`: TLS with the machine's own root certificates; honours
-//!   `SSL_CERT_FILE`. Choose it with `default-features = false`: where both are
-//!   on, the Mozilla roots are used.
+//! - `https` (default): TLS with Mozilla's root certificates, compiled in.
+//! - `platform-roots`: TLS with the machine's root certificates; honours `SSL_CERT_FILE`.
+//!   Use it with `default-features = false`: if both are enabled, Mozilla's roots are used.
+//! - `keep-alive`: sends requests with ureq instead of minreq and reuses connections, so
+//!   that over a slow link a page costs one round trip instead of three or four. Includes
+//!   TLS with Mozilla's roots, or with the machine's if `platform-roots` is enabled and
+//!   `https` is not. Use it with `default-features = false`.
 //!
-//! - `keep-alive`: requests go over ureq instead of minreq, which keeps
-//!   connections and uses them again: over a slow link a page then costs one
-//!   round trip and not three or four. It brings TLS along, with the Mozilla
-//!   roots (or the machine's, where `platform-roots` is on and `https` is not).
-//!   Choose it with `default-features = false`.
+//! Without features only plain http to a loopback address works. If the program has not
+//! installed a rustls crypto provider before the first https call, mingram installs ring's,
+//! without the code for private keys, which keeps programs small. A program that serves TLS
+//! must install its own provider first.
 //!
-//! With none of them, plain http to a loopback address is all there is. Where the
-//! program has installed no rustls crypto provider when the first https call is
-//! made, ring's is installed, for clients only: it reads no private keys, which
-//! keeps programs small. A program that serves TLS installs its own first.
+//! # Not supported
 //!
-//! # What it does not do
-//!
-//! No async, no scraping, no publishing or messaging, no login with a password,
-//! no IPv6 literals in addresses (minreq cannot read them), no proxies, and no
-//! `unsafe`.
+//! Async, scraping, publishing, messaging, password login, IPv6 literals in URLs (minreq
+//! cannot parse them), proxies.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+// In Cargo.toml these would also apply to tests and examples, which print and share
+// modules by path.
+#![warn(missing_debug_implementations, unreachable_pub)]
+#![warn(clippy::exit, clippy::print_stderr, clippy::print_stdout)]
 
 mod api;
-mod call;
+mod atomic_file;
 mod download;
-mod edge;
 mod error;
-mod fields;
-mod model;
-mod page;
-mod query;
 mod redact;
-mod reply;
-mod retry;
-mod secret;
-mod slot;
-mod token;
+mod timestamp;
 mod token_file;
-mod transport;
-mod usage;
-mod value;
+
+/// The service's objects: nodes, fields, edges and paging.
+mod graph {
+    pub(crate) mod edge;
+    pub(crate) mod fields;
+    pub(crate) mod media;
+    mod node;
+    pub(crate) mod page;
+    pub(crate) mod paging;
+    pub(crate) mod user;
+}
+
+/// How a call is made: sending, redirects, retries, and reading the reply.
+mod client {
+    pub(crate) mod body;
+    pub(crate) mod call;
+    #[expect(clippy::module_inception, reason = "its struct is `Client`")]
+    pub(crate) mod client;
+    mod redirect;
+    pub(crate) mod reply;
+    pub(crate) mod retry;
+    pub(crate) mod usage;
+}
+
+/// Access tokens: logging in, token lifetimes, and the token file.
+pub mod auth {
+    pub(crate) mod login;
+    mod secret;
+    pub(crate) mod token;
+
+    pub use crate::token_file::{Refresh, RefreshOutcome, TokenFile};
+    pub use login::{App, Code, Login};
+    pub use token::{LongLivedToken, ShortLivedToken};
+}
+
+/// HTTP: the transports, their error messages, URLs and query strings.
+mod http {
+    pub(crate) mod default_transport;
+    mod failure;
+    #[cfg(not(feature = "keep-alive"))]
+    mod minreq;
+    pub(crate) mod query;
+    pub(crate) mod transport;
+    #[cfg(feature = "keep-alive")]
+    mod ureq;
+    pub(crate) mod url;
+}
+
+/// JSON: reading it, and the rules for optional fields.
+mod json {
+    pub(crate) mod lenient;
+    pub(crate) mod reader;
+    pub(crate) mod value;
+}
+
+/// Sending requests your own way, and waiting between them.
+pub mod transport {
+    pub use crate::client::retry::{Clock, SystemClock};
+    pub use crate::http::default_transport::DefaultTransport;
+    pub use crate::http::transport::{Method, Request, Response, Transport};
+}
 
 pub use api::Api;
-pub use download::{Body, Download};
-pub use edge::{Edge, Items, Pages};
+pub use auth::token::Token;
+pub use client::usage::{AppUsage, BusinessUsage, Usage};
+pub use download::{Body, Download, Saved};
 pub use error::{ApiError, Error, ErrorKind, Result};
-pub use fields::{MediaField, UserField};
-pub use model::{AccountType, Media, MediaProductType, MediaType, Owner, User, url_expires};
-pub use page::{Cursors, Page};
-pub use retry::{Clock, SystemClock};
-pub use token::{App, Code, Login, LongLivedToken, ShortLivedToken, Token};
-pub use token_file::{Refresh, RefreshOutcome, TokenFile};
-pub use transport::{DefaultTransport, Method, Request, Response, Transport};
-pub use usage::{AppUsage, BusinessUsage, Usage};
+pub use graph::edge::Edge;
+pub use graph::fields::{MediaField, UserField};
+pub use graph::media::{Media, MediaProductType, MediaType, Owner, url_expires_at};
+pub use graph::page::{Cursors, Page};
+pub use graph::paging::{Items, Pages};
+pub use graph::user::{AccountType, User};
+pub use miniserde;
 
-/// The README's program compiles.
+/// Compiles the programs in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,12 +1,25 @@
-//! Keeps secrets, and anything that is not one line, out of what is shown.
+//! Masks secrets and flattens text for display.
 
 const MASK: &str = "***";
 
-/// So many bytes of a secret, at the end of a text that was cut there, are
-/// masked as well.
-const PART: usize = 5;
+/// A secret that the end of a text cuts short is masked from this many bytes on.
+const MIN_CUT_SECRET: usize = 5;
 
-/// `text` without control characters or line breaks: one line, whatever came.
+/// Bytes of a text from the service that a message may quote.
+const MAX_QUOTED: usize = 1024;
+
+/// Text from the service, ready for a message: secrets masked, on one line, and
+/// then shortened. Shortening comes last, so that no half of a secret remains.
+pub(crate) fn sanitize(text: &str, secrets: &[&str]) -> String {
+    let mut text = one_line(redact(text, secrets));
+    if text.len() > MAX_QUOTED {
+        text.truncate(prefix(&text, MAX_QUOTED).len());
+        text.push('…');
+    }
+    text
+}
+
+/// Replaces control characters and line breaks by single spaces.
 pub(crate) fn one_line(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
@@ -23,8 +36,8 @@ pub(crate) fn one_line(text: String) -> String {
     out
 }
 
-/// So many bytes of `text` at most, and no part of a character.
-pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
+/// At most `bytes` bytes from the start of `text`, ending on a character boundary.
+pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -32,10 +45,9 @@ pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
-/// `text` with every secret masked, however it is written: plain,
-/// percent-encoded, inside JSON escapes, or a mixture of them (a `next` link
-/// inside JSON is both). The value after the word `access_token` is masked
-/// too, known or not.
+/// Masks every secret in `text`, whether it is written plainly, percent-encoded,
+/// in JSON escapes, or in a mixture (a `next` link inside JSON is both). The
+/// value of an `access_token` key is masked even if it is not a known secret.
 pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
@@ -62,30 +74,30 @@ pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
     out
 }
 
-/// Reads one byte of what is written at an index, and where that ends.
+/// Decodes one byte at an index; returns it and the index after it.
 type ReadByte = fn(&[u8], usize) -> Option<(u8, usize)>;
 
-/// Where the secret ends, if it is written at `at`. A secret is visible ASCII,
-/// so a match begins and ends on character boundaries.
+/// The end of the secret, if it is written at `at`. Secrets are visible ASCII,
+/// so a match starts and ends on character boundaries.
 fn secret_at(text: &[u8], at: usize, secret: &[u8]) -> Option<usize> {
     let run = |next: ReadByte| {
         let (mut at, mut matched) = (at, 0);
         for &wanted in secret {
             match next(text, at) {
                 Some((byte, end)) if byte == wanted => at = end,
-                _ if matched >= PART && is_cut(text, at) => return Some(text.len()),
+                _ if matched >= MIN_CUT_SECRET && is_cut(text, at) => return Some(text.len()),
                 _ => return None,
             }
             matched += 1;
         }
         Some(at)
     };
-    // As decoded JSON first, so that a secret with a `%` in it is found too.
+    // JSON escapes alone come first, to find a secret that contains a `%`.
     run(json_byte).or_else(|| run(encoded_byte))
 }
 
-/// Whether the text ends here, or inside an escape that begins here: a percent
-/// and two digits, each written as `\u00XX`, are 18 bytes.
+/// Whether the text ends here, or inside an escape that starts here. The longest
+/// escape is a percent sign and two digits, each written as `\u00XX`: 18 bytes.
 fn is_cut(text: &[u8], at: usize) -> bool {
     match text.get(at) {
         Some(b'%' | b'\\') => text.len() - at < 18,
@@ -94,7 +106,7 @@ fn is_cut(text: &[u8], at: usize) -> bool {
     }
 }
 
-/// The byte written at `at`, JSON escapes read, and where it ends.
+/// Decodes the byte at `at`, reading JSON escapes.
 fn json_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
     match *text.get(at)? {
         b'\\' => match *text.get(at + 1)? {
@@ -109,7 +121,7 @@ fn json_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
     }
 }
 
-/// The byte written at `at`, JSON escapes and then percent-encoding read.
+/// Decodes the byte at `at`, reading JSON escapes and then percent-encoding.
 fn encoded_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
     let (byte, end) = json_byte(text, at)?;
     if byte == b'%' {
@@ -126,8 +138,8 @@ fn encoded_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
     Some((byte, end))
 }
 
-/// The span of the value behind an `access_token` key at `at`, in JSON or in
-/// a query string.
+/// The span of the value after an `access_token` key at `at`, in JSON or in a
+/// query string.
 fn token_value_at(text: &[u8], at: usize) -> Option<(usize, usize)> {
     const KEY: &[u8] = b"access_token";
     if !text[at..].starts_with(KEY) {
@@ -160,7 +172,7 @@ mod tests {
     const TOKEN: &str = "IGQVJ/a%b=secret";
 
     #[test]
-    fn finds_a_secret_however_it_is_written() {
+    fn masks_a_secret_in_every_encoding() {
         for written in [
             "IGQVJ/a%b=secret",
             "IGQVJ%2Fa%25b%3Dsecret",
@@ -175,14 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn finds_every_copy_and_nothing_else() {
+    fn masks_every_copy_and_nothing_else() {
         assert_eq!(redact("aXbXX", &["X"]), "a***b******");
         assert_eq!(redact("IGQVJ/a%b=secreT", &[TOKEN]), "IGQVJ/a%b=secreT");
         assert_eq!(redact("plain", &[]), "plain");
     }
 
     #[test]
-    fn finds_a_secret_that_is_cut_at_the_end() {
+    fn masks_a_secret_cut_short_by_the_end() {
         for cut in [
             "IGQVJ",
             "IGQVJ/a%b=secre",
@@ -196,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_the_value_of_an_access_token_that_is_not_known() {
+    fn masks_unknown_access_tokens() {
         for (text, masked) in [
             (
                 r#"{"access_token":"IGnew","expires_in":1}"#,
@@ -215,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_is_one_line() {
+    fn flattens_text_to_one_line() {
         assert_eq!(one_line("a\r\n b\tc\0d".into()), "a b c d");
     }
 }

@@ -1,41 +1,34 @@
-//! The token file: where a long-lived token lies between runs, and how it is
-//! kept alive.
+//! The token file: stores a long-lived token between runs and refreshes it.
 
 use crate::api::Api;
+use crate::atomic_file::AtomicFile;
+use crate::auth::token::LongLivedToken;
 use crate::error::{Error, ErrorKind, Result};
-use crate::slot::{Entries, Loose, read_object};
-use crate::token::{LongLivedToken, Token};
+use crate::json::lenient::Entries;
+use crate::json::value::Value;
+use crate::timestamp::to_unix;
 use miniserde::json;
 use miniserde::ser::{Fragment, Serialize};
-use std::collections::hash_map::RandomState;
-use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, Hasher};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// No token file is larger, in bytes.
-const LARGEST: u64 = 64 * 1024;
+/// The size limit of a token file, in bytes.
+const MAX_BYTES: u64 = 64 * 1024;
 
-/// A temporary file this old has been left behind, whoever wrote it.
-const ABANDONED: Duration = Duration::from_secs(60);
-
-/// A file that holds one long-lived token: JSON with `access_token`,
-/// `token_type`, `expires_in` (seconds) and `obtained_at` (Unix seconds).
+/// A file with one long-lived token: JSON with `access_token`, `token_type`,
+/// `expires_in` (seconds) and `obtained_at` (Unix seconds).
 ///
-/// It is private from its first byte (mode 0600) and written whole: a temporary
-/// file beside it, flushed to the disk, takes its place. Whoever kills the
-/// program, pulls the plug or fills the disk finds the old file or the new one,
-/// never half of one. Elsewhere than on Unix, modes are not looked at.
-///
-/// Whoever owns the file owns it after a [`save`](TokenFile::save) too, as far as
-/// the system lets the program give it away: a refresh by root leaves it to the
-/// service's user.
+/// The file is private (mode 0600; not enforced on systems other than Unix). Saves are
+/// atomic: after a crash, a power cut or a full disk the file holds either the old or the
+/// new token. [`save`](TokenFile::save) keeps the file's owner if the system allows it, so
+/// a refresh by root leaves the file to the service's user.
 ///
 /// ```no_run
-/// use mingram::{Api, TokenFile};
+/// use mingram::Api;
+/// use mingram::auth::TokenFile;
 ///
 /// # fn main() -> mingram::Result<()> {
 /// let file = TokenFile::new("/var/lib/frame/token.json");
@@ -49,38 +42,37 @@ pub struct TokenFile {
     path: PathBuf,
 }
 
-/// What came of a [`TokenFile::refresh_if_due`], and the token to go on with.
+/// The result of [`TokenFile::refresh_if_due`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refresh {
-    /// The token to use from now on: the new one, or the old one still.
+    /// The token to use: the new one if there is one, otherwise the old one.
     pub token: LongLivedToken,
-    /// What was done, and why.
+    /// What was done.
     pub outcome: RefreshOutcome,
 }
 
-/// What a refresh came to. Its `Display` is one line for a log.
+/// The outcome of a refresh. Its `Display` is one line for a log.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RefreshOutcome {
-    /// Nothing was sent: it is not time yet, or another program has put a new
-    /// token into the file meanwhile.
+    /// Nothing was sent: the token is not due yet, or another program has stored a new
+    /// one.
     NotDue,
-    /// Nothing was sent: the token is not 24 hours old, and the service would
+    /// Nothing was sent: the token is less than 24 hours old, and the service would
     /// refuse.
     TooYoung,
-    /// Nothing was sent: the clock stands before the time that the token was
-    /// obtained, so nobody can tell its age. A board without a clock battery
-    /// does that until its time is set.
+    /// Nothing was sent: the clock is behind the time the token was obtained, so its age
+    /// is unknown. This happens on boards without a clock battery until their time is set.
     ClockBehind,
-    /// The new token is in the file.
+    /// The new token is stored.
     Refreshed,
-    /// The refresh failed. The old token is in the file still, untouched; where
-    /// [`is_token_invalid`](Error::is_token_invalid) says so, it is dead.
-    Kept(Error),
-    /// The service gave a new token, but it could not be written. The file
-    /// holds the old one; the new one is in [`Refresh::token`].
-    NotSaved(Error),
+    /// The refresh failed, and the old token is still stored. It is dead if
+    /// [`is_token_invalid`](Error::is_token_invalid).
+    RefreshFailed(Error),
+    /// The service sent a new token, but it could not be stored. The file holds the old
+    /// one; the new one is in [`Refresh::token`].
+    SaveFailed(Error),
 }
 
 impl fmt::Display for RefreshOutcome {
@@ -88,16 +80,16 @@ impl fmt::Display for RefreshOutcome {
         match self {
             RefreshOutcome::NotDue => f.write_str("not due for a refresh"),
             RefreshOutcome::TooYoung => {
-                f.write_str("too young for a refresh, which takes 24 hours")
+                f.write_str("too young for a refresh, which requires an age of 24 hours")
             }
-            RefreshOutcome::ClockBehind => f.write_str(
-                "not refreshed, because the clock stands before the time the token was obtained",
-            ),
+            RefreshOutcome::ClockBehind => {
+                f.write_str("not refreshed: the clock is behind the time the token was obtained")
+            }
             RefreshOutcome::Refreshed => f.write_str("refreshed"),
-            RefreshOutcome::Kept(error) => {
-                write!(f, "not refreshed, the old one is kept: {error}")
+            RefreshOutcome::RefreshFailed(error) => {
+                write!(f, "not refreshed, keeping the old one: {error}")
             }
-            RefreshOutcome::NotSaved(error) => {
+            RefreshOutcome::SaveFailed(error) => {
                 write!(
                     f,
                     "refreshed, but the file still holds the old one: {error}"
@@ -108,123 +100,109 @@ impl fmt::Display for RefreshOutcome {
 }
 
 impl TokenFile {
-    /// The token file at this path, there or not.
+    /// The token file at this path, which need not exist.
     pub fn new(path: impl Into<PathBuf>) -> TokenFile {
         TokenFile { path: path.into() }
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The token in the file.
+    /// Loads the token.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where there is no such file
-    /// ([`is_not_found`](Error::is_not_found) tells) or it cannot be read;
-    /// [`InvalidInput`](ErrorKind::InvalidInput) where others may read it too
-    /// (the message says how to mend that), and where it is no token file.
+    /// [`Io`](ErrorKind::Io) if the file does not exist
+    /// ([`is_not_found`](Error::is_not_found)) or cannot be read;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if other users may read it (the message
+    /// contains the command that fixes this), or if it is not a token file.
     pub fn load(&self) -> Result<LongLivedToken> {
         let mut bytes = Vec::new();
         self.open()?
-            .take(LARGEST + 1)
+            .take(MAX_BYTES + 1)
             .read_to_end(&mut bytes)
             .map_err(|error| self.failed("cannot be read", error))?;
         if bytes.is_empty() {
             return Err(self.refused("is empty: log in again"));
         }
         let text = std::str::from_utf8(&bytes).ok();
-        let stored = text
-            .filter(|text| text.len() as u64 <= LARGEST)
-            .and_then(|text| json::from_str::<Stored>(text).ok())
-            .and_then(Stored::into_token);
-        stored.ok_or_else(|| {
-            self.refused("holds no `access_token` with its `obtained_at`: log in again")
-        })
+        let text = text.filter(|text| text.len() as u64 <= MAX_BYTES);
+        text.and_then(Value::parse_object)
+            .and_then(|stored| read(&stored))
+            .ok_or_else(|| {
+                self.refused("has no valid `access_token` and `obtained_at`: log in again")
+            })
     }
 
-    /// Puts a token into the file, in place of what it held. Its folder must be
-    /// there.
+    /// Stores a token, replacing the one in the file. The directory must exist.
     ///
-    /// Where another user owns the old file, the new one is given to them, if the
-    /// program may do that (root may) and if nobody else can have put the old one
-    /// there: in a folder that others write to, as `/tmp`, it must be the
-    /// folder's owner. Otherwise it belongs to whoever saves it: a token that
-    /// the service has just given is worth more than the file's old owner.
+    /// If another user owns the file, the new file is given to that user, provided that
+    /// the program may do so (root may) and that nobody else can have planted the file: in
+    /// a directory that others can write to, such as `/tmp`, the user must own the
+    /// directory. Otherwise the file belongs to the user who saves it, because a new token
+    /// matters more than the owner of the file.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where it cannot be written, and the old file is
-    /// there still; [`InvalidInput`](ErrorKind::InvalidInput) for a token that
-    /// cannot be one, and for a path that is a folder, a symbolic link, or
-    /// where files cannot be kept private.
+    /// [`Io`](ErrorKind::Io) if the file cannot be written; the old one is unchanged.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a malformed token, and if the path is
+    /// a directory or a symbolic link, or if files cannot be kept private there.
     pub fn save(&self, token: &LongLivedToken) -> Result<()> {
         token.token.check()?;
         let old = fs::symlink_metadata(&self.path).ok();
         if let Some(old) = &old {
             self.check_kind(old)?;
         }
-        let Some(name) = self.path.file_name() else {
+        if self.path.file_name().is_none() {
             return Err(self.refused("has no file name at its end"));
-        };
-        let folder = match self.path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        if !folder.is_dir() {
-            return Err(self.refused("is in a folder that does not exist: make the folder first"));
+        }
+        let directory = self
+            .path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        if directory.is_some_and(|directory| !directory.is_dir()) {
+            return Err(self.refused("is in a directory that does not exist: create it first"));
         }
         let failed = |error| self.failed("cannot be written", error);
-        sweep(folder, name);
-        #[cfg(unix)]
-        let opened = File::open(folder).map_err(failed)?;
-        let (mut file, mut temporary) = Temporary::create(folder, name).map_err(failed)?;
-        if let Some(mode) = shared(&file.metadata().map_err(failed)?) {
+        let mut new = AtomicFile::create(&self.path, 0o600).map_err(failed)?;
+        if let Some(mode) = mode_if_shared(&new.file.metadata().map_err(failed)?) {
             return Err(self.refused(&format!(
-                "cannot be kept private there (its mode would be {mode:o}): choose a folder on another file system"
+                "cannot be kept private there (its mode would be {mode:o}): choose a directory on another file system"
             )));
         }
-        let mut text = json::to_string(&Stored::of(token));
-        text.push('\n');
-        file.write_all(text.as_bytes()).map_err(failed)?;
+        let text = json::to_string(&Stored(token));
+        writeln!(new.file, "{text}").map_err(failed)?;
         #[cfg(unix)]
-        if let (Some(old), Ok(folder)) = (&old, opened.metadata()) {
-            keep_owner(&file, old, &folder);
+        if let (Some(old), Some(directory)) = (&old, &new.directory) {
+            keep_owner(&new.file, old, directory);
         }
-        file.sync_all().map_err(failed)?;
-        drop(file);
-        fs::rename(&temporary.path, &self.path).map_err(failed)?;
-        temporary.left = false;
-        #[cfg(unix)]
-        sync_folder(&opened)
-            .map_err(|error| self.failed("is written, but may not outlast a power cut", error))?;
-        Ok(())
+        let durable = new.commit().map_err(failed)?;
+        durable.map_err(|error| self.failed("is written, but may not survive a power cut", error))
     }
 
-    /// Refreshes the token in the file where that is due, by
-    /// [`LongLivedToken::refresh_due_at`] and the clock of `api`: at most one
-    /// request, sent as `api` is set up but with the token of the file.
+    /// Refreshes the stored token if it is due by [`LongLivedToken::refresh_due_at`] and
+    /// the clock of `api`. Sends at most one request, with the settings of `api` and the
+    /// stored token.
     ///
-    /// Call it as often as you like, before the work or once a day. A refresh
-    /// that fails is no error of this function: the old token stays in the file
-    /// and is handed back with [`RefreshOutcome::Kept`], because it may well be
-    /// good for weeks to come.
+    /// Call it as often as you like, for example before each run or once a day. A failed
+    /// refresh is not an error of this function: the old token may be valid for weeks, so
+    /// it is kept and returned with [`RefreshOutcome::RefreshFailed`].
     ///
     /// # Errors
     ///
-    /// Those of [`load`](TokenFile::load).
+    /// As for [`load`](TokenFile::load).
     pub fn refresh_if_due(&self, api: &Api) -> Result<Refresh> {
         self.refresh_from(api, LongLivedToken::refresh_due_at)
     }
 
-    /// As [`refresh_if_due`](TokenFile::refresh_if_due), but at once, due or
-    /// not; never before the token is 24 hours old.
+    /// Like [`refresh_if_due`](TokenFile::refresh_if_due), but refreshes even if the token
+    /// is not due. A token less than 24 hours old is never refreshed.
     ///
     /// # Errors
     ///
-    /// Those of [`load`](TokenFile::load).
+    /// As for [`load`](TokenFile::load).
     pub fn refresh(&self, api: &Api) -> Result<Refresh> {
         self.refresh_from(api, LongLivedToken::refreshable_at)
     }
@@ -251,11 +229,11 @@ impl TokenFile {
         let fresh = match api.clone().with_token(token.token.clone()).refresh_token() {
             Ok(fresh) => fresh,
             Err(error) => {
-                let outcome = RefreshOutcome::Kept(error);
+                let outcome = RefreshOutcome::RefreshFailed(error);
                 return Ok(Refresh { token, outcome });
             }
         };
-        // A login that ended while this call was under way is newer than it.
+        // A token that was stored during this call is newer.
         match self.load() {
             Ok(other) if other.token != token.token => {
                 let (token, outcome) = (other, RefreshOutcome::NotDue);
@@ -265,7 +243,7 @@ impl TokenFile {
         }
         let outcome = match self.save(&fresh) {
             Ok(()) => RefreshOutcome::Refreshed,
-            Err(error) => RefreshOutcome::NotSaved(error),
+            Err(error) => RefreshOutcome::SaveFailed(error),
         };
         Ok(Refresh {
             token: fresh,
@@ -273,7 +251,7 @@ impl TokenFile {
         })
     }
 
-    /// The file, if nobody else may read it.
+    /// Opens the file, if no other user may read it.
     fn open(&self) -> Result<File> {
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => {
@@ -282,12 +260,12 @@ impl TokenFile {
             }
             _ => self.failed("cannot be read", error),
         };
-        // Looked at before it is opened: a pipe would wait for a writer.
+        // Checked before opening: opening a pipe would wait for a writer.
         self.check_kind(&fs::symlink_metadata(&self.path).map_err(failed)?)?;
         let file = File::open(&self.path).map_err(failed)?;
-        if let Some(mode) = shared(&file.metadata().map_err(failed)?) {
+        if let Some(mode) = mode_if_shared(&file.metadata().map_err(failed)?) {
             return Err(self.refused(&format!(
-                "is open to others (its mode is {mode:o}): make it private with `chmod 600 '{}'`",
+                "can be read by other users (its mode is {mode:o}): run `chmod 600 '{}'`",
                 self.path.display()
             )));
         }
@@ -297,9 +275,9 @@ impl TokenFile {
     fn check_kind(&self, metadata: &fs::Metadata) -> Result<()> {
         let kind = metadata.file_type();
         if kind.is_symlink() {
-            Err(self.refused("is a symbolic link: give the path of the file itself"))
+            Err(self.refused("is a symbolic link: use the path of the file itself"))
         } else if kind.is_dir() {
-            Err(self.refused("is a folder: give the path of a file in it"))
+            Err(self.refused("is a directory: use the path of a file in it"))
         } else if !kind.is_file() {
             Err(self.refused("is not a regular file"))
         } else {
@@ -317,195 +295,62 @@ impl TokenFile {
     }
 }
 
-/// The mode of a file that others than its owner can get at.
+/// The mode of a file if others than its owner have access.
 #[cfg(unix)]
-fn shared(metadata: &fs::Metadata) -> Option<u32> {
+fn mode_if_shared(metadata: &fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
-fn shared(_: &fs::Metadata) -> Option<u32> {
+fn mode_if_shared(_: &fs::Metadata) -> Option<u32> {
     None
 }
 
-/// Gives the new file to the owner of the old one, as far as that goes; but not
-/// to somebody who may have put a file of theirs there to get at the token.
+/// Gives the new file to the owner of the old one if the system allows it, unless the
+/// old file may have been planted by someone else to get the token.
 #[cfg(unix)]
-fn keep_owner(file: &File, old: &fs::Metadata, folder: &fs::Metadata) {
+fn keep_owner(file: &File, old: &fs::Metadata, directory: &File) {
     use std::os::unix::fs::{MetadataExt, fchown};
-    let open_to_others = folder.mode() & 0o022 != 0 && folder.uid() != old.uid();
+    let may_be_planted = directory.metadata().map_or(true, |dir| {
+        dir.mode() & 0o022 != 0 && dir.uid() != old.uid()
+    });
     let owner = |metadata: &fs::Metadata| (metadata.uid(), metadata.gid());
     let differs = |new: &fs::Metadata| owner(new) != owner(old);
-    if !open_to_others && file.metadata().is_ok_and(|new| differs(&new)) {
+    if !may_be_planted && file.metadata().is_ok_and(|new| differs(&new)) {
         let _ = fchown(file, Some(old.uid()), Some(old.gid()));
     }
 }
 
-/// Makes the new name last. Some file systems cannot do that for a folder, and
-/// say so.
-#[cfg(unix)]
-fn sync_folder(folder: &File) -> io::Result<()> {
-    match folder.sync_all() {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
-        done => done,
-    }
+/// Reads the file's JSON: a reply of the service with `obtained_at`. A number that is
+/// present must be readable.
+fn read(stored: &Value) -> Option<LongLivedToken> {
+    let obtained_at = u64::try_from(stored.number_of("obtained_at")?).ok()?;
+    let obtained_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(obtained_at))?;
+    let token = LongLivedToken::from_reply(stored, obtained_at)?;
+    (token.expires_in.is_some() || stored.get("expires_in").is_none()).then_some(token)
 }
 
-/// A file that is removed again unless it has taken its final name.
-struct Temporary {
-    path: PathBuf,
-    left: bool,
-}
+/// Writes the file's JSON.
+struct Stored<'a>(&'a LongLivedToken);
 
-impl Temporary {
-    /// A new file, private from the start. Its name says who writes it, and no
-    /// two are the same, so that two programs never write into one.
-    fn create(folder: &Path, name: &OsStr) -> io::Result<(File, Temporary)> {
-        let random = RandomState::new().build_hasher().finish();
-        let mut temporary = prefix(name);
-        temporary.push(format!("{}-{random:016x}{ENDING}", std::process::id()));
-        let path = folder.join(temporary);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path)?;
-        Ok((file, Temporary { path, left: true }))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if self.left {
-            // What cannot be removed now, the next save sweeps away.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-const ENDING: &str = ".tmp";
-
-fn prefix(name: &OsStr) -> OsString {
-    let mut prefix = OsString::from(".");
-    prefix.push(name);
-    prefix.push(".");
-    prefix
-}
-
-/// Removes the temporary files that killed programs have left. A failure is
-/// not worth a word: they are in nobody's way.
-fn sweep(folder: &Path, name: &OsStr) {
-    let prefix = prefix(name);
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let writer = entry
-            .file_name()
-            .as_encoded_bytes()
-            .strip_prefix(prefix.as_encoded_bytes())
-            .and_then(|rest| writer(std::str::from_utf8(rest).ok()?));
-        let abandoned = |writer| {
-            let metadata = entry.metadata().ok()?;
-            let gone = is_gone(writer) || is_old(metadata.modified().ok()?);
-            (metadata.is_file() && gone).then_some(())
-        };
-        if writer.and_then(abandoned).is_some() {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// The process in the rest of a temporary file's name.
-fn writer(rest: &str) -> Option<u32> {
-    let (process, random) = rest.strip_suffix(ENDING)?.split_once('-')?;
-    let hex = random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit());
-    hex.then(|| process.parse().ok())?
-}
-
-/// Whether that process is known to have ended.
-fn is_gone(process: u32) -> bool {
-    let processes = Path::new("/proc");
-    processes.join("self").exists() && !processes.join(process.to_string()).exists()
-}
-
-/// By the clock, which may have been set in the meantime, either way.
-fn is_old(modified: SystemTime) -> bool {
-    match SystemTime::now().duration_since(modified) {
-        Ok(age) => age > ABANDONED,
-        Err(ahead) => ahead.duration() > ABANDONED,
-    }
-}
-
-/// The file's JSON.
-#[derive(Default)]
-struct Stored {
-    access_token: Option<String>,
-    token_type: Option<String>,
-    expires_in: Option<Loose>,
-    obtained_at: Option<Loose>,
-}
-
-read_object!(Stored {
-    "access_token" => access_token,
-    "token_type" => token_type,
-    "expires_in" => expires_in,
-    "obtained_at" => obtained_at,
-});
-
-impl Stored {
-    fn of(token: &LongLivedToken) -> Stored {
-        let number =
-            |time: Duration| Loose::Number(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-        let obtained_at = token.obtained_at.duration_since(SystemTime::UNIX_EPOCH);
-        Stored {
-            access_token: Some(token.token.expose().to_owned()),
-            token_type: token.token_type.clone(),
-            expires_in: token.expires_in.map(number),
-            obtained_at: Some(number(obtained_at.unwrap_or_default())),
-        }
-    }
-
-    fn into_token(self) -> Option<LongLivedToken> {
-        let seconds = |number: &Loose| Some(Duration::from_secs(number.number()?.try_into().ok()?));
-        let token = Token::new(&self.access_token?);
-        token.check().ok()?;
-        let obtained_at = SystemTime::UNIX_EPOCH.checked_add(seconds(&self.obtained_at?)?)?;
-        let expires_in = match &self.expires_in {
-            Some(number) => Some(seconds(number)?),
-            None => None,
-        };
-        let mut token = LongLivedToken::new(token, expires_in, obtained_at);
-        token.token_type = self.token_type;
-        Some(token)
-    }
-}
-
-impl Serialize for Stored {
+impl Serialize for Stored<'_> {
     fn begin(&self) -> Fragment<'_> {
-        let mut entries: Vec<(&'static str, Box<dyn Serialize + '_>)> = Vec::new();
-        for (key, text) in [
-            ("access_token", &self.access_token),
-            ("token_type", &self.token_type),
-        ] {
-            if let Some(text) = text {
-                entries.push((key, Box::new(text)));
-            }
+        let token = self.0;
+        let mut entries: Vec<(&'static str, Box<dyn Serialize + '_>)> =
+            vec![("access_token", Box::new(token.token.expose().to_owned()))];
+        if let Some(token_type) = &token.token_type {
+            entries.push(("token_type", Box::new(token_type)));
         }
-        for (key, number) in [
-            ("expires_in", &self.expires_in),
-            ("obtained_at", &self.obtained_at),
-        ] {
-            if let Some(number) = number.as_ref().and_then(Loose::number) {
-                entries.push((key, Box::new(number)));
-            }
+        if let Some(expires_in) = token.expires_in {
+            // Larger numbers would not be read back.
+            entries.push((
+                "expires_in",
+                Box::new(expires_in.as_secs().min(i64::MAX as u64)),
+            ));
         }
+        entries.push(("obtained_at", Box::new(to_unix(token.obtained_at))));
         Entries::new(entries).fragment()
     }
 }

@@ -2,7 +2,9 @@
 //! was understood as. Nothing that the structs can hold may be dropped: what
 //! was read is written again and compared with an independent JSON library.
 
-use mingram::{Api, App, Code, Media, Page, Request, Response, Result, Transport, User};
+use mingram::auth::{App, Code};
+use mingram::transport::{Request, Response, Transport};
+use mingram::{Api, Media, Page, Result, User};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -27,9 +29,9 @@ impl Transport for Always {
 /// What a reply was understood as, and that written again.
 fn understand(text: &str) -> Option<(&'static str, String)> {
     let api = Api::new("IGQVJsample").with_transport(Always(text.to_owned()));
-    match api.get::<BTreeMap<String, Media>>("", &[]) {
-        Err(error) if error.api().is_some() => {
-            let error = error.api().unwrap();
+    match api.node::<BTreeMap<String, Media>>("", &[]) {
+        Err(error) if error.api_error().is_some() => {
+            let error = error.api_error().unwrap();
             let mut known = serde_json::Map::new();
             let mut put = |key: &str, value: Value| drop(known.insert(key.to_owned(), value));
             put("message", error.message.clone().into());
@@ -71,7 +73,7 @@ fn understand(text: &str) -> Option<(&'static str, String)> {
         }
         return Some(("a token", known.to_string()));
     }
-    if let Ok(page) = api.get::<Page<Media>>("me/media", &[]) {
+    if let Ok(page) = api.node::<Page<Media>>("me/media", &[]) {
         return Some(("a page", miniserde::json::to_string(&page)));
     }
     if let Ok(user) = api.me(&[]) {

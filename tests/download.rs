@@ -19,14 +19,14 @@ fn a_file_comes_whole_and_without_the_token() {
     let server = whole();
     let mut file = Vec::new();
     let url = format!("{}/v/a.jpg?oh=1&oe=6A2B7C00#x", server.url());
-    assert_eq!(server.api().download(&url, &mut file).unwrap(), 10);
+    assert_eq!(server.api().download(&url).write_to(&mut file).unwrap(), 10);
     assert_eq!(file, FILE.as_bytes());
     let request = server.received().pop().unwrap();
     assert_eq!(request.target, "/v/a.jpg?oh=1&oe=6A2B7C00");
     assert!(!format!("{request:?}").contains(TOKEN));
     // Nor is a token needed.
     let api = mingram::Api::without_token();
-    assert_eq!(api.download(&url, &mut io::sink()).unwrap(), 10);
+    assert_eq!(api.download(&url).write_to(&mut io::sink()).unwrap(), 10);
 }
 
 #[test]
@@ -35,7 +35,8 @@ fn a_short_file_is_an_error() {
     let mut file = Vec::new();
     let error = server
         .api()
-        .download(&format!("{}/a.jpg?secret", server.url()), &mut file)
+        .download(&format!("{}/a.jpg?secret", server.url()))
+        .write_to(&mut file)
         .unwrap_err();
     assert_eq!((error.kind(), file.len()), (ErrorKind::Truncated, 10));
     assert_eq!(
@@ -52,13 +53,13 @@ fn a_file_without_a_length_is_an_error_unless_accepted() {
     ] {
         let server = Server::script([head]);
         let (api, mut file) = (server.api(), Vec::new());
-        let error = api.download(&server.url(), &mut file).unwrap_err();
+        let error = api.download(&server.url()).write_to(&mut file).unwrap_err();
         assert_eq!((error.kind(), file.len()), (ErrorKind::UnknownLength, 0));
         let url = server.url();
-        let body = api.file(&url).accept_unknown_length().open().unwrap();
+        let body = api.download(&url).accept_unknown_length().open().unwrap();
         assert_eq!(body.total(), None);
         assert_eq!(
-            api.file(&url)
+            api.download(&url)
                 .accept_unknown_length()
                 .write_to(&mut file)
                 .unwrap(),
@@ -78,7 +79,7 @@ fn progress_is_told() {
     let url = server.url();
     let api = server.api();
     let download = api
-        .file(&url)
+        .download(&url)
         .on_progress(|done, total| told.push((done, total)));
     assert_eq!(download.write_to(&mut io::sink()).unwrap(), 100_000);
     assert!(told.len() > 1 && told.is_sorted());
@@ -107,11 +108,14 @@ fn the_rest_of_a_file() {
     let (api, url) = (server.api(), server.url());
     let mut file = FILE.as_bytes()[..4].to_vec();
     assert_eq!(
-        api.file(&url).resume_from(4).write_to(&mut file).unwrap(),
+        api.download(&url)
+            .resume_from(4)
+            .write_to(&mut file)
+            .unwrap(),
         10
     );
     assert_eq!(file, FILE.as_bytes());
-    let body = api.file(&url).resume_from(4).open().unwrap();
+    let body = api.download(&url).resume_from(4).open().unwrap();
     assert_eq!(
         (body.start(), body.position(), body.total()),
         (4, 4, Some(10))
@@ -124,12 +128,12 @@ fn a_server_that_cannot_resume_says_so_before_a_byte_is_written() {
     let (api, url) = (server.api(), server.url());
     let mut file = Vec::new();
     let error = api
-        .file(&url)
+        .download(&url)
         .resume_from(4)
         .write_to(&mut file)
         .unwrap_err();
     assert_eq!((error.kind(), file.len()), (ErrorKind::InvalidInput, 0));
-    let mut body = api.file(&url).resume_from(4).open().unwrap();
+    let mut body = api.download(&url).resume_from(4).open().unwrap();
     assert_eq!((body.start(), body.content_type()), (0, Some("image/jpeg")));
     body.read_to_end(&mut file).unwrap();
     assert_eq!(file, FILE.as_bytes());
@@ -150,7 +154,7 @@ fn a_part_that_is_not_the_one_asked_for() {
             &FILE[..length],
         )]);
         let (api, url) = (server.api(), server.url());
-        let error = api.file(&url).resume_from(4).open().unwrap_err();
+        let error = api.download(&url).resume_from(4).open().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Malformed, "{range}: {error}");
     }
 }
@@ -167,12 +171,16 @@ fn a_writer_that_fails() {
         }
     }
     let server = whole();
-    let error = server.api().download(&server.url(), &mut Full).unwrap_err();
+    let error = server
+        .api()
+        .download(&server.url())
+        .write_to(&mut Full)
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(
         error
             .to_string()
-            .ends_with("could not be written after 10 bytes: no space left"),
+            .ends_with("writing failed after 10 bytes: no space left"),
         "{error}"
     );
     assert!(std::error::Error::source(&error).is_some());
@@ -187,7 +195,8 @@ fn a_refusal_says_what_came() {
     )]);
     let error = server
         .api()
-        .download(&server.url(), &mut io::sink())
+        .download(&server.url())
+        .write_to(&mut io::sink())
         .unwrap_err();
     assert_eq!(
         (error.kind(), error.status(), error.is_transient()),
@@ -203,7 +212,8 @@ fn a_refusal_says_what_came() {
     assert!(
         server
             .api()
-            .download(&server.url(), &mut io::sink())
+            .download(&server.url())
+            .write_to(&mut io::sink())
             .unwrap_err()
             .is_not_found()
     );
@@ -220,13 +230,16 @@ fn addresses_that_are_not_usable_are_refused_unsent() {
         "",
         "https://user@example.com/",
     ] {
-        let error = api.download(url, &mut io::sink()).unwrap_err();
+        let error = api.download(url).write_to(&mut io::sink()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
     }
     for tail in [" b", "\r\nX: y", "\u{e9}", "\0"] {
         let url = format!("{}/a{tail}", server.url());
         assert_eq!(
-            api.download(&url, &mut io::sink()).unwrap_err().kind(),
+            api.download(&url)
+                .write_to(&mut io::sink())
+                .unwrap_err()
+                .kind(),
             ErrorKind::InvalidInput
         );
     }
@@ -242,7 +255,8 @@ fn redirects_lead_to_other_hosts_too() {
     assert_eq!(
         server
             .api()
-            .download(&server.url(), &mut io::sink())
+            .download(&server.url())
+            .write_to(&mut io::sink())
             .unwrap(),
         10
     );
@@ -255,7 +269,8 @@ fn redirects_lead_to_other_hosts_too() {
     )]);
     let error = server
         .api()
-        .download(&server.url(), &mut io::sink())
+        .download(&server.url())
+        .write_to(&mut io::sink())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Redirect);
 }
@@ -268,7 +283,12 @@ fn the_headers_are_retried_and_the_bytes_are_not() {
         .api()
         .with_retries(1)
         .with_clock(common::TestClock::new(0));
-    assert_eq!(api.download(&server.url(), &mut io::sink()).unwrap(), 10);
+    assert_eq!(
+        api.download(&server.url())
+            .write_to(&mut io::sink())
+            .unwrap(),
+        10
+    );
     assert_eq!(server.received().len(), 2);
     let server = Server::script(["HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789"]);
     let api = server
@@ -276,7 +296,8 @@ fn the_headers_are_retried_and_the_bytes_are_not() {
         .with_retries(3)
         .with_clock(common::TestClock::new(0));
     assert_eq!(
-        api.download(&server.url(), &mut io::sink())
+        api.download(&server.url())
+            .write_to(&mut io::sink())
             .unwrap_err()
             .kind(),
         ErrorKind::Truncated
@@ -292,10 +313,16 @@ fn a_download_has_its_own_time() {
         let _ = stream.write_all(b"1");
     });
     let api = server.api().with_timeout(Duration::from_secs(1));
-    assert_eq!(api.download(&server.url(), &mut io::sink()).unwrap(), 2);
+    assert_eq!(
+        api.download(&server.url())
+            .write_to(&mut io::sink())
+            .unwrap(),
+        2
+    );
     let api = api.with_download_timeout(Duration::from_secs(1));
     assert!(
-        api.download(&server.url(), &mut io::sink())
+        api.download(&server.url())
+            .write_to(&mut io::sink())
             .unwrap_err()
             .is_timeout()
     );
@@ -305,7 +332,7 @@ fn a_download_has_its_own_time() {
 fn a_body_read_by_hand_keeps_its_error() {
     let server = Server::script(["HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789"]);
     let (api, url) = (server.api(), server.url());
-    let mut body = api.file(&url).open().unwrap();
+    let mut body = api.download(&url).open().unwrap();
     let error = body.read_to_end(&mut Vec::new()).unwrap_err();
     let error = Error::from(error);
     assert_eq!(

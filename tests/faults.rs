@@ -312,7 +312,7 @@ fn read_to_the_end(server: &Broken, clock: &TestClock, run: Run) -> usize {
         .with_retries(run.retries)
         .with_clock(clock.clone());
     let start = |cursor: Option<&str>| -> Edge<Media> {
-        let edge = api.my_media(&[]).limit(PAGE as u32);
+        let edge = api.my_media(&[]).page_size(PAGE as u32);
         match cursor {
             None => edge,
             Some(cursor) if backwards => edge.before(cursor),

@@ -6,13 +6,14 @@ mod common;
 
 use common::replay::Replay;
 use common::{api, fixtures, param};
+use mingram::auth::{App, Code};
 use mingram::{
-    AccountType, Api, ApiError, App, Code, Error, ErrorKind, Media, MediaField as M,
-    MediaProductType, MediaType, Page, User, UserField as U,
+    AccountType, Api, ApiError, Error, ErrorKind, Media, MediaField as M, MediaProductType,
+    MediaType, Page, User, UserField as U,
 };
 use miniserde::Deserialize;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 type Check = fn(&Api);
 
@@ -35,12 +36,12 @@ const TABLE: &[(&str, Check)] = &[
     ("errors/echoes-token", |api| {
         let error = refused(api, "eecho");
         assert!(error.is_token_invalid());
-        assert_eq!(error.api().unwrap().message, "Malformed access token *** (access_token=***)");
+        assert_eq!(error.api_error().unwrap().message, "Malformed access token *** (access_token=***)");
     }),
     ("errors/gateway", |api| {
         let error = refused(api, "egateway");
         assert_eq!((error.kind(), error.status()), (ErrorKind::Status, Some(502)));
-        assert!(error.is_transient() && error.api().is_none());
+        assert!(error.is_transient() && error.api_error().is_none());
         let text = error.to_string();
         assert!(text.starts_with("GET /egateway: HTTP 502 (text/html; charset=utf-8, 113 bytes): <!DOCTYPE html> <html>"), "{text}");
     }),
@@ -56,7 +57,7 @@ const TABLE: &[(&str, Check)] = &[
     ("errors/not-found", |api| {
         let error = refused(api, "e100-33");
         assert!(error.is_not_found() && !error.is_token_invalid());
-        assert_eq!(error.api().unwrap().error_type.as_deref(), Some("IGApiException"));
+        assert_eq!(error.api_error().unwrap().error_type.as_deref(), Some("IGApiException"));
     }),
     ("errors/parameter", |api| {
         let error = refused(api, "e100");
@@ -74,7 +75,7 @@ const TABLE: &[(&str, Check)] = &[
         let error = refused(api, "e80002");
         assert!(error.is_rate_limited());
         assert_eq!(error.retry_after(), Some(Duration::from_secs(19 * 60)));
-        let api_error = error.api().unwrap();
+        let api_error = error.api_error().unwrap();
         assert_eq!((api_error.code, api_error.subcode), (Some(80002), Some(2_207_051)));
         assert_eq!(api_error.user_title.as_deref(), Some("Too many calls"));
         assert_eq!(api_error.user_message.as_deref(), Some("Wait a little \u{23f3} and try again."));
@@ -94,17 +95,17 @@ const TABLE: &[(&str, Check)] = &[
     ("errors/temporary", |api| {
         let error = refused(api, "e2");
         assert!(error.is_transient() && !error.is_rate_limited());
-        assert_eq!(error.api().unwrap().is_transient, Some(true));
+        assert_eq!(error.api_error().unwrap().is_transient, Some(true));
     }),
     ("errors/token-expired", |api| {
         let error = refused(api, "e190");
         assert!(error.is_token_invalid());
         assert_eq!((error.kind(), error.status(), error.call()), (ErrorKind::Api, Some(400), "GET /e190"));
-        assert_eq!((error.api().unwrap().code, error.api().unwrap().subcode), (Some(190), Some(463)));
+        assert_eq!((error.api_error().unwrap().code, error.api_error().unwrap().subcode), (Some(190), Some(463)));
         assert_eq!(
             error.to_string(),
-            "GET /e190: the service answered error 190/463 (HTTP 400, OAuthException): Error validating access token: \
-             Session has expired on Tuesday, 28-Sep-26 03:00:00 PDT.; the access token is dead or of the wrong kind: \
+            "GET /e190: the service returned error 190/463 (HTTP 400, OAuthException): Error validating access token: \
+             Session has expired on Tuesday, 28-Sep-26 03:00:00 PDT.; the access token is expired, revoked or of the wrong kind: \
              log in again for a new one"
         );
     }),
@@ -112,7 +113,7 @@ const TABLE: &[(&str, Check)] = &[
     ("errors/token-session", |api| assert!(refused(api, "e102").is_token_invalid())),
     ("errors/too-much", |api| {
         let error = refused(api, "e1");
-        assert!(error.is_transient() && error.to_string().ends_with("ask for fewer fields or smaller pages"));
+        assert!(error.is_transient() && error.to_string().ends_with("request fewer fields or a smaller page size"));
     }),
     ("errors/unavailable", |api| {
         let error = refused(api, "etext");
@@ -133,7 +134,7 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(page.data[1].caption.as_deref(), Some("First try at sourdough \u{1f35e}\u{1f525} it rose!"));
         assert_eq!(page.data[2].children.len(), 2);
         assert_eq!(page.data[3].caption, None);
-        assert!(page.data[0].media_url_expires().is_some());
+        assert!(page.data[0].media_url_expires_at().is_some());
     }),
     ("feed/page-2", |api| {
         let page = feed(api, Some("QVFIUk1ZA0xwZAW5kMQ"));
@@ -148,7 +149,7 @@ const TABLE: &[(&str, Check)] = &[
         // The last page has cursors, and no `next`.
         assert_eq!((page.has_next(), page.cursors.after.as_deref()), (false, Some("QVFIUk1ZA0xwZAW5kMgz")));
         assert_eq!(page.data[1].children.len(), 3);
-        assert_eq!(page.data[2].unix_time(), Some(1_504_203_000));
+        assert_eq!(page.data[2].published_at(), Some(UNIX_EPOCH + Duration::from_secs(1_504_203_000)));
     }),
     ("feed/profile", |api| {
         let user = api.me(U::BASIC).unwrap();
@@ -188,7 +189,7 @@ const TABLE: &[(&str, Check)] = &[
     }),
     ("media/by-ids", |api| {
         let ids = format!("{IMAGE},17899305451014820");
-        let media: BTreeMap<String, Media> = api.get("", &[("ids", &ids), ("fields", "id,media_type")]).unwrap();
+        let media: BTreeMap<String, Media> = api.node("", &[("ids", &ids), ("fields", "id,media_type")]).unwrap();
         assert_eq!(media["17899305451014820"].media_type, Some(MediaType::Video));
     }),
     ("media/comments", |api| {
@@ -201,7 +202,7 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(texts, ["\u{1f44d}", "where?"]);
     }),
     ("media/empty-page", |api| {
-        let page = page(api.my_media(&[M::Id]).limit(3).pages());
+        let page = page(api.my_media(&[M::Id]).page_size(3).pages());
         assert_eq!((page.data.len(), page.has_next(), page.next_cursor()), (0, true, Some("QVFIUmVx")));
     }),
     ("media/hidden-likes", |api| {
@@ -219,7 +220,7 @@ const TABLE: &[(&str, Check)] = &[
             name: String,
             values: Vec<BTreeMap<String, u64>>,
         }
-        let insights: Insights = api.get(&format!("{IMAGE}/insights"), &[("metric", "reach")]).unwrap();
+        let insights: Insights = api.node(&format!("{IMAGE}/insights"), &[("metric", "reach")]).unwrap();
         assert_eq!((insights.data[0].name.as_str(), insights.data[0].values[0]["value"]), ("reach", 131));
     }),
     ("media/no-url", |api| {
@@ -233,7 +234,7 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(products, [P::Ad, P::Feed, P::Story, P::Reels]);
     }),
     ("media/reel", |api| {
-        let mut fields = M::LOGIN.to_vec();
+        let mut fields = M::PROFESSIONAL.to_vec();
         fields.extend([M::IsSharedToFeed, M::Owner, M::AltText, M::IsCommentEnabled, M::LegacyInstagramMediaId]);
         let reel = api.clone().with_version("v25.0").media("17923456789012345", &fields).unwrap();
         assert_eq!(reel.media_product_type, Some(MediaProductType::Reels));
@@ -245,18 +246,18 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(reel.legacy_instagram_media_id.as_deref(), Some("3456789012345678901"));
     }),
     ("media/since-until", |api| {
-        let edge = api.my_media(&[M::Id]).since(1_504_137_600).until(1_504_224_000);
+        let edge = api.my_media(&[M::Id]).since(UNIX_EPOCH + Duration::from_secs(1_504_137_600)).until(UNIX_EPOCH + Duration::from_secs(1_504_224_000));
         assert_eq!(ids(&page(edge.pages()).data), ["17895695668009999"]);
     }),
     ("media/user-media", |api| {
         // One id is a bare number on the wire.
-        assert_eq!(ids(&page(api.user_media(ME, &[M::Id]).limit(100).pages()).data), [IMAGE, "17899305451014820"]);
+        assert_eq!(ids(&page(api.user_media(ME, &[M::Id]).page_size(100).pages()).data), [IMAGE, "17899305451014820"]);
     }),
     ("tokens/code-used", |api| {
         let error = exchange(api, "CODEused").unwrap_err();
         let wanted = "This authorization code has been used";
         assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Some(400)));
-        assert_eq!((error.api().unwrap().code, error.api().unwrap().message.as_str()), (None, wanted));
+        assert_eq!((error.api_error().unwrap().code, error.api_error().unwrap().message.as_str()), (None, wanted));
     }),
     ("tokens/long", |api| {
         let token = api.exchange_token(&app()).unwrap();
@@ -296,7 +297,7 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(user.account_type, Some(AccountType::MediaCreator));
     }),
     ("users/instagram-login", |api| {
-        let user = api.clone().with_version("v25.0").me(U::LOGIN).unwrap();
+        let user = api.clone().with_version("v25.0").me(U::PROFESSIONAL).unwrap();
         // Another letter case than in the reference.
         assert_eq!(user.account_type, Some(AccountType::Business));
         assert_eq!((user.followers_count, user.follows_count), (Some(3021), Some(148)));
@@ -337,7 +338,7 @@ fn page(mut pages: mingram::Pages<Media>) -> Page<Media> {
 }
 
 fn feed(api: &Api, cursor: Option<&str>) -> Page<Media> {
-    let edge = api.my_media(M::OPENED).limit(4);
+    let edge = api.my_media(M::WITH_CHILDREN).page_size(4);
     page(match cursor {
         Some(cursor) => edge.after(cursor).pages(),
         None => edge.pages(),
@@ -345,7 +346,7 @@ fn feed(api: &Api, cursor: Option<&str>) -> Page<Media> {
 }
 
 fn back(api: &Api, cursor: &str) -> Page<Media> {
-    page(api.my_media(&[M::Id]).limit(2).before(cursor).pages())
+    page(api.my_media(&[M::Id]).page_size(2).before(cursor).pages())
 }
 
 fn refused(api: &Api, id: &str) -> Error {
@@ -353,14 +354,14 @@ fn refused(api: &Api, id: &str) -> Error {
 }
 
 fn known(api: &Api, id: &str) -> ApiError {
-    refused(api, id).api().unwrap().clone()
+    refused(api, id).api_error().unwrap().clone()
 }
 
 fn app() -> App {
     App::new("1903003", "SECRETsample", "https://example.com/auth")
 }
 
-fn exchange(api: &Api, code: &str) -> mingram::Result<mingram::ShortLivedToken> {
+fn exchange(api: &Api, code: &str) -> mingram::Result<mingram::auth::ShortLivedToken> {
     api.exchange_code(&app(), &Code::new(code))
 }
 

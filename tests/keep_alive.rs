@@ -6,7 +6,8 @@ mod common;
 use common::replay::{Exchange, Replay, read_request};
 use common::secrets::found;
 use common::{Server, api, feed_page, json, param, reply};
-use mingram::{Api, App, Code, ErrorKind};
+use mingram::auth::{App, Code};
+use mingram::{Api, ErrorKind};
 use std::io::{self, BufReader, Write};
 use std::sync::{Arc, Mutex};
 
@@ -50,7 +51,13 @@ fn pages_and_files_of_one_host_share_a_connection() {
     for _ in 0..3 {
         // A clone shares the transport; a file is read to its end.
         let url = format!("{}/file.jpg", replay.url());
-        assert_eq!(api.clone().download(&url, &mut io::sink()).unwrap(), 10);
+        assert_eq!(
+            api.clone()
+                .download(&url)
+                .write_to(&mut io::sink())
+                .unwrap(),
+            10
+        );
     }
     assert_eq!(replay.connections(), if POOLED { 1 } else { 8 });
 }
@@ -128,11 +135,9 @@ fn a_logger_at_debug_sees_no_secret() {
     let api = server.api().with_token(SECRETS[0]);
     let app = App::new("1", SECRETS[1], "https://x.example/");
     api.me(&[]).unwrap();
-    api.download(
-        &format!("{}/f?access_token={}", server.url(), SECRETS[0]),
-        &mut io::sink(),
-    )
-    .unwrap();
+    api.download(&format!("{}/f?access_token={}", server.url(), SECRETS[0]))
+        .write_to(&mut io::sink())
+        .unwrap();
     api.media("lost", &[]).unwrap_err();
     api.exchange_code(&app, &Code::new(SECRETS[2])).unwrap();
     api.exchange_token(&app).unwrap();

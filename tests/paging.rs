@@ -5,6 +5,7 @@ mod common;
 use common::replay::TOKEN;
 use common::{Server, feed_page, feed_server, json, param};
 use mingram::{ErrorKind, Media, MediaField as M};
+use std::time::{Duration, UNIX_EPOCH};
 
 fn ids(media: impl Iterator<Item = mingram::Result<Media>>) -> Vec<usize> {
     media
@@ -24,7 +25,7 @@ fn as_many_requests_as_pages() {
     ] {
         let server = feed_server(items, 25);
         assert_eq!(
-            ids(server.api().my_media(&[]).limit(limit).into_iter()),
+            ids(server.api().my_media(&[]).page_size(limit).into_iter()),
             (0..items).collect::<Vec<_>>()
         );
         assert_eq!(server.received().len(), requests, "{items} by {limit}");
@@ -36,7 +37,7 @@ fn nothing_is_asked_for_before_it_is_needed() {
     let server = feed_server(250, 25);
     let api = server.api();
     let edge = api.my_media(&[M::Id]);
-    let mut items = edge.clone().limit(100).items();
+    let mut items = edge.clone().page_size(100).items();
     let mut pages = edge.pages();
     assert_eq!(server.received().len(), 0);
     assert!(items.next().unwrap().is_ok());
@@ -56,7 +57,12 @@ fn nothing_is_asked_for_before_it_is_needed() {
 #[test]
 fn a_count_that_is_reached_exactly_costs_no_further_request() {
     let server = feed_server(250, 25);
-    let media = server.api().my_media(&[]).limit(100).into_iter().take(100);
+    let media = server
+        .api()
+        .my_media(&[])
+        .page_size(100)
+        .into_iter()
+        .take(100);
     assert_eq!(ids(media).len(), 100);
     assert_eq!(server.received().len(), 1);
 }
@@ -85,9 +91,9 @@ fn the_servers_link_is_never_followed() {
         .api()
         .with_version("v25.0")
         .user_media("7", &[M::Id, M::Caption])
-        .limit(20)
-        .since(1)
-        .until(2);
+        .page_size(20)
+        .since(UNIX_EPOCH + Duration::from_secs(1))
+        .until(UNIX_EPOCH + Duration::from_secs(2));
     assert_eq!(ids(edge.into_iter()).len(), 60);
     for (i, request) in server.received().iter().enumerate() {
         let after = if i == 0 {
@@ -105,7 +111,7 @@ fn the_servers_link_is_never_followed() {
 #[test]
 fn backwards() {
     let server = feed_server(60, 25);
-    let edge = server.api().my_media(&[]).limit(20).before("c50");
+    let edge = server.api().my_media(&[]).page_size(20).before("c50");
     // Nearest to the cursor first.
     assert_eq!(
         ids(edge.clone().into_iter()),
@@ -330,7 +336,11 @@ fn the_usage_of_a_page_is_on_the_page() {
 #[test]
 fn a_cursor_given_as_a_parameter_is_sent_once() {
     let server = feed_server(60, 25);
-    let edge = server.api().my_media(&[]).limit(20).param("after", "c10");
+    let edge = server
+        .api()
+        .my_media(&[])
+        .page_size(20)
+        .param("after", "c10");
     assert_eq!(ids(edge.into_iter()), (10..60).collect::<Vec<_>>());
     for request in server.received() {
         assert_eq!(request.target.matches("after=").count(), 1);

@@ -4,10 +4,9 @@
 mod common;
 
 use common::{Server, json as ok};
-use mingram::{
-    Api, App, Code, Edge, Error, ErrorKind, Login, Media, MediaField, Page, Request, Response,
-    Transport, User,
-};
+use mingram::auth::{App, Code, Login};
+use mingram::transport::{Request, Response, Transport};
+use mingram::{Api, Edge, Error, ErrorKind, Media, MediaField, Page, User};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -122,8 +121,8 @@ proptest! {
     ) {
         prop_assume!(!["limit", "access_token"].contains(&name.as_str()));
         let server = Answers::new(|_| (200, r#"{"data":[]}"#.to_owned()));
-        let fields = [MediaField::Other(&field), MediaField::Children(&[MediaField::Id])];
-        let edge = server.api().user_media(&id, &fields).limit(limit).param(&name, &value);
+        let fields = [MediaField::Other(field.clone().leak()), MediaField::Children(&[MediaField::Id])];
+        let edge = server.api().user_media(&id, &fields).page_size(limit).param(&name, &value);
         let edge = if backwards { edge.before(&cursor) } else { edge.after(&cursor) };
         let page = edge.pages().next().unwrap();
         if ["", ".", ".."].contains(&id.as_str()) {
@@ -159,7 +158,7 @@ proptest! {
         let params: Vec<(&str, &str)> =
             params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let whole = path.join("/");
-        let reply = server.api().get::<Media>(&whole, &params);
+        let reply = server.api().node::<Media>(&whole, &params);
         // One slash at either end is no segment of its own.
         let plain = whole.strip_prefix('/').unwrap_or(&whole);
         let plain = plain.strip_suffix('/').unwrap_or(plain);
@@ -207,7 +206,7 @@ proptest! {
         prop_assume!(!code.ends_with("#_"));
         let app = App::new(&id, &secret, &address);
         let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-        let url = Url::parse(&app.authorize_url(Login::Instagram, &scopes, &state)).unwrap();
+        let url = Url::parse(&app.authorize_url(Login::Instagram, &scopes, Some(state.as_str()).filter(|state| !state.is_empty()))).unwrap();
         let mut wanted = vec![
             ("client_id", id.clone()),
             ("redirect_uri", address.clone()),
@@ -224,7 +223,7 @@ proptest! {
         // The service sends the browser back with the code and the state.
         let mut back = Url::parse("https://example.com/auth").unwrap();
         back.query_pairs_mut().append_pair("code", &code).append_pair("state", &state);
-        let found = Code::from_redirect(&format!("{back}#_"), &state).unwrap();
+        let found = Code::from_redirect(&format!("{back}#_"), Some(&state)).unwrap();
         prop_assert_eq!(&found, &Code::new(&code));
 
         let server = Answers::new(|_| (200, r#"{"access_token":"new"}"#.to_owned()));
@@ -309,7 +308,7 @@ proptest! {
         let to = location.clone();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let api = Api::new(TOKEN).with_retries(0).with_transport(Redirects { to, asked: asked.clone() });
-        let done = api.download(&from, &mut Vec::new());
+        let done = api.download(&from).write_to(&mut Vec::new());
         let asked = asked.lock().unwrap().clone();
         if let Err(error) = &done {
             shown(error);
@@ -460,7 +459,7 @@ fn read_all(status: u16, reply: &str) {
         Ok(media) => id(&media.id),
         Err(error) => drop(shown(&error)),
     }
-    match api.get::<Page<Media>>("1/x", &[]) {
+    match api.node::<Page<Media>>("1/x", &[]) {
         Ok(page) => {
             let data = seen.get("data").and_then(Value::as_array).unwrap();
             assert_eq!(page.data.len(), data.len());
@@ -473,8 +472,8 @@ fn read_all(status: u16, reply: &str) {
     }
     assert!(items.next().is_none());
     for error in [
-        api.get::<Page<User>>("1/x", &[]).err(),
-        api.get::<Vec<Media>>("1/x", &[]).err(),
+        api.node::<Page<User>>("1/x", &[]).err(),
+        api.node::<Vec<Media>>("1/x", &[]).err(),
         api.exchange_code(&app, &code).err(),
         api.exchange_token(&app).err(),
         api.refresh_token().err(),

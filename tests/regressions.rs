@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Server, json, reply};
-use mingram::{Api, ErrorKind, Request, Response, Transport};
+use mingram::transport::{Request, Response, Transport};
+use mingram::{Api, ErrorKind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ fn an_error_object_beside_a_null_token() {
             let server = Server::script([json(status, body)]);
             let error = server.api().me(&[]).unwrap_err();
             assert!(error.is_token_invalid(), "{error}");
-            assert_eq!(error.api().unwrap().message, "m ***");
+            assert_eq!(error.api_error().unwrap().message, "m ***");
             assert!(!format!("{error} {error:?}").contains("IGQVJsample"));
         }
     }
@@ -101,7 +102,10 @@ fn a_fragment_is_not_sent() {
     let api = Api::new(common::replay::TOKEN)
         .with_transport(transport)
         .with_retries(0);
-    let error = api.download("https://h/a#b", &mut Vec::new()).unwrap_err();
+    let error = api
+        .download("https://h/a#b")
+        .write_to(&mut Vec::new())
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Redirect);
     let asked = asked.lock().unwrap();
     assert_eq!(asked[..2], ["https://h/a", "https://h:443/x?y"]);
@@ -114,7 +118,7 @@ fn a_redirect_to_a_host_that_is_none() {
         ("https://other.3/b?c", "its host is a number"),
         ("https://2130706433/", "its host is a number"),
         ("//0x7f.1/", "its host is a number"),
-        ("https://[other.e?'??", "its host is not a plain host name"),
+        ("https://[other.e?'??", "its host is not a valid host name"),
         ("https://[other.e]/", "its host is a number"),
     ] {
         let transport = Same {
@@ -126,7 +130,10 @@ fn a_redirect_to_a_host_that_is_none() {
         let api = Api::new(common::replay::TOKEN)
             .with_transport(transport)
             .with_retries(0);
-        let error = api.download("https://h/a", &mut Vec::new()).unwrap_err();
+        let error = api
+            .download("https://h/a")
+            .write_to(&mut Vec::new())
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Redirect);
         assert!(error.to_string().contains(fault), "{error}");
         assert_eq!(asked.lock().unwrap().len(), 1);

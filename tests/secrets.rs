@@ -6,10 +6,13 @@ mod common;
 
 use common::Server;
 use common::secrets::{debugged, found, shown};
+use mingram::auth::{App, Code, Login, LongLivedToken, TokenFile};
+use mingram::transport::{
+    Clock, DefaultTransport, Method, Request, Response, SystemClock, Transport,
+};
 use mingram::{
-    AccountType, Api, App, Clock, Code, Cursors, DefaultTransport, Error, ErrorKind, Login,
-    LongLivedToken, Media, MediaField, MediaProductType, MediaType, Method, Owner, Request,
-    Response, SystemClock, Token, TokenFile, Transport, User, UserField,
+    AccountType, Api, Cursors, Error, ErrorKind, Media, MediaField, MediaProductType, MediaType,
+    Owner, Token, User, UserField,
 };
 use std::io::Read;
 use std::sync::{Arc, Mutex};
@@ -122,12 +125,12 @@ fn every_type() {
         hidden("Items", &debugged(&items), &[TOKEN, NEW]);
         hidden("Pages", &debugged(&pages), &[TOKEN, NEW]);
     }
-    let download = api.file(&address);
+    let download = api.download(&address);
     hidden("Download", &debugged(&download), &ALL);
     hidden("Body", &debugged(&download.open().unwrap()), &ALL);
     let code = Code::from_redirect(
         &format!("https://example.com/?code={}#_", written(CODE)[1]),
-        "",
+        None,
     );
     let long = common::json(
         "200 OK",
@@ -266,9 +269,9 @@ fn token_files() {
             "ClockBehind",
             "TooYoung",
             "NotDue",
-            "Kept",
+            "RefreshFailed",
             "Refreshed",
-            "NotSaved"
+            "SaveFailed"
         ]
     );
     std::fs::remove_dir(&path).unwrap();
@@ -405,7 +408,7 @@ fn calls() -> Vec<(&'static str, Call, Vec<&'static str>)> {
         (
             "get",
             |api, _| {
-                api.get::<User>(&format!("1/{TOKEN}"), &[(TOKEN, TOKEN)])
+                api.node::<User>(&format!("1/{TOKEN}"), &[(TOKEN, TOKEN)])
                     .map(|user| user.id)
             },
             vec![TOKEN],
@@ -423,11 +426,9 @@ fn calls() -> Vec<(&'static str, Call, Vec<&'static str>)> {
         (
             "file",
             |api, server| {
-                api.download(
-                    &format!("{}/{TOKEN}?access_token={TOKEN}", server.url()),
-                    &mut Vec::new(),
-                )
-                .map(|_| String::new())
+                api.download(&format!("{}/{TOKEN}?access_token={TOKEN}", server.url()))
+                    .write_to(&mut Vec::new())
+                    .map(|_| String::new())
             },
             vec![TOKEN],
         ),
@@ -675,7 +676,7 @@ fn redirect_addresses() {
             format!("https://example.com/auth?error=access_denied&code={code}"),
             format!("https://example.com/auth#code={code}"),
         ] {
-            let error = Code::from_redirect(&address, "state").unwrap_err();
+            let error = Code::from_redirect(&address, Some("state")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Login);
             hidden(&address, &shown(&error), &[CODE]);
         }
@@ -698,9 +699,9 @@ fn refused_arguments() {
             .unwrap_err(),
         api.exchange_code(&app(), &Code::new(&bad(CODE)))
             .unwrap_err(),
-        api.get::<User>("me", &[("access_token", TOKEN)])
+        api.node::<User>("me", &[("access_token", TOKEN)])
             .unwrap_err(),
-        api.get::<User>(&format!("..//{TOKEN}"), &[]).unwrap_err(),
+        api.node::<User>(&format!("..//{TOKEN}"), &[]).unwrap_err(),
         api.user(&TOKEN.repeat(2000), &[]).unwrap_err(),
         api.clone().with_version(TOKEN).me(&[]).unwrap_err(),
         api.clone().with_user_agent(bad(TOKEN)).me(&[]).unwrap_err(),
@@ -712,13 +713,12 @@ fn refused_arguments() {
             .with_base_url(format!("https://x/?access_token={TOKEN}"))
             .me(&[])
             .unwrap_err(),
-        api.download(&format!("http://x/?access_token={TOKEN}"), &mut Vec::new())
+        api.download(&format!("http://x/?access_token={TOKEN}"))
+            .write_to(&mut Vec::new())
             .unwrap_err(),
-        api.download(
-            &format!("https://{}@x/", written(TOKEN)[1]),
-            &mut Vec::new(),
-        )
-        .unwrap_err(),
+        api.download(&format!("https://{}@x/", written(TOKEN)[1]))
+            .write_to(&mut Vec::new())
+            .unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
@@ -732,7 +732,7 @@ fn bodies_that_fail() {
     let server = Server::script(["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfile"]);
     let api = server.api().with_token(TOKEN);
     let url = format!("{}/{TOKEN}/f?access_token={TOKEN}", server.url());
-    let mut body = api.file(&url).open().unwrap();
+    let mut body = api.download(&url).open().unwrap();
     let error = body.read_to_end(&mut Vec::new()).unwrap_err();
     hidden(
         "io::Error",

@@ -4,7 +4,9 @@ mod common;
 
 use common::replay::TOKEN;
 use common::{Server, TestClock, json, reply};
-use mingram::{Api, App, Code, ErrorKind, Request, Response, Result, Transport};
+use mingram::auth::{App, Code};
+use mingram::transport::{Request, Response, Transport};
+use mingram::{Api, ErrorKind, Result};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -123,7 +125,7 @@ fn settings_that_cannot_be_are_refused_unsent() {
         ),
         (
             api.clone().with_base_url("graph.instagram.com"),
-            "begins with neither",
+            "does not start with https",
         ),
         (
             api.clone().with_base_url("https://graph.instagram.com/?x"),
@@ -139,11 +141,11 @@ fn settings_that_cannot_be_are_refused_unsent() {
         (api.clone().with_token(""), "the access token is empty"),
         (
             api.clone().with_token("a b"),
-            "the access token holds a space",
+            "the access token contains a space",
         ),
         (
             api.clone().with_token("a\r\nb"),
-            "the access token holds a space",
+            "the access token contains a space",
         ),
         (api.clone().with_token("a".repeat(5000)), "longer than 4096"),
         (Api::without_token(), "the access token is empty"),
@@ -154,11 +156,13 @@ fn settings_that_cannot_be_are_refused_unsent() {
         assert!(error.to_string().contains(says), "{error} / {says}");
     }
     let error = api
-        .get::<mingram::User>("me", &[("access_token", "other")])
+        .node::<mingram::User>("me", &[("access_token", "other")])
         .err()
         .unwrap();
     assert!(
-        error.to_string().contains("leave `access_token` out"),
+        error
+            .to_string()
+            .contains("remove the parameter `access_token`"),
         "{error}"
     );
     let error = api.user(&"9".repeat(1 << 20), &[]).unwrap_err();
@@ -329,7 +333,7 @@ fn a_decode_error_says_what_came() {
     let api = server.api();
     for error in [
         api.me(&[]).unwrap_err(),
-        api.get::<mingram::User>("me", &[]).unwrap_err(),
+        api.node::<mingram::User>("me", &[]).unwrap_err(),
         api.my_media(&[]).into_iter().next().unwrap().unwrap_err(),
     ] {
         assert_eq!(
@@ -338,9 +342,7 @@ fn a_decode_error_says_what_came() {
         );
         let text = error.to_string();
         assert!(
-            text.contains(
-                "that was wanted (HTTP 201, application/json; charset=UTF-8, 12 bytes): {"
-            ),
+            text.contains("(HTTP 201, application/json; charset=UTF-8, 12 bytes): {"),
             "{text}"
         );
     }
@@ -349,7 +351,7 @@ fn a_decode_error_says_what_came() {
 #[test]
 fn a_wrapped_node_is_understood_by_get_too() {
     let server = Server::script([json("200 OK", r#"{"data":[{"id":"7"}]}"#)]);
-    let user: mingram::User = server.api().get("me", &[("fields", "id")]).unwrap();
+    let user: mingram::User = server.api().node("me", &[("fields", "id")]).unwrap();
     assert_eq!(user.id, "7");
 }
 
@@ -525,7 +527,7 @@ fn every_call_goes_to_its_host() {
     assert!(api.user_media("1", &[]).pages().next().unwrap().is_err());
     assert!(api.media("2", &[]).is_err());
     assert!(api.children("2", &[]).into_iter().next().unwrap().is_err());
-    assert!(api.get::<mingram::User>("2/insights", &[]).is_err());
+    assert!(api.node::<mingram::User>("2/insights", &[]).is_err());
     assert!(
         api.edge::<mingram::User>("2/comments")
             .into_iter()

@@ -165,9 +165,8 @@ mod server {
                         let _ = tcp.set_read_timeout(Some(Duration::from_secs(10)));
                         let connection = ServerConnection::new(config).unwrap();
                         let mut reader = BufReader::new(StreamOwned::new(connection, tcp));
-                        let request = match read_request(&mut reader) {
-                            Ok(Some(request)) => request,
-                            _ => return,
+                        let Ok(Some(request)) = read_request(&mut reader) else {
+                            return;
                         };
                         let tls = reader.into_inner();
                         shakes.lock().unwrap().push(Shake {
@@ -354,11 +353,11 @@ mod trusted {
             };
             refused(
                 authority.issue(named("other.example")),
-                "is for another name",
+                "is for another host name",
             );
             refused(
                 authority.issue(named("localhost.example")),
-                "is for another name",
+                "is for another host name",
             );
             refused(
                 Authority::new("Another").issue(localhost()),
@@ -532,7 +531,7 @@ mod trusted {
                 let url = format!("{}/f", server.url());
                 let api = api(&server.url());
                 let mut file = Vec::new();
-                let download = api.file(&url).accept_unknown_length();
+                let download = api.download(&url).accept_unknown_length();
                 let outcome = timed(TIME, || download.write_to(&mut file));
                 assert_eq!(
                     outcome.as_ref().err().map(Error::kind),
@@ -548,7 +547,7 @@ mod trusted {
             assert_eq!(me(&server).unwrap_err().kind(), K::Truncated);
             let url = format!("{}/f", server.url());
             let api = api(&url);
-            let error = timed(TIME, || api.download(&url, &mut Vec::new())).unwrap_err();
+            let error = timed(TIME, || api.download(&url).write_to(&mut Vec::new())).unwrap_err();
             assert_eq!(error.kind(), K::UnknownLength);
             // Ended as it should be, a body without a length is whole.
             let server = TlsServer::start(identity(), BOTH, |_, tls| {
@@ -588,7 +587,7 @@ mod trusted {
             let url = format!("{}/f", server.url());
             let mut body = None;
             let error = timed(time, || {
-                let body = body.insert(api.file(&url).open()?);
+                let body = body.insert(api.download(&url).open()?);
                 Ok(body.read(&mut [0; 8])?)
             });
             let error = error.unwrap_err();
@@ -663,11 +662,14 @@ mod trusted {
             // An old processor takes its time over five megabytes.
             let api = api(&url).with_download_timeout(Duration::from_secs(60));
             let mut file = Vec::new();
-            assert_eq!(api.download(&url, &mut file).unwrap(), LENGTH as u64);
+            assert_eq!(
+                api.download(&url).write_to(&mut file).unwrap(),
+                LENGTH as u64
+            );
             assert!(file.iter().enumerate().all(|(at, &read)| read == byte(at)));
             // One that is left in the middle leaves the connection as well.
             let url = format!("{}/endless", server.url());
-            let mut body = api.file(&url).open().unwrap();
+            let mut body = api.download(&url).open().unwrap();
             let mut start = [0; 4];
             body.read_exact(&mut start).unwrap();
             assert_eq!(start, [7; 4]);
@@ -729,7 +731,7 @@ mod trusted {
                 assert_eq!(ids(&api), (0..100).collect::<Vec<_>>());
                 let mut file = Vec::new();
                 let url = format!("{}/f", server.url());
-                assert_eq!(api.clone().download(&url, &mut file).unwrap(), 10);
+                assert_eq!(api.clone().download(&url).write_to(&mut file).unwrap(), 10);
                 assert_eq!(file, b"0123456789");
             }
             assert_eq!(server.shakes().len(), if POOLED { 1 } else { 12 });
@@ -777,7 +779,7 @@ mod trusted {
             assert!(error.to_string().contains("must not reach"), "{error}");
             let url = format!("{}/f?access_token={TOKEN}", server.url());
             let api = api(&url);
-            let error = timed(TIME, || api.download(&url, &mut Vec::new())).unwrap_err();
+            let error = timed(TIME, || api.download(&url).write_to(&mut Vec::new())).unwrap_err();
             assert_eq!(error.kind(), K::Redirect);
             assert!(error.to_string().contains("from https to http"), "{error}");
             assert_eq!(plain.connections(), 0);
@@ -881,7 +883,7 @@ mod compiled_in {
             assert!(
                 error
                     .to_string()
-                    .contains("an authority that is not trusted here, or is signed by itself"),
+                    .contains("self-signed or its issuer is not trusted"),
                 "{error}"
             );
             assert_eq!(
@@ -914,7 +916,9 @@ mod compiled_in {
 fn without_tls() {
     use mingram::{Api, ErrorKind};
     let api = Api::new("IGQVJsample").with_retries(0);
-    let file = api.download("https://localhost:1/f", &mut Vec::new());
+    let file = api
+        .download("https://localhost:1/f")
+        .write_to(&mut Vec::new());
     for error in [api.me(&[]).unwrap_err(), file.unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let message = error.to_string();

@@ -4,7 +4,8 @@
 mod common;
 
 use common::{Server, TestClock, api, json};
-use mingram::{Api, ErrorKind, LongLivedToken, RefreshOutcome, TokenFile};
+use mingram::auth::{LongLivedToken, RefreshOutcome, TokenFile};
+use mingram::{Api, ErrorKind};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
@@ -134,8 +135,8 @@ fn refuses_a_file_that_others_may_read() {
         assert_eq!(
             message(&folder, file.load()),
             format!(
-                "the token file DIR/token.json is open to others (its mode is {open:o}): \
-                 make it private with `chmod 600 'DIR/token.json'`"
+                "the token file DIR/token.json can be read by other users (its mode is {open:o}): \
+                 run `chmod 600 'DIR/token.json'`"
             )
         );
     }
@@ -203,21 +204,21 @@ fn refuses_places_that_hold_no_file() {
     };
     fs::create_dir(folder.0.join("folder")).unwrap();
     symlink("elsewhere.json", folder.0.join("link")).unwrap();
-    let folder_message = "the token file DIR/folder is a folder: give the path of a file in it";
+    let folder_message = "the token file DIR/folder is a directory: use the path of a file in it";
     assert_eq!(
         both("folder"),
         (folder_message.into(), folder_message.into())
     );
-    let link = "the token file DIR/link is a symbolic link: give the path of the file itself";
+    let link = "the token file DIR/link is a symbolic link: use the path of the file itself";
     assert_eq!(both("link"), (link.into(), link.into()));
     let (load, save) = both("none/token.json");
     assert_eq!(load, "there is no token file DIR/none/token.json");
     assert_eq!(
         save,
-        "the token file DIR/none/token.json is in a folder that does not exist: make the folder first"
+        "the token file DIR/none/token.json is in a directory that does not exist: create it first"
     );
     let (_, save) = both("..");
-    assert!(save.contains("is a folder"), "{save}");
+    assert!(save.contains("is a directory"), "{save}");
     let made = Command::new("mkfifo").arg(folder.0.join("pipe")).status();
     if made.is_ok_and(|status| status.success()) {
         let pipe = "the token file DIR/pipe is not a regular file";
@@ -498,13 +499,13 @@ fn a_failed_refresh_keeps_the_old_token_and_takes_one_request() {
         assert_eq!((fs::read(file.path()).unwrap(), inode(file.path())), before);
         let line = refresh.outcome.to_string();
         assert!(
-            line.starts_with("not refreshed, the old one is kept: GET /refresh_access_token: ")
+            line.starts_with("not refreshed, keeping the old one: GET /refresh_access_token: ")
         );
         assert!(
             !format!("{line} {refresh:?}").contains("IGQVJ"),
             "{refresh:?}"
         );
-        let RefreshOutcome::Kept(error) = refresh.outcome else {
+        let RefreshOutcome::RefreshFailed(error) = refresh.outcome else {
             panic!("{:?}", refresh.outcome)
         };
         assert_eq!(error.is_token_invalid(), invalid);
@@ -518,7 +519,7 @@ fn nobody_there_keeps_the_old_token() {
     file.save(&token("IGQVJold", 45)).unwrap();
     let api = api(common::NOBODY).with_clock(TestClock::new(NOW));
     let refresh = file.refresh_if_due(&api).unwrap();
-    let RefreshOutcome::Kept(error) = refresh.outcome else {
+    let RefreshOutcome::RefreshFailed(error) = refresh.outcome else {
         panic!("{:?}", refresh.outcome)
     };
     assert!(error.is_transient());
@@ -553,9 +554,9 @@ fn a_new_token_that_cannot_be_written_is_handed_back() {
         let _ = std::io::Write::write_all(stream, json("200 OK", FRESH).as_bytes());
     });
     let refresh = file.refresh_if_due(&api_at(&server, NOW)).unwrap();
-    assert!(matches!(refresh.outcome, RefreshOutcome::NotSaved(_)));
+    assert!(matches!(refresh.outcome, RefreshOutcome::SaveFailed(_)));
     assert_eq!(refresh.token.token.expose(), "IGQVJfresh");
-    assert!(refresh.outcome.to_string().contains("is a folder"));
+    assert!(refresh.outcome.to_string().contains("is a directory"));
 }
 
 fn inode(path: &Path) -> u64 {

@@ -381,7 +381,7 @@ fn what_was_listed_before_a_rate_limit_is_downloaded() {
     let output = backup(&account, &temp.0, &[]);
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));
     assert!(
-        text(&output.stderr).starts_with("backup: GET /me/media: the service answered error 4")
+        text(&output.stderr).starts_with("backup: GET /me/media: the service returned error 4")
     );
     assert_eq!(
         text(&output.stdout),
@@ -415,7 +415,7 @@ fn a_rate_limit_or_a_dead_token_among_the_downloads_ends_them() {
         assert_eq!(account.asked("/file/"), 4);
         assert_eq!(account.asked("/1"), 1, "no call after the one refused");
         let errors = text(&output.stderr);
-        let refused = "backup: GET /103: the service answered error ";
+        let refused = "backup: GET /103: the service returned error ";
         assert!(errors.contains(refused), "{errors}");
         assert_eq!(errors.matches(": not tried any more\n").count(), 36);
         let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -974,7 +974,7 @@ fn errors_are_one_line_and_have_a_status() {
         let errors = text(&output.stderr);
         assert_eq!(errors.lines().count(), 1, "{errors}");
         assert!(
-            errors.starts_with("backup: GET /me: the service answered error "),
+            errors.starts_with("backup: GET /me: the service returned error "),
             "{errors}"
         );
         assert!(!errors.contains(common::replay::TOKEN), "{errors}");
@@ -982,7 +982,7 @@ fn errors_are_one_line_and_have_a_status() {
     let account = Account::new(small());
     let temp = Temp::new("usage");
     for (token, error) in [
-        ("two words", "backup: the access token holds a space"),
+        ("two words", "backup: the access token contains a space"),
         ("", "make one with `token login`"),
     ] {
         let mut command = command("backup", &account.server.url());
@@ -1053,7 +1053,7 @@ fn without_a_network_it_does_not_try_every_file() {
     let errors = text(&output.stderr);
     assert_eq!(
         errors
-            .matches("nobody answers at that address and port\n")
+            .matches("connection refused: check the host and port\n")
             .count(),
         11,
         "{errors}"
@@ -1064,7 +1064,7 @@ fn without_a_network_it_does_not_try_every_file() {
         "{errors}"
     );
     assert!(
-        errors.ends_with("backup: GET 127.0.0.1/10: nobody answers at that address and port\n")
+        errors.ends_with("backup: GET 127.0.0.1/10: connection refused: check the host and port\n")
     );
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(summary["missing"].as_array().unwrap().len(), 200);
@@ -1075,9 +1075,9 @@ fn without_a_network_it_does_not_try_every_file() {
 fn the_token_file_serves_where_the_environment_has_no_token() {
     let account = Account::new(small());
     let temp = Temp::new("token");
-    let file = mingram::TokenFile::new(temp.join("token.json"));
+    let file = mingram::auth::TokenFile::new(temp.join("token.json"));
     let now = std::time::SystemTime::now();
-    file.save(&mingram::LongLivedToken::new("IGQVJfile", None, now))
+    file.save(&mingram::auth::LongLivedToken::new("IGQVJfile", None, now))
         .unwrap();
     let mut command = command("backup", &account.server.url());
     command

@@ -12,10 +12,9 @@ use account::*;
 use common::replay::TOKEN;
 use common::{json, reply};
 use frame::{Albums, Frame, Refreshing, Source};
-use mingram::{
-    Api, Clock, DefaultTransport, Error, ErrorKind, LongLivedToken, Request, Response, TokenFile,
-    Transport,
-};
+use mingram::auth::{LongLivedToken, TokenFile};
+use mingram::transport::{Clock, DefaultTransport, Request, Response, Transport};
+use mingram::{Api, Error, ErrorKind};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
@@ -657,7 +656,7 @@ impl Transport for Network {
         match fault(self.0.minute()) {
             "network" => Err(Error::new(
                 ErrorKind::Connect,
-                "the host's name was not found: check the network and the name",
+                "the host name was not found: check the network and the name",
             )),
             _ => DefaultTransport::default().send(request),
         }
@@ -798,11 +797,11 @@ fn survives_an_hour_of_faults() {
         "the access token: refreshed",
         "4 new, 0 removed, 4 in all",
         "all is well again, after 1 minute",
-        "the network is gone: GET /me/media: the host's name was not found",
+        "the network is gone: GET /me/media: the host name was not found",
         if cfg!(feature = "keep-alive") {
             "the service does not answer as it should: GET /me/media: the connection broke before the reply came"
         } else {
-            "the service does not answer as it should: GET /me/media: the connection ended without an HTTP reply"
+            "the service does not answer as it should: GET /me/media: the connection ended without a reply"
         },
         "the rate limit is reached: GET /me/media: ",
         "trying again in 4 minutes",
@@ -925,7 +924,7 @@ fn a_refresh_that_fails_is_waited_out() {
         lines
             .next()
             .unwrap()
-            .contains("not refreshed, the old one is kept: GET ")
+            .contains("not refreshed, keeping the old one: GET ")
     );
     assert_eq!(lines.next().is_some(), !root);
     // Three that fail, an hour apart, and one that does not.

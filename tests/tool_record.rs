@@ -10,10 +10,9 @@ mod record;
 
 use common::replay::{Exchange, Replay, TOKEN};
 use common::{Server, api, fixtures, json};
-use mingram::{
-    Api, ErrorKind, LongLivedToken, Media, MediaField as M, Request, Response, TokenFile,
-    Transport, User, UserField as U,
-};
+use mingram::auth::{LongLivedToken, TokenFile};
+use mingram::transport::{Request, Response, Transport};
+use mingram::{Api, ErrorKind, Media, MediaField as M, User, UserField as U};
 use program::{Ended, Folder, Program};
 use record::scrub::{Keep, Scrub};
 use record::{Recorder, Tape};
@@ -114,7 +113,7 @@ fn answers(api: &Api) -> Answers {
     let fields = [M::BASIC, &[M::Children(M::CHILD)]].concat();
     let media: Vec<Media> = api
         .my_media(&fields)
-        .limit(4)
+        .page_size(4)
         .into_iter()
         .collect::<Result<_, _>>()
         .unwrap();
@@ -273,7 +272,7 @@ fn what_is_replaced_is_replaced_the_same_everywhere() {
             new.caption.as_deref() == Some("")
         );
         assert_eq!(old.media_url.is_some(), new.media_url.is_some());
-        assert_eq!(old.media_url_expires(), new.media_url_expires());
+        assert_eq!(old.media_url_expires_at(), new.media_url_expires_at());
         assert_eq!(old.permalink.is_some(), new.permalink.is_some());
     }
     assert_eq!(replayed.me.media_count, live.me.media_count);
@@ -397,7 +396,7 @@ fn an_error_is_recorded_too_and_the_rest_is_asked() {
     assert!(
         ended
             .err
-            .starts_with("record: GET /me/media: the service answered error 100")
+            .starts_with("record: GET /me/media: the service returned error 100")
     );
     assert_eq!(ended.err.lines().count(), 1);
     let names: Vec<String> = recording(&out)

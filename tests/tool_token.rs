@@ -6,7 +6,7 @@ mod program;
 
 use common::replay::TOKEN;
 use common::{Server, json, replay};
-use mingram::{LongLivedToken, TokenFile};
+use mingram::auth::{LongLivedToken, TokenFile};
 use program::{Ended, Folder, Program};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -324,9 +324,9 @@ fn a_place_that_cannot_be_written_is_refused_before_the_code_is_used() {
     std::fs::create_dir(at("folder")).unwrap();
     std::fs::write(at("file"), "").unwrap();
     let mut places = vec![
-        (at("link"), "is a symbolic link: give the path"),
-        (at("folder"), "is a folder: give the path"),
-        (at("file/token.json"), "in a folder that does not exist"),
+        (at("link"), "is a symbolic link: use the path"),
+        (at("folder"), "is a directory: use the path"),
+        (at("file/token.json"), "in a directory that does not exist"),
         (
             at(&"t".repeat(240)),
             // The C library's words.
@@ -504,10 +504,7 @@ fn a_file_that_others_can_read_is_refused() {
     for command in ["status", "status --offline", "refresh", "refresh --force"] {
         let ended = desk.run(command);
         assert_eq!(ended.code, Some(1));
-        let mend = format!(
-            "make it private with `chmod 600 '{}'`",
-            desk.file().path().display()
-        );
+        let mend = format!("run `chmod 600 '{}'`", desk.file().path().display());
         assert!(error(&ended).ends_with(&mend), "{ended:?}");
     }
 }
@@ -530,11 +527,9 @@ fn refresh_when_due_and_not_before() {
     desk.store(TOKEN, hour * 3, Some(60));
     let ended = desk.run("refresh");
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
-    assert!(
-        ended.out.starts_with(
-            "the token is too young for a refresh, which takes 24 hours: wait until 20"
-        )
-    );
+    assert!(ended.out.starts_with(
+        "the token is too young for a refresh, which requires an age of 24 hours: wait until 20"
+    ));
     assert!(ended.out.ends_with(" UTC, in 20 hours\n"), "{ended:?}");
     let ended = desk.run("refresh --force");
     assert_eq!(ended.code, Some(1));
@@ -637,7 +632,7 @@ fn a_refresh_that_fails_keeps_the_old_token_and_says_so() {
     assert_eq!(ended.code, Some(4), "{ended:?}");
     assert!(
         error(&ended).starts_with(
-            "the token is not refreshed, the old one is kept: GET /refresh_access_token: "
+            "the token is not refreshed, keeping the old one: GET /refresh_access_token: "
         ),
         "{ended:?}"
     );
@@ -648,7 +643,7 @@ fn a_refresh_that_fails_keeps_the_old_token_and_says_so() {
     desk.store("IGQVJ", DAY * 45, Some(60));
     let ended = desk.run("refresh");
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(error(&ended).contains("the old one is kept"), "{ended:?}");
+    assert!(error(&ended).contains("keeping the old one"), "{ended:?}");
 
     let ahead = SystemTime::now() + DAY;
     desk.file()
@@ -656,10 +651,7 @@ fn a_refresh_that_fails_keeps_the_old_token_and_says_so() {
         .unwrap();
     let ended = desk.run("refresh");
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(
-        error(&ended).contains("the clock stands before"),
-        "{ended:?}"
-    );
+    assert!(error(&ended).contains("the clock is behind"), "{ended:?}");
 }
 
 #[test]
@@ -679,7 +671,7 @@ fn a_version_goes_into_the_paths_of_data_calls_alone() {
         .run();
     assert_eq!(ended.code, Some(1));
     assert!(
-        error(&ended).contains("the base address is not usable"),
+        error(&ended).contains("the base URL is invalid"),
         "{ended:?}"
     );
 }

@@ -3,12 +3,13 @@
 #![allow(dead_code, reason = "each tool uses a part of it")]
 
 use super::tool;
-use mingram::{Api, Clock, ErrorKind, url_expires};
+use mingram::transport::Clock;
+use mingram::{Api, ErrorKind, url_expires_at};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Before a partial download goes on, so many of its last bytes are fetched
 /// again and compared: the server may have another version of the file by now.
@@ -233,13 +234,9 @@ pub fn is_id(id: &str) -> bool {
 }
 
 /// `2026-11-21_17895695668004550`, or `0000-00-00_…` where the date is unknown.
-pub fn stem(unix_seconds: Option<i64>, id: &str) -> String {
-    let seconds = unix_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-    match seconds {
-        Some(seconds) => {
-            let date = tool::date(UNIX_EPOCH + Duration::from_secs(seconds));
-            format!("{}_{id}", &date[..10])
-        }
+pub fn stem(published: Option<SystemTime>, id: &str) -> String {
+    match published.filter(|&time| time >= UNIX_EPOCH) {
+        Some(time) => format!("{}_{id}", &tool::date(time)[..10]),
         None => format!("0000-00-00_{id}"),
     }
 }
@@ -404,7 +401,7 @@ impl Fetch<'_> {
     pub fn run(&self, url: &str) -> Result<Fetched, Failure> {
         let mut url = url.to_owned();
         let mut renewed = false;
-        if url_expires(&url).is_some_and(|expires| expires <= self.clock.now()) {
+        if url_expires_at(&url).is_some_and(|expires| expires <= self.clock.now()) {
             (url, renewed) = (self.renewed()?, true);
         }
         let mut here = Here {
@@ -453,7 +450,7 @@ impl Fetch<'_> {
         let from = here.bytes.saturating_sub(OVERLAP);
         let time = self.time.saturating_mul(1 << here.lost.min(8));
         let api = self.api.clone().with_download_timeout(time);
-        let mut body = match api.file(url).resume_from(from).open() {
+        let mut body = match api.download(url).resume_from(from).open() {
             Ok(body) => body,
             Err(error) => match error.status() {
                 // What is here is longer than the file: of another version.

@@ -2,7 +2,8 @@
 //! sets it up, errors and exit codes, dates and spans a person can read.
 #![allow(dead_code, reason = "each tool uses a part of it")]
 
-use mingram::{Api, Error, RefreshOutcome, Token, TokenFile};
+use mingram::auth::{RefreshOutcome, TokenFile};
+use mingram::{Api, Error, Token};
 use std::fmt::Display;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
@@ -134,7 +135,7 @@ pub fn access_token(tool: &str, api: &Api, file: Option<PathBuf>) -> Result<Toke
         return Ok(token);
     }
     let refresh = token_file(file)?.refresh_if_due(api).map_err(no_token)?;
-    if let RefreshOutcome::Kept(_) | RefreshOutcome::NotSaved(_) = refresh.outcome {
+    if let RefreshOutcome::RefreshFailed(_) | RefreshOutcome::SaveFailed(_) = refresh.outcome {
         complain(tool, &format!("the access token: {}", refresh.outcome));
     }
     Ok(refresh.token.token)

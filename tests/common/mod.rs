@@ -5,7 +5,8 @@
 pub mod replay;
 pub mod secrets;
 
-use mingram::{Api, Clock};
+use mingram::Api;
+use mingram::transport::Clock;
 use replay::{Exchange, Received, Replay, TOKEN, read_request};
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};

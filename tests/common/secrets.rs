@@ -8,7 +8,7 @@ use std::fmt::Debug;
 /// All that an error shows: both formats, and those of every cause.
 pub fn shown(error: &mingram::Error) -> String {
     let mut text = debugged(error);
-    if let Some(api) = error.api() {
+    if let Some(api) = error.api_error() {
         text += &format!("{api}\n{}", debugged(api));
     }
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);

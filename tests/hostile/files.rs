@@ -11,7 +11,7 @@ use std::time::Instant;
 fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
     let url = format!("{}/f.jpg", server.url());
     let mut file = Vec::new();
-    let length = api.file(&url).resume_from(5).write_to(&mut file)?;
+    let length = api.download(&url).resume_from(5).write_to(&mut file)?;
     assert_eq!(length, 5 + file.len() as u64);
     Ok(String::from_utf8(file).unwrap())
 }
@@ -20,7 +20,7 @@ fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
 fn resumed_of_any_length(api: &Api, server: &Server) -> mingram::Result<String> {
     let url = format!("{}/f.jpg", server.url());
     let mut body = api
-        .file(&url)
+        .download(&url)
         .resume_from(5)
         .accept_unknown_length()
         .open()?;
@@ -37,7 +37,9 @@ fn resumed_of_any_length(api: &Api, server: &Server) -> mingram::Result<String> 
 fn of_any_length(api: &Api, server: &Server) -> mingram::Result<String> {
     let url = format!("{}/f.jpg", server.url());
     let mut file = Vec::new();
-    api.file(&url).accept_unknown_length().write_to(&mut file)?;
+    api.download(&url)
+        .accept_unknown_length()
+        .write_to(&mut file)?;
     Ok(String::from_utf8(file).unwrap())
 }
 
@@ -52,7 +54,7 @@ fn whole_files() {
         true => fails(K::Malformed, "is 4 GiB or more"),
         false => fails(K::Truncated, piece),
     };
-    let unknown = || fails(K::UnknownLength, "nobody can tell whether it is whole");
+    let unknown = || fails(K::UnknownLength, "a truncated file could not be recognised");
     let silent = |head: &str| vec![Do::Send(format!("HTTP/1.1 {head}\r\n\r\n").into()), Do::Hang];
     try_all(vec![
         row("whole", ok("Content-Length: 4\r\n", "file"), file, gives("file")),
@@ -67,16 +69,16 @@ fn whole_files() {
         row("no length, taken", ok("", "file"), of_any_length, gives("file")),
         row("chunked", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\n0\r\n\r\n"), file, unknown()),
         row("chunked, taken", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\n0\r\n\r\n"), of_any_length, gives("file")),
-        row("bad chunks, taken", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\nzz\r\n\r\n"), of_any_length, fails(K::Malformed, either("no valid length", "not a valid HTTP reply"))),
+        row("bad chunks, taken", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\nzz\r\n\r\n"), of_any_length, fails(K::Malformed, either("no valid size", "not a valid HTTP reply"))),
         row("length and chunks", ok("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", "4\r\nfile\r\n0\r\n\r\n"), file, fails(K::Malformed, "both")),
-        row("two lengths", ok("Content-Length: 4\r\nContent-Length: 5\r\n", "file"), file, fails(K::Malformed, either("two different lengths", "not a valid HTTP reply"))),
+        row("two lengths", ok("Content-Length: 4\r\nContent-Length: 5\r\n", "file"), file, fails(K::Malformed, either("two different content-lengths", "not a valid HTTP reply"))),
         row("204", sends("HTTP/1.1 204 No Content\r\n\r\n"), file, fails(K::Status, "HTTP 204")),
         row("304", sends("HTTP/1.1 304 Not Modified\r\n\r\n"), file, fails(K::Status, "HTTP 304")),
         row("403", sends("HTTP/1.1 403 No\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n\r\nURL signature expired"), file, fails(K::Status, "HTTP 403 (text/plain): URL signature expired")),
         row("404 cut", sends("HTTP/1.1 404 No\r\nContent-Length: 21\r\n\r\nURL"), file, fails(K::Status, "HTTP 404")),
         row("416", sends("HTTP/1.1 416 No\r\nContent-Range: bytes */10\r\nContent-Length: 0\r\n\r\n"), resumed, fails(K::Status, "HTTP 416")),
-        row("403 and silence", silent("403 No\r\nContent-Length: 9"), file, fails(K::Timeout, "ran out")),
-        row("403 and silence in chunks", silent("403 No\r\nTransfer-Encoding: chunked"), file, fails(K::Timeout, "ran out")),
+        row("403 and silence", silent("403 No\r\nContent-Length: 9"), file, fails(K::Timeout, "timed out")),
+        row("403 and silence in chunks", silent("403 No\r\nTransfer-Encoding: chunked"), file, fails(K::Timeout, "timed out")),
         row("500", sends("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"), file, fails(K::Status, "HTTP 500")),
     ]);
 }
@@ -88,8 +90,8 @@ fn parts_of_files() {
     let ranged = |range: &str, body: &str| part(&format!("Content-Range: {range}\r\nContent-Length: {}\r\n", body.len()), body);
     let open = |headers: &str, body: &str| [part(headers, body), vec![Do::Hang]].concat();
     let malformed = |piece| fails(K::Malformed, piece);
-    let unknown = || fails(K::UnknownLength, "nobody can tell whether it is whole");
-    let unreadable = || malformed("without a readable range");
+    let unknown = || fails(K::UnknownLength, "a truncated file could not be recognised");
+    let unreadable = || malformed("without a valid range");
     let less = || malformed("less than the rest of the file");
     try_all(vec![
         row("the rest", ranged("bytes 5-9/10", "56789"), resumed, gives("56789")),
@@ -104,16 +106,16 @@ fn parts_of_files() {
         row("the rest, and no close", open("Content-Range: bytes 5-9/10\r\n", "56789"), resumed, gives("56789")),
         row("the rest, and kept open", open("Content-Range: bytes 5-9/10\r\nContent-Length: 5\r\n", "56789"), resumed, gives("56789")),
         row("unasked, from the start", ranged("bytes 0-3/4", "file"), file, gives("file")),
-        row("unasked, a part", ranged("bytes 2-3/4", "le"), file, malformed("another part than was asked for")),
+        row("unasked, a part", ranged("bytes 2-3/4", "le"), file, malformed("another part than requested")),
         row("unasked, the beginning", ranged("bytes 0-1/4", "fi"), file, less()),
         row("short", part("Content-Range: bytes 5-9/10\r\nContent-Length: 5\r\n", "567"), resumed, fails(K::Truncated, "after 8 of 10 bytes")),
         row("short, in chunks", part("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "3\r\n567\r\n0\r\n\r\n"), resumed, fails(K::Truncated, "after 8 of 10 bytes")),
         row("short, without a length", part("Content-Range: bytes 5-9/10\r\n", "567"), resumed, fails(K::Truncated, "after 8 of 10 bytes")),
-        row("another start", ranged("bytes 4-9/10", "456789"), resumed, malformed("another part than was asked for")),
-        row("from the start", ranged("bytes 0-9/10", "0123456789"), resumed, malformed("another part than was asked for")),
+        row("another start", ranged("bytes 4-9/10", "456789"), resumed, malformed("another part than requested")),
+        row("from the start", ranged("bytes 0-9/10", "0123456789"), resumed, malformed("another part than requested")),
         row("another end", ranged("bytes 5-7/10", "567"), resumed, less()),
         row("an end behind the file", ranged("bytes 5-9/8", "56789"), resumed, less()),
-        row("another length", part("Content-Range: bytes 5-9/10\r\nContent-Length: 4\r\n", "5678"), resumed, malformed("length of the part is not the one")),
+        row("another length", part("Content-Range: bytes 5-9/10\r\nContent-Length: 4\r\n", "5678"), resumed, malformed("content-length contradicts its range")),
         row("no range", part("Content-Length: 5\r\n", "56789"), resumed, unreadable()),
         row("no unit", ranged("5-9/10", "56789"), resumed, unreadable()),
         row("another unit", ranged("items 5-9/10", "56789"), resumed, unreadable()),
@@ -122,7 +124,7 @@ fn parts_of_files() {
         row("over 64 bits", ranged("bytes 5-99999999999999999999/10", "56789"), resumed, unreadable()),
         row("the largest end", ranged("bytes 5-18446744073709551615/10", "56789"), resumed, unreadable()),
         row("several parts", part("Content-Type: multipart/byteranges; boundary=x\r\nContent-Length: 5\r\n", "--x--"), resumed, unreadable()),
-        row("all of it instead", sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"), resumed, fails(K::InvalidInput, "sends the whole file only")),
+        row("all of it instead", sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"), resumed, fails(K::InvalidInput, "only sends the entire file")),
     ]);
 }
 
@@ -171,12 +173,13 @@ impl Write for Full {
 fn a_full_disk() {
     let server = Server::script([common::reply("200 OK", &[], "0123456789")]);
     let url = format!("{}/f?access_token={TOKEN}", server.url());
-    let error = server.api().download(&url, &mut Full(3)).unwrap_err();
+    let error = server
+        .api()
+        .download(&url)
+        .write_to(&mut Full(3))
+        .unwrap_err();
     assert_eq!(error.kind(), K::Io);
-    assert!(
-        error.to_string().contains("could not be written"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("writing failed"), "{error}");
     assert_eq!(found(&shown(&error), &[TOKEN]), None);
 }
 
@@ -190,7 +193,7 @@ fn a_body_stays_ended() {
         let server = Server::script([reply]);
         let api = api_for(&server);
         let url = format!("{}/f", server.url());
-        let mut body = api.file(&url).open().unwrap();
+        let mut body = api.download(&url).open().unwrap();
         let mut text = String::new();
         assert_eq!(body.read(&mut []).unwrap(), 0);
         assert_eq!(body.read_to_string(&mut text).is_ok(), whole);
@@ -218,7 +221,7 @@ fn a_file_that_is_dropped_ends_the_connection() {
     });
     let api = server.api();
     let url = format!("{}/f", server.url());
-    drop(api.file(&url).open().unwrap());
+    drop(api.download(&url).open().unwrap());
     assert!(
         closed
             .recv_timeout(std::time::Duration::from_secs(2))

@@ -5,7 +5,8 @@ use crate::common::Server;
 use crate::common::replay::Received;
 use crate::common::secrets::{found, shown};
 use crate::{CODE, TOKEN, app, either, json};
-use mingram::{Api, App, Code, ErrorKind, MediaField as M, Token, UserField as U};
+use mingram::auth::{App, Code};
+use mingram::{Api, ErrorKind, MediaField as M, Token, UserField as U};
 use std::io::Write;
 use url::Url;
 
@@ -242,7 +243,7 @@ fn paths() {
         path.split('/').map(str::to_owned).collect::<Vec<_>>()
     };
     each(
-        |api, text| api.get::<mingram::User>(text, &[]),
+        |api, text| api.node::<mingram::User>(text, &[]),
         |request, text| path(request) == parts(text),
     );
     each(
@@ -255,11 +256,11 @@ fn paths() {
 fn parameters() {
     let token = || pair("access_token", TOKEN);
     each(
-        |api, value| api.get::<mingram::User>("me", &[("metric", value)]),
+        |api, value| api.node::<mingram::User>("me", &[("metric", value)]),
         |request, value| query(request) == [pair("metric", value), token()],
     );
     each(
-        |api, name| api.get::<mingram::User>("me", &[(name, "v")]),
+        |api, name| api.node::<mingram::User>("me", &[(name, "v")]),
         |request, name| query(request) == [pair(name, "v"), token()],
     );
     each(
@@ -287,11 +288,14 @@ fn parameters() {
         );
     }
     each(
-        |api, field| api.me(&[U::Id, U::Other(field)]),
+        |api, field| api.me(&[U::Id, U::Other(field.to_owned().leak())]),
         |request, field| query(request) == [pair("fields", &format!("id,{field}")), token()],
     );
     each(
-        |api, field| api.media("1", &[M::Children(&[M::Other(field)])]),
+        |api, field| {
+            let field = M::Other(field.to_owned().leak());
+            api.media("1", &[M::Children(vec![field].leak())])
+        },
         |request, field| {
             query(request) == [pair("fields", &format!("children{{{field}}}")), token()]
         },
@@ -362,14 +366,19 @@ fn addresses() {
         ("#.example.com/", "/"),
     ] {
         let server = server();
-        let outcome = api(&server).download(&format!("{}{path}", server.url()), &mut Vec::new());
+        let outcome = api(&server)
+            .download(&format!("{}{path}", server.url()))
+            .write_to(&mut Vec::new());
         assert!(outcome.is_ok(), "{path}: {outcome:?}");
         assert_eq!(server.received()[0].target, target, "{path}");
     }
     for bad in ["@x/", ":1/", "/a b", "/a\r\nX: y", "/\0", "/é", "x/", "\\x"] {
         let server = server();
         let url = format!("{}{bad}", server.url());
-        let error = api(&server).download(&url, &mut Vec::new()).unwrap_err();
+        let error = api(&server)
+            .download(&url)
+            .write_to(&mut Vec::new())
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad}: {error}");
         let error = api(&server).with_base_url(url).me(&[]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad}: {error}");
@@ -392,8 +401,10 @@ fn addresses() {
 fn login_addresses() {
     for text in texts().into_iter().filter(|text| text.len() < 1024) {
         let app = App::new(text.as_str(), "s", text.as_str());
+        let state = Some(text.as_str()).filter(|state| !state.is_empty());
         let address =
-            Url::parse(&app.authorize_url(mingram::Login::Instagram, &[&text], &text)).unwrap();
+            Url::parse(&app.authorize_url(mingram::auth::Login::Instagram, &[&text], state))
+                .unwrap();
         assert_eq!(address.host_str(), Some("www.instagram.com"));
         let mut wanted = vec![
             pair("client_id", &text),
@@ -411,8 +422,11 @@ fn login_addresses() {
         // And back: no text makes this panic, and a state is compared whole.
         let back: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let redirect = format!("https://example.com/auth?code=AQ&state={back}#_");
-        assert!(Code::from_redirect(&redirect, &text).is_ok(), "{text:.40?}");
-        let _ = Code::from_redirect(&text, &text);
+        assert!(
+            Code::from_redirect(&redirect, Some(&text)).is_ok(),
+            "{text:.40?}"
+        );
+        let _ = Code::from_redirect(&text, Some(&text));
     }
 }
 
@@ -425,7 +439,7 @@ fn settings() {
         let api = api.clone().with_login_url(address);
         api.exchange_code(&app(), &Code::new(CODE))
     });
-    none(|api, address| api.download(address, &mut Vec::new()));
+    none(|api, address| api.download(address).write_to(&mut Vec::new()));
 }
 
 #[test]

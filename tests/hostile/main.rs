@@ -17,7 +17,8 @@ mod wire;
 use common::Server;
 use common::replay::Received;
 use common::secrets::{found, shown};
-use mingram::{Api, App, Code, ErrorKind, MediaField, UserField};
+use mingram::auth::{App, Code};
+use mingram::{Api, ErrorKind, MediaField, UserField};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
@@ -132,7 +133,9 @@ pub fn feed(api: &Api, _: &Server) -> mingram::Result<String> {
 
 pub fn file(api: &Api, server: &Server) -> mingram::Result<String> {
     let mut file = Vec::new();
-    let length = api.download(&format!("{}/f.jpg", server.url()), &mut file)?;
+    let length = api
+        .download(&format!("{}/f.jpg", server.url()))
+        .write_to(&mut file)?;
     assert_eq!(length, file.len() as u64);
     Ok(String::from_utf8(file).unwrap())
 }

@@ -6,9 +6,9 @@ use crate::{
     CAP, CODE, Call, TOKEN, api_for, exchange, fails, feed, file, gives, json, login, me, refresh,
     row, rows_of_replies, sends, try_all,
 };
-use mingram::{
-    Api, Code, ErrorKind as K, Media, MediaField as M, Request, Response, Transport, User,
-};
+use mingram::auth::Code;
+use mingram::transport::{Request, Response, Transport};
+use mingram::{Api, ErrorKind as K, Media, MediaField as M, User};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -34,7 +34,7 @@ fn status(line: &str, body: &str) -> Vec<u8> {
 
 /// The caption, or the whole error.
 fn media(api: &Api, _: &Server) -> mingram::Result<String> {
-    api.media("1", M::LOGIN)
+    api.media("1", M::PROFESSIONAL)
         .map(|media| media.caption.unwrap_or_default())
 }
 
@@ -42,7 +42,7 @@ fn media(api: &Api, _: &Server) -> mingram::Result<String> {
 #[rustfmt::skip]
 fn json_that_is_none() {
     let not_json = |piece| fails(K::NotJson, piece);
-    let user = || fails(K::Decode, "but not the User that was wanted");
+    let user = || fails(K::Decode, "but not a valid User");
     let bom = |body: &str| sends(json(&format!("\u{feff}{body}")));
     try_all(vec![
         row("empty", sends(json("")), me, not_json("application/json; charset=UTF-8, 0 bytes): (empty)")),
@@ -61,7 +61,7 @@ fn json_that_is_none() {
         row("null for the id", sends(json(r#"{"id":null}"#)), me, user()),
         row("wrapped", sends(json(r#"{"data":[{"id":"1"}]}"#)), me, gives("1")),
         row("wrapped and empty", sends(json(r#"{"data":[]}"#)), me, user()),
-        row("an object for a page", sends(json(r#"{"id":"1"}"#)), feed, fails(K::Decode, "but not the Page<Media> that was wanted")),
+        row("an object for a page", sends(json(r#"{"id":"1"}"#)), feed, fails(K::Decode, "but not a valid Page<Media>")),
         row("null for the items", sends(json(r#"{"data":null}"#)), feed, fails(K::Decode, "Page<Media>")),
         row("an object for the items", sends(json(r#"{"data":{}}"#)), feed, fails(K::Decode, "Page<Media>")),
         row("null for an item", sends(json(r#"{"data":[{"id":"1"},null]}"#)), feed, fails(K::Decode, "Page<Media>")),
@@ -223,11 +223,11 @@ fn every_field_with_every_value() {
         }
     };
     try_fields(&user, &|body| {
-        let user = api.get::<User>("me", &[("body", body)])?;
+        let user = api.node::<User>("me", &[("body", body)])?;
         Ok(miniserde::json::to_string(&user))
     });
     try_fields(&media, &|body| {
-        let media = api.get::<Media>("1", &[("body", body)])?;
+        let media = api.node::<Media>("1", &[("body", body)])?;
         Ok(miniserde::json::to_string(&media))
     });
 }
@@ -239,7 +239,7 @@ fn errors_of_the_service() {
     let with = |line: &str, body: &str| sends(common::json(line, body));
     let token = TOKEN.replace('/', "\\/");
     try_all(vec![
-        row("with 200", with("200 OK", r#"{"error":{"message":"m","type":"T","code":190}}"#), me, api("error 190 (HTTP 200, T): m; the access token is dead")),
+        row("with 200", with("200 OK", r#"{"error":{"message":"m","type":"T","code":190}}"#), me, api("error 190 (HTTP 200, T): m; the access token is expired")),
         row("with 500", with("500 No", r#"{"error":{"message":"m","code":2,"is_transient":true}}"#), me, api("error 2 (HTTP 500): m")),
         row("of a feed", with("200 OK", r#"{"data":[],"error":{"message":"m","code":4}}"#), feed, api("error 4 (HTTP 200): m; stop calling")),
         row("a message alone", with("400 No", r#"{"error":{"message":"m"}}"#), me, api("an error (HTTP 400): m")),
@@ -252,7 +252,7 @@ fn errors_of_the_service() {
         row("wrong types", with("400 No", r#"{"error":{"message":{},"type":[],"code":"190","error_subcode":4.5,"is_transient":"yes"}}"#), me, api("error 190/4 (HTTP 400): no message")),
         row("absurd numbers", with("400 No", r#"{"error":{"message":"m","code":1e300,"error_subcode":-1}}"#), me, api("error 9223372036854775807/-1 (HTTP 400): m")),
         row("that is cut", with("400 No", r#"{"error":{"message":"m""#), me, fails(K::Status, "HTTP 400")),
-        row("line breaks in it", with("400 No", r#"{"error":{"message":"a\r\nb\u0000c","code":1}}"#), me, api("error 1 (HTTP 400): a b c; ask for fewer")),
+        row("line breaks in it", with("400 No", r#"{"error":{"message":"a\r\nb\u0000c","code":1}}"#), me, api("error 1 (HTTP 400): a b c; request fewer")),
         row("the token in it", with("400 No", &format!(r#"{{"error":{{"message":"bad token {token}!","code":190}}}}"#)), me, api("bad token ***!; the access")),
         row("a token that is null in it", with("400 No", r#"{"error":{"message":"m","code":190,"access_token":null}}"#), me, api("error 190 (HTTP 400): m")),
         row("a token that is a number in it", with("200 OK", r#"{"error":{"message":"m","code":190},"access_token":12}"#), me, api("error 190 (HTTP 200): m")),
@@ -335,7 +335,7 @@ fn long_texts_of_the_service() {
         "a redirect to a long host",
         sends(moved),
         me,
-        fails(K::Redirect, "x…, which the access token"),
+        fails(K::Redirect, "x…, which must not receive the access token"),
     ));
     try_all(rows);
 }
@@ -390,7 +390,7 @@ fn a_page_that_is_cut_at_every_byte() {
                         }
                         let page = api
                             .my_media(M::BASIC)
-                            .limit(at as u32)
+                            .page_size(at as u32)
                             .pages()
                             .next()
                             .unwrap();
@@ -468,8 +468,8 @@ fn until_error(api: &Api, _: &Server) -> mingram::Result<String> {
             Ok(media) => ids += &media.id,
             Err(error) => {
                 if error.kind() == K::Paging {
-                    let cursor = "the service sent a cursor for a second time";
-                    let none = "but gives no cursor to go on from";
+                    let cursor = "the service sent the same cursor again";
+                    let none = "but sent no cursor";
                     let piece = if items.cursor().is_some() {
                         cursor
                     } else {
@@ -585,7 +585,7 @@ fn paging_of_every_type() {
 /// The whole error of the service.
 fn refusal(api: &Api, _: &Server) -> mingram::Result<String> {
     let error = api.me(&[]).unwrap_err();
-    Ok(format!("{:?}", error.api().unwrap()))
+    Ok(format!("{:?}", error.api_error().unwrap()))
 }
 
 /// A field of an error that is not understood is absent, and the error stays.
@@ -740,7 +740,7 @@ fn token_replies_of_every_type() {
         for (value, wanted) in values.iter().zip(wanted) {
             let body = format!(r#"{{"access_token":"IGnew","{field}":{value}}}"#);
             let want = match wanted {
-                NOT_READ => fails(K::Decode, "not shown, it may hold a token"),
+                NOT_READ => fails(K::Decode, "not shown, it may contain a token"),
                 text => gives(text),
             };
             rows.push(row(body.clone(), sends(json(&body)), call, want));
@@ -770,7 +770,7 @@ fn endless_feeds() {
                 Err(error) => {
                     faults += 1;
                     assert_eq!((error.kind(), ids), (K::Paging, ""));
-                    let piece = "a hundred pages in a row were empty";
+                    let piece = "100 consecutive pages were empty";
                     assert!(error.to_string().contains(piece), "{error}");
                 }
             }
@@ -825,12 +825,12 @@ fn tokens() {
     let short = |body: &str| sends(json(body));
     let hidden = |piece| fails(K::Decode, piece);
     try_all(vec![
-        row("expired", recorded("errors/token-expired"), me, fails(K::Api, "the access token is dead or of the wrong kind: log in again")),
+        row("expired", recorded("errors/token-expired"), me, fails(K::Api, "the access token is expired, revoked or of the wrong kind: log in again")),
         row("revoked", recorded("errors/token-session"), me, fails(K::Api, "log in again")),
         row("garbage", recorded("errors/token-invalid"), me, fails(K::Api, "log in again")),
         row("echoed", recorded("errors/echoes-token"), me, fails(K::Api, "error 190")),
         row("a short token refreshed", recorded("tokens/refresh-short"), refresh, fails(K::Api, "error 190")),
-        row("a code used twice", recorded("tokens/code-used"), login, fails(K::Api, "POST /oauth/access_token: the service answered an error (HTTP 400, OAuthException)")),
+        row("a code used twice", recorded("tokens/code-used"), login, fails(K::Api, "POST /oauth/access_token: the service returned an error (HTTP 400, OAuthException)")),
         row("expiry", long(r#","expires_in":5183944"#), exchange, gives("IGnew Some(5183944)")),
         row("no expiry", long(""), exchange, gives("IGnew None")),
         row("null for the expiry", long(r#","expires_in":null"#), exchange, gives("IGnew None")),
@@ -841,7 +841,7 @@ fn tokens() {
         row("a fraction", long(r#","expires_in":3600.9"#), exchange, gives("IGnew Some(3600)")),
         row("absurd", long(r#","expires_in":18446744073709551615"#), exchange, gives("IGnew Some(9223372036854775807)")),
         row("more absurd", long(r#","expires_in":1e308"#), exchange, gives("IGnew Some(9223372036854775807)")),
-        row("no token", sends(json(r#"{"token_type":"bearer"}"#)), refresh, hidden("LongLivedToken that was wanted (HTTP 200, application/json; charset=UTF-8, 23 bytes): (not shown, it may hold a token)")),
+        row("no token", sends(json(r#"{"token_type":"bearer"}"#)), refresh, hidden("LongLivedToken (HTTP 200, application/json; charset=UTF-8, 23 bytes): (not shown, it may contain a token)")),
         row("null for the token", sends(json(r#"{"access_token":null}"#)), refresh, hidden("not shown")),
         row("an empty token", sends(json(r#"{"access_token":" "}"#)), refresh, hidden("not shown")),
         row("a token with a line break", sends(json(r#"{"access_token":"IG\r\nX: y"}"#)), refresh, hidden("not shown")),

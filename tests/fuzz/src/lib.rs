@@ -1,7 +1,9 @@
 //! What the targets share: a transport that plays bytes, and what must hold of
 //! every error.
 
-use mingram::{Api, App, Clock, Error, Request, Response, Transport};
+use mingram::auth::App;
+use mingram::transport::{Clock, Request, Response, Transport};
+use mingram::{Api, Error};
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};

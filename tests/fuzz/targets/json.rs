@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
         if let Some(children) = children.and_then(Value::as_array) {
             assert_eq!(media.children.len(), children.len());
         }
-        let _ = (media.unix_time(), media.time(), media.media_url_expires());
+        let _ = (media.unix_time(), media.time(), media.media_url_expires_at());
         let _ = media.image_url();
     }
     if let Some(page) = read::<Page<Media>>(text) {
@@ -85,7 +85,7 @@ fuzz_target!(|data: &[u8]| {
         }
         Err(error) => check_error(&error),
     }
-    let code = mingram::Code::new(mingram_fuzz::CODE);
+    let code = mingram::auth::Code::new(mingram_fuzz::CODE);
     match api.exchange_code(&app(), &code) {
         Ok(short) => {
             if let Some(token) = plain("access_token") {

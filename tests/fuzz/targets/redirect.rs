@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mingram::Code;
+use mingram::auth::Code;
 use mingram_fuzz::{Player, SECRET, app};
 use url::form_urlencoded;
 

@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mingram::{Code, Edge, Error, Media, MediaField, UserField};
+use mingram::auth::Code;
+use mingram::{Edge, Error, Media, MediaField, UserField};
 use mingram_fuzz::{BASE, CODE, LOGIN, Player, app, check_error};
 use url::{ParseError, Url};
 
@@ -24,20 +25,20 @@ fuzz_target!(|data: &[u8]| {
         b'b' => items(api.my_media(MediaField::BASIC), most),
         b'c' => items(api.user_media("7", &[]).before("start"), most),
         b'd' => {
-            let mut pages = api.children("7", &[]).limit(3).after("start").pages();
+            let mut pages = api.children("7", &[]).page_size(3).after("start").pages();
             let error = pages.by_ref().find_map(Result::err);
             assert!(pages.next().is_none(), "pages go on after the end");
             error
         }
-        b'e' => api.media("7", MediaField::LOGIN).err(),
-        b'f' => api.get::<Vec<Media>>("7/x", &[("a", "b")]).err(),
+        b'e' => api.media("7", MediaField::PROFESSIONAL).err(),
+        b'f' => api.node::<Vec<Media>>("7/x", &[("a", "b")]).err(),
         b'g' => api.exchange_code(&app(), &Code::new(CODE)).err(),
         b'h' => api.exchange_token(&app()).err(),
         b'i' => api.refresh_token().err(),
         b'j' => {
             download = true;
             let mut file = Vec::new();
-            match api.download("https://cdn.example/a.jpg", &mut file) {
+            match api.download("https://cdn.example/a.jpg").write_to(&mut file) {
                 Ok(length) => {
                     assert_eq!(length, file.len() as u64);
                     None
@@ -49,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
             download = true;
             let mut file = Vec::new();
             let rest = api
-                .file("https://cdn.example/a.jpg")
+                .download("https://cdn.example/a.jpg")
                 .resume_from(5)
                 .accept_unknown_length();
             match rest.write_to(&mut file) {

@@ -60,7 +60,7 @@ fuzz_target!(
             b'c' => api.refresh_token().err(),
             b'd' => {
                 let mut file = Vec::new();
-                match api.download(&format!("{url}/a.jpg"), &mut file) {
+                match api.download(&format!("{url}/a.jpg")).write_to(&mut file) {
                     Ok(bytes) => {
                         assert_eq!(bytes, file.len() as u64);
                         if let Some((length, there)) = length {

@@ -26,8 +26,8 @@ fn run() -> Result<(), Box<dyn Error>> {
         me.id,
         me.media_count.unwrap_or_default()
     )?;
-    let feed = api.my_media(MediaField::BASIC).limit(100);
-    for media in feed.items().take(count) {
+    let feed = api.my_media(MediaField::BASIC).page_size(100);
+    for media in feed.take(count) {
         let media = media?;
         writeln!(
             out,

@@ -13,13 +13,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count: usize = count.parse()?;
     if what == "files" {
         for i in 0..count {
-            let bytes = api.download(&format!("{url}/file/{i}.jpg"), &mut std::io::sink())?;
+            let bytes = api.download(&format!("{url}/file/{i}.jpg")).write_to(&mut std::io::sink())?;
             assert_eq!(bytes, 20_000);
         }
         return Ok(());
     }
     let mut items = 0;
-    for media in api.my_media(MediaField::BASIC).limit(100) {
+    for media in api.my_media(MediaField::BASIC).page_size(100) {
         assert!(media?.caption.is_some());
         items += 1;
     }

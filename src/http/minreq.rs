@@ -1,83 +1,53 @@
-//! minreq behind the seam: the only file that names minreq.
+//! The transport on minreq; the only file that names minreq.
 //!
-//! What minreq 3.0.0 does that a caller must not see is mended here:
+//! It works around these defects of minreq 3.0.0:
 //!
-//! - an empty reply, or garbage for a status line, becomes a made-up 503:
-//!   told by its reason phrase, and an error here;
-//! - of two different lengths the last is taken, and a length beside chunks is
-//!   passed over: both are errors here;
-//! - white space around a header's name stays, though minreq itself reads a
-//!   length and chunks past it: taken off here;
-//! - a 1xx before the reply is taken for the reply: an error here;
-//! - its header cap is 8 KiB: [`HEADERS`] here;
-//! - a header line that ends in a bare LF and fills that cap to the byte
-//!   panics (`read_metadata` and `read_trailers` subtract two for the line
-//!   end) where overflow is checked: caught here, on its thread and on ours.
-//!   With `panic = "abort"` nothing can be caught, and the program ends there.
-//!   Without overflow checks the cap is lifted instead, and the timeout is
-//!   what ends such a reply;
-//! - a system that has no thread left for it is a panic as well: caught here;
-//! - no timeout unless one is set, and `MINREQ_TIMEOUT` for a default: one is
-//!   always set here. Whole seconds only: rounded up;
-//! - over TLS that timeout is for each read of the socket, and a record takes
-//!   as many as it likes: [`Watched`] here. A handshake that is never answered
-//!   has no timeout of its own at all: the call ends in time, but minreq leaves
-//!   its thread and the connection behind until the other side closes, which is
-//!   for ever where it just vanishes;
-//! - redirects followed anywhere: none here, the caller decides;
-//! - an IPv6 address is cut at its first colon: refused here;
-//! - a scheme must be in lower case: it is, here;
-//! - a fragment right behind the host is read as a part of it: the caller takes
-//!   fragments off;
-//! - a body that ends early reads as complete: the caller compares the length.
+//! - An empty reply, or garbage in place of a status line, becomes a made-up 503.
+//!   It is recognised by its reason phrase and becomes an error.
+//! - Of two different lengths the last counts, and a length next to chunks is
+//!   ignored. Both become errors.
+//! - White space around header names is kept, though minreq itself ignores it when
+//!   it looks for the length. It is trimmed.
+//! - An interim 1xx response is taken for the response. It becomes an error.
+//! - The size limit of the headers is 8 KiB. It is raised to 64 KiB.
+//! - A header line that ends in a bare LF and fills that limit to the byte panics
+//!   (`read_metadata` and `read_trailers` subtract two for the line end) if
+//!   overflow checks are on. The panic is caught on either thread; with `panic =
+//!   "abort"` it cannot be caught, and the program ends. Without overflow checks
+//!   the limit no longer applies, and the timeout ends the reply.
+//! - It panics if the system cannot start a thread. The panic is caught.
+//! - The timeout is optional, has a default from `MINREQ_TIMEOUT`, and counts whole
+//!   seconds. It is always set, rounded up.
+//! - Over TLS the timeout applies to each read of the socket, and one TLS record
+//!   may take many reads: see [`Watched`]. The handshake has no timeout at all: the
+//!   call ends on time, but minreq leaves its thread and the connection behind
+//!   until the server closes it, which may be never.
+//! - Redirects are followed to any host. They are turned off; the client decides.
+//! - IPv6 literals are cut at their first colon. They are refused.
+//! - The scheme must be lower-case. It is converted.
+//! - A fragment directly after the host becomes part of it. The client removes
+//!   fragments.
+//! - A truncated body reads as complete. The client compares the length.
 
-#[cfg(any(feature = "https", feature = "platform-roots"))]
+#[cfg(feature = "_tls")]
 use super::failure::from_tls;
 use super::failure::{self, from_io, panic_text};
-use super::{Method, Request, Response, Transport, check_lengths};
+use super::transport::{MAX_HEAD_BYTES, Method, Request, Response, Transport, check_lengths};
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "_tls")]
+use rustls::crypto::{CryptoProvider, ring};
 use std::any::Any;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// The most that status line and headers may weigh, in bytes. Meta's replies
-/// carry large headers, some 4 to 8 KiB.
-const HEADERS: usize = 64 * 1024;
+/// See [`DefaultTransport`](super::default_transport::DefaultTransport).
+#[derive(Default)]
+pub(crate) struct Minreq;
 
-/// Longer than any timeout needs to be, and short enough for every clock: a year.
-const LONGEST: u64 = 365 * 24 * 3600;
-
-/// What an [`Api`](crate::Api) sends its requests with where it was given
-/// nothing else: minreq, a new connection for each request; with the feature
-/// `keep-alive`, ureq, connections used again.
-///
-/// It is public so that a transport of one's own can wrap it, to count, log or
-/// record what passes:
-///
-/// ```no_run
-/// use mingram::{Api, DefaultTransport, Request, Response, Result, Transport};
-///
-/// struct Timed<T>(T);
-///
-/// impl<T: Transport> Transport for Timed<T> {
-///     fn send(&self, request: &Request<'_>) -> Result<Response> {
-///         let start = std::time::Instant::now();
-///         let response = self.0.send(request);
-///         eprintln!("{} ms", start.elapsed().as_millis());
-///         response
-///     }
-/// }
-///
-/// let api = Api::new("IGQVJ...").with_transport(Timed(DefaultTransport::default()));
-/// ```
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct DefaultTransport;
-
-impl Transport for DefaultTransport {
+impl Transport for Minreq {
     fn send(&self, request: &Request<'_>) -> Result<Response> {
         let https = request
             .url
@@ -88,26 +58,24 @@ impl Transport for DefaultTransport {
         }
         if request.url.contains("://[") {
             return Err(Error::invalid(
-                "minreq cannot read an IPv6 address: use a host name or IPv4",
+                "minreq does not support IPv6 literals: use a host name or IPv4",
             ));
         }
         let method = match request.method {
             Method::Get => ::minreq::Method::Get,
             Method::Post => ::minreq::Method::Post,
         };
-        let seconds = request.timeout.as_secs();
-        let seconds = seconds.saturating_add(u64::from(request.timeout.subsec_nanos() > 0));
-        let seconds = seconds.clamp(1, LONGEST);
-        let deadline = Instant::now() + Duration::from_secs(seconds);
+        let timeout = request.whole_seconds();
+        let deadline = Instant::now() + timeout;
         let mut url = request.url.to_owned();
         if let Some(scheme) = url.find("://") {
             url[..scheme].make_ascii_lowercase();
         }
         let mut outgoing = ::minreq::Request::new(method, url)
             .with_follow_redirects(false)
-            .with_max_headers_size(HEADERS)
-            .with_max_status_line_length(HEADERS)
-            .with_timeout(seconds);
+            .with_max_headers_size(MAX_HEAD_BYTES)
+            .with_max_status_line_length(MAX_HEAD_BYTES)
+            .with_timeout(timeout.as_secs());
         for (name, value) in request.headers {
             outgoing = outgoing.with_header(*name, *value);
         }
@@ -140,28 +108,30 @@ impl Transport for DefaultTransport {
     }
 }
 
-/// What minreq passes for a reply and is none.
+/// Refuses what minreq returns as a response although it is not one.
 fn check_status(reply: &::minreq::ResponseLazy) -> Result<()> {
     let malformed = |message: &str| Err(Error::new(ErrorKind::Malformed, message));
     let made_up =
         reply.status_code == 503 && reply.reason_phrase == "Server did not provide a status line";
-    // A status of one or two digits is one that was cut.
+    // A status of one or two digits is a truncated one.
     if made_up || reply.status_code < 100 {
         return Err(Error::new(
             ErrorKind::ConnectionLost,
-            "the connection ended without an HTTP reply, or what came was not HTTP",
+            "the connection ended without a reply, or the reply is not HTTP",
         ));
     }
     if reply.status_code < 200 {
-        return malformed("an interim (1xx) reply came, though none was asked for");
+        return malformed(
+            "the server sent an interim (1xx) response, which minreq does not support",
+        );
     }
     if reply.status_code > 599 {
-        return malformed("the reply has a status that HTTP does not know");
+        return malformed("the reply's status is not a valid HTTP status");
     }
     Ok(())
 }
 
-/// A body that says what failed, and stays failed.
+/// A body with useful errors, which fails again on every read after a failure.
 struct Body {
     reply: ::minreq::ResponseLazy,
     failed: bool,
@@ -173,7 +143,7 @@ impl Read for Body {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         if buf.is_empty() {
-            // minreq asserts that there is something to read.
+            // minreq asserts that the buffer is not empty.
             return Ok(0);
         }
         let read = catch_unwind(AssertUnwindSafe(|| self.reply.read(buf))).map_err(|panic| {
@@ -182,13 +152,13 @@ impl Read for Body {
         })?;
         read.map_err(|error| {
             self.failed = true;
-            // Between chunks minreq wraps what the connection says.
+            // Between chunks minreq wraps the connection's error.
             let error = match error.downcast::<::minreq::Error>() {
                 Ok(::minreq::Error::IoError(error)) | Err(error) => error,
                 Ok(error) => return io::Error::other(from_minreq(error)),
             };
             match error.kind() {
-                // Plain enough, and the caller has its own words for them.
+                // The client has its own messages for these.
                 io::ErrorKind::TimedOut
                 | io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::ConnectionReset => error,
@@ -200,32 +170,31 @@ impl Read for Body {
                 }
                 _ => io::Error::other(from_io(
                     error,
-                    "the connection broke while the body was read",
+                    "the connection broke while reading the body",
                 )),
             }
         })
     }
 }
 
-/// A body that comes over TLS, read on a thread of its own from the first read
-/// on, and left behind there when the time is over. The thread ends with the
-/// body, when nobody wants the next piece, or when the server is silent for as
-/// long as the timeout; where a record drips in, with that record and no sooner.
+/// A body over TLS, read on a separate thread so that it can be abandoned when the
+/// time limit is reached. The thread starts with the first read. It ends with the
+/// body, when the body is dropped, or when the server is silent for the length of
+/// the timeout; if a record arrives byte by byte, not before that record is complete.
 ///
-/// minreq gives each read of the socket all the time that is left, and rustls
-/// reads until a record (up to 16 KiB) is whole: where a byte comes now and
-/// then, that takes hours.
+/// minreq grants each read of the socket all the remaining time, and rustls reads
+/// until a record of up to 16 KiB is complete: at a byte every few seconds, hours.
 struct Watched {
     body: Option<Body>,
     pieces: Arc<Pieces>,
     piece: io::Cursor<Vec<u8>>,
-    /// What came last, where no more will: the end, or a failure.
+    /// Set when no more pieces follow: whether the body ended without a failure.
     ended: Option<bool>,
     deadline: Instant,
 }
 
-/// Where one thread puts a piece and the other takes it. A channel of std's
-/// would do, and its code for one more type is six kilobytes of program.
+/// Hands pieces from one thread to the other. std's channel would do the same for
+/// six more kilobytes of program.
 #[derive(Default)]
 struct Pieces {
     state: Mutex<Handover>,
@@ -235,24 +204,24 @@ struct Pieces {
 #[derive(Default)]
 struct Handover {
     piece: Option<io::Result<Vec<u8>>>,
-    /// Nobody takes a piece any more, or nobody puts one there.
-    over: bool,
+    /// One of the two sides is gone.
+    closed: bool,
 }
 
 impl Pieces {
-    /// Nothing is half done where a thread panics.
+    /// A panic leaves no inconsistent state, so poisoning is ignored.
     fn lock(&self) -> MutexGuard<'_, Handover> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is room; answers whether somebody takes it.
+    /// Waits for room. Returns whether the reader still exists.
     fn put(&self, piece: io::Result<Vec<u8>>) -> bool {
         let mut state = self.lock();
-        while state.piece.is_some() && !state.over {
+        while state.piece.is_some() && !state.closed {
             let waited = self.changed.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        let wanted = !state.over;
+        let wanted = !state.closed;
         if wanted {
             state.piece = Some(piece);
         }
@@ -267,7 +236,7 @@ impl Pieces {
                 self.changed.notify_all();
                 return piece;
             }
-            if state.over {
+            if state.closed {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -280,7 +249,7 @@ impl Pieces {
     }
 
     fn end(&self) {
-        self.lock().over = true;
+        self.lock().closed = true;
         self.changed.notify_all();
     }
 }
@@ -302,7 +271,7 @@ impl Watched {
         }
     }
 
-    /// The next piece; an empty one is the end.
+    /// The next piece; an empty one marks the end.
     fn next_piece(&mut self) -> io::Result<Vec<u8>> {
         if let Some(body) = self.body.take() {
             let pieces = self.pieces.clone();
@@ -326,8 +295,7 @@ impl Watched {
     }
 }
 
-/// Hands the body over piece by piece, until its end, a failure, or nobody
-/// takes it any more.
+/// Passes on the body piece by piece until it ends or fails, or the reader is gone.
 fn read_pieces(mut body: Body, pieces: &Pieces) {
     loop {
         let mut piece = vec![0; 16 * 1024];
@@ -363,12 +331,11 @@ impl Read for Watched {
 fn malformed_chunk() -> Error {
     Error::new(
         ErrorKind::Malformed,
-        "a chunk of the reply has no valid length",
+        "a chunk of the reply has no valid size",
     )
 }
 
-/// A panic of minreq's: of the header arithmetic on our thread, or what it says
-/// where that was on its own; or another.
+/// A panic of minreq: its header arithmetic, on our thread or its own, or another.
 fn from_panic(panic: Box<dyn Any + Send>) -> Error {
     match panic_text(&*panic) {
         text if text.contains("subtract with overflow") || text.contains("unreachable code") => {
@@ -384,78 +351,75 @@ fn from_minreq(error: ::minreq::Error) -> Error {
         M::IoError(error) => return from_io(error, "the connection broke before the reply came"),
         M::HeadersOverflow | M::StatusLineOverflow => (
             ErrorKind::TooLarge,
-            "the reply's headers are larger than 64 KiB, or made to break their reader",
+            "the reply's headers exceed 64 KiB, or are crafted to break minreq",
         ),
         M::MalformedChunkLength | M::MalformedChunkEnd => {
             return malformed_chunk().with_source(error);
         }
         M::MalformedContentLength => (
             ErrorKind::Malformed,
-            // minreq counts in usize.
+            // minreq stores it as usize.
             if cfg!(target_pointer_width = "32") {
                 "the reply's content-length is not a number, or is 4 GiB or more, \
-                 which minreq cannot take on a 32-bit machine"
+                 which minreq does not support on 32-bit machines"
             } else {
                 "the reply's content-length is not a number"
             },
         ),
         M::InvalidUtf8InResponse => (ErrorKind::Malformed, "the reply's headers are not UTF-8"),
-        M::AddressNotFound => (ErrorKind::Connect, "the host's name has no address"),
+        M::AddressNotFound => (ErrorKind::Connect, "the host name has no address"),
         M::PunycodeFeatureNotEnabled | M::PunycodeConversionFailed => (
             ErrorKind::InvalidInput,
-            "the host's name is not ASCII: write it as punycode",
+            "the host name is not ASCII: write it as punycode",
         ),
         M::HttpsFeatureNotEnabled => return no_tls(),
-        #[cfg(any(feature = "https", feature = "platform-roots"))]
+        #[cfg(feature = "_tls")]
         M::RustlsCreateConnection(error) => return from_tls(error),
         _ => (ErrorKind::ConnectionLost, "the request failed"),
     };
     Error::new(kind, message).with_source(error)
 }
 
-#[cfg(not(any(feature = "https", feature = "platform-roots")))]
-fn prepare_tls() -> Result<()> {
-    Err(no_tls())
-}
-
 fn no_tls() -> Error {
     Error::invalid(
-        "this program was built without TLS, so it cannot use an https address: \
-         turn on mingram's feature `https` or `platform-roots`",
+        "this program was built without TLS and cannot open https URLs: \
+         enable mingram's feature `https`, `platform-roots` or `keep-alive`",
     )
 }
 
-/// Picks ring where the program has chosen no crypto provider of its own.
-/// minreq turns on all of rustls's defaults, so two providers are compiled in
+/// Installs ring as the crypto provider unless the program has installed one.
+/// minreq enables all default features of rustls, so two providers are compiled in
 /// and rustls would not choose between them.
-#[cfg(any(feature = "https", feature = "platform-roots"))]
 fn prepare_tls() -> Result<()> {
-    use rustls::crypto::{CryptoProvider, ring};
+    #[cfg(feature = "_tls")]
     if CryptoProvider::get_default().is_none() {
         let provider = CryptoProvider {
             key_provider: &NoKeys,
             ..ring::default_provider()
         };
-        // Another thread may have come first; then its choice stands.
+        // If another thread was faster, its choice stands.
         let _ = provider.install_default();
     }
-    Ok(())
+    match cfg!(feature = "_tls") {
+        true => Ok(()),
+        false => Err(no_tls()),
+    }
 }
 
-/// Reads no private keys: mingram shows no certificate of its own, and ring's
-/// code for signing with one weighs as much as all of mingram.
-#[cfg(any(feature = "https", feature = "platform-roots"))]
+/// Loads no private keys: mingram has no client certificate, and ring's code for
+/// signing is as large as all of mingram.
+#[cfg(feature = "_tls")]
 #[derive(Debug)]
 struct NoKeys;
 
-#[cfg(any(feature = "https", feature = "platform-roots"))]
+#[cfg(feature = "_tls")]
 impl rustls::crypto::KeyProvider for NoKeys {
     fn load_private_key(
         &self,
         _: rustls::pki_types::PrivateKeyDer<'static>,
-    ) -> std::result::Result<std::sync::Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
+    ) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
         Err(rustls::Error::General(
-            "mingram's crypto provider reads no private keys: install another one before the first call".into(),
+            "mingram's crypto provider loads no private keys: install another one before the first call".into(),
         ))
     }
 }

@@ -1,25 +1,24 @@
 //! The two rate-limit headers.
 
+use crate::json::value::Value;
 use crate::redact::redact;
-use crate::value::Value;
-use miniserde::json;
 use std::time::Duration;
 
-/// How much of the allowance is used, as far as the service said.
+/// The share of the rate limit that is used up.
 ///
-/// From the headers `X-App-Usage` and `X-Business-Use-Case-Usage` (Meta's
-/// *Rate Limits* page). Both are often absent; a header that cannot be read
-/// counts as absent and never fails a call.
+/// Read from the headers `X-App-Usage` and `X-Business-Use-Case-Usage` (Meta's
+/// *Rate Limits* page). Both are often absent. A malformed header counts as
+/// absent and never fails a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// The app's own allowance.
+    /// The limit of the app.
     pub app: Option<AppUsage>,
-    /// The allowance of each business use case.
+    /// The limits of each business use case.
     pub business: Vec<BusinessUsage>,
 }
 
-/// `X-App-Usage`. Each number is percent of the allowance.
+/// `X-App-Usage`. Each number is a percentage of the limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AppUsage {
@@ -35,23 +34,23 @@ pub struct AppUsage {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BusinessUsage {
-    /// The id of the business, which the entry is filed under.
+    /// The id of the business.
     pub id: String,
     /// The use case, for example `instagram`.
     pub kind: Option<String>,
-    /// Calls made, in percent of the allowance.
+    /// Calls made, as a percentage of the limit.
     pub call_count: u64,
-    /// Total time, in percent.
+    /// Total time, as a percentage of the limit.
     pub total_time: u64,
-    /// Total processor time, in percent.
+    /// Total processor time, as a percentage of the limit.
     pub total_cputime: u64,
-    /// How long until calls are taken again; zero while they are. The service
-    /// gives whole minutes.
+    /// How long until calls are accepted again; zero if they are accepted now. The
+    /// service reports whole minutes.
     pub regain_access: Duration,
 }
 
 impl Usage {
-    /// The highest of all percentages; `None` where neither header came.
+    /// The highest of all percentages; `None` if neither header was sent.
     pub fn percent(&self) -> Option<u64> {
         let app = self
             .app
@@ -64,7 +63,7 @@ impl Usage {
         app.chain(business).max()
     }
 
-    /// How long to wait before the next call, where the service said so.
+    /// How long to wait before the next call, if the service asks for it.
     pub fn wait(&self) -> Option<Duration> {
         self.business
             .iter()
@@ -73,21 +72,19 @@ impl Usage {
             .filter(|wait| !wait.is_zero())
     }
 
-    /// Reads the two headers; `None` where neither can be read. The secrets are
-    /// taken out of the texts that were read: a mask in place of a number would
-    /// make a header unreadable.
+    /// Reads the two headers; `None` if neither is readable. Secrets are masked
+    /// after parsing: a mask in place of a number would make the JSON invalid.
     pub(crate) fn from_headers(
         app: Option<&str>,
         business: Option<&str>,
         secrets: &[&str],
     ) -> Option<Usage> {
-        let read = |text: Option<&str>| text.and_then(|text| json::from_str::<Value>(text).ok());
-        let app = read(app).map(|entry| AppUsage {
+        let app = app.and_then(Value::parse_object).map(|entry| AppUsage {
             call_count: percent(&entry, "call_count"),
             total_time: percent(&entry, "total_time"),
             total_cputime: percent(&entry, "total_cputime"),
         });
-        let entries = match read(business) {
+        let entries = match business.and_then(Value::parse_object) {
             Some(Value::Object(entries)) => Some(entries),
             _ => None,
         };
@@ -100,14 +97,11 @@ impl Usage {
         };
         for (id, list) in entries.unwrap_or_default() {
             let Value::List(list) = list else { continue };
-            for (_, entry) in list {
+            for entry in list {
                 let minutes = percent(&entry, "estimated_time_to_regain_access");
                 usage.business.push(BusinessUsage {
                     id: redact(&id, secrets),
-                    kind: entry
-                        .get("type")
-                        .and_then(Value::text)
-                        .map(|kind| redact(&kind, secrets)),
+                    kind: entry.text_of("type").map(|kind| redact(&kind, secrets)),
                     call_count: percent(&entry, "call_count"),
                     total_time: percent(&entry, "total_time"),
                     total_cputime: percent(&entry, "total_cputime"),
@@ -119,8 +113,8 @@ impl Usage {
     }
 }
 
-/// A number of the headers; a negative or missing one is zero.
+/// A number of an entry; 0 if it is missing or negative.
 fn percent(entry: &Value, key: &str) -> u64 {
-    let number = entry.get(key).and_then(Value::number);
+    let number = entry.number_of(key);
     number.map_or(0, |number| u64::try_from(number).unwrap_or(0))
 }

@@ -1,15 +1,18 @@
-//! The fields that a call asks for, with nested expansion (`children{…}`).
+//! The fields that a call requests, with nested expansion (`children{…}`).
 
 /// A field of a User node.
 ///
-/// Meta's *User* and *Instagram API with Instagram Login* reference pages name
-/// them. *Basic* marks what the Basic Display API had; the others came with
-/// Instagram Login. Asking for a field that a node lacks fails the whole call
-/// (code 100), so ask for what you use.
+/// Source: Meta's *User* and *Instagram API with Instagram Login* reference pages.
+/// *Basic* marks the fields of the Basic Display API; the others came with Instagram
+/// Login. Requesting a field that a node does not have fails the entire call (code
+/// 100), so request only what you use.
+///
+/// For field names known only at run time, use [`Api::node`](crate::Api::node) with
+/// the parameter `fields`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum UserField<'a> {
-    /// `id`, always there. Basic. App-scoped on an Instagram Login account.
+pub enum UserField {
+    /// `id`, always returned. Basic. App-scoped on an Instagram Login account.
     Id,
     /// `username`. Basic.
     Username,
@@ -17,7 +20,7 @@ pub enum UserField<'a> {
     AccountType,
     /// `media_count`. Basic.
     MediaCount,
-    /// `user_id`, the professional account's own id. Instagram Login.
+    /// `user_id`, the id of the professional account. Instagram Login.
     UserId,
     /// `name`. Instagram Login; may be absent.
     Name,
@@ -31,30 +34,33 @@ pub enum UserField<'a> {
     Biography,
     /// `website`. Instagram Login; may be absent.
     Website,
-    /// `media{…}`: the first page of the user's media in the same call
-    /// (recorded). With no fields, ids alone. See [`User::media`](crate::User::media).
-    Media(&'a [MediaField<'a>]),
+    /// `media{…}`: the first page of the user's media in the same call (recorded).
+    /// With no fields, only ids. See [`User::media`](crate::User::media).
+    Media(&'static [MediaField]),
     /// Any other name, as Meta's reference writes it.
-    Other(&'a str),
+    Other(&'static str),
 }
 
 /// A field of a Media node.
 ///
-/// *Basic* marks what the Basic Display API had; the others came with
-/// Instagram Login. Asking for a field that a node lacks fails the whole call
-/// (code 100): a child of an album has no caption, for example, so ask for
-/// [`CHILD`](MediaField::CHILD) there.
+/// Source: Meta's *Media* reference page. *Basic* marks the fields of the Basic Display
+/// API; the others came with Instagram Login. Requesting a field that a node does not
+/// have fails the entire call (code 100). Children of an album have no caption, for
+/// example: request [`CHILD`](MediaField::CHILD) for them.
+///
+/// For field names known only at run time, use [`Edge::param`](crate::Edge::param) or
+/// [`Api::node`](crate::Api::node) with the parameter `fields`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum MediaField<'a> {
-    /// `id`, always there. Basic.
+pub enum MediaField {
+    /// `id`, always returned. Basic.
     Id,
-    /// `caption`. Basic; absent where there is none, and on children.
+    /// `caption`. Basic; absent if there is none, and on children.
     Caption,
     /// `media_type`. Basic.
     MediaType,
-    /// `media_url`, a signed address that expires. Basic; absent for media
-    /// with copyrighted material or flagged for it.
+    /// `media_url`, a signed URL that expires. Basic; absent for media with
+    /// copyrighted material.
     MediaUrl,
     /// `permalink`. Basic.
     Permalink,
@@ -66,12 +72,12 @@ pub enum MediaField<'a> {
     Username,
     /// `is_shared_to_feed`. Basic; only reels have it.
     IsSharedToFeed,
-    /// `children{…}`, the pictures and videos of an album. Basic. With no
-    /// fields, ids alone; only albums have it.
-    Children(&'a [MediaField<'a>]),
+    /// `children{…}`, the images and videos of an album. Basic. With no fields, only
+    /// ids. Only albums have it.
+    Children(&'static [MediaField]),
     /// `media_product_type`. Instagram Login.
     MediaProductType,
-    /// `like_count`. Instagram Login; absent where the owner hides it.
+    /// `like_count`. Instagram Login; absent if the owner hides it.
     LikeCount,
     /// `comments_count`. Instagram Login.
     CommentsCount,
@@ -86,20 +92,21 @@ pub enum MediaField<'a> {
     /// `legacy_instagram_media_id`. Instagram Login.
     LegacyInstagramMediaId,
     /// Any other name, as Meta's reference writes it.
-    Other(&'a str),
+    Other(&'static str),
 }
 
-impl UserField<'_> {
-    /// Every field that the Basic Display API had.
-    pub const BASIC: &'static [UserField<'static>] = &[
+impl UserField {
+    /// All fields of the Basic Display API.
+    pub const BASIC: &'static [UserField] = &[
         UserField::Id,
         UserField::Username,
         UserField::AccountType,
         UserField::MediaCount,
     ];
 
-    /// What `/me` answers for any Instagram Login account.
-    pub const LOGIN: &'static [UserField<'static>] = &[
+    /// The fields that `/me` returns for any account of Instagram Login, all of which
+    /// are professional accounts.
+    pub const PROFESSIONAL: &'static [UserField] = &[
         UserField::Id,
         UserField::UserId,
         UserField::Username,
@@ -112,11 +119,11 @@ impl UserField<'_> {
     ];
 }
 
-impl MediaField<'_> {
-    /// Every plain field that the Basic Display API had for any media:
+impl MediaField {
+    /// The fields of the Basic Display API that any media has:
     /// [`Children`](MediaField::Children) and
-    /// [`IsSharedToFeed`](MediaField::IsSharedToFeed) are not among them.
-    pub const BASIC: &'static [MediaField<'static>] = &[
+    /// [`IsSharedToFeed`](MediaField::IsSharedToFeed) are not included.
+    pub const BASIC: &'static [MediaField] = &[
         MediaField::Id,
         MediaField::Caption,
         MediaField::MediaType,
@@ -127,9 +134,9 @@ impl MediaField<'_> {
         MediaField::Username,
     ];
 
-    /// What a child of an album has: [`BASIC`](MediaField::BASIC) without the
+    /// The fields of an album's children: [`BASIC`](MediaField::BASIC) without the
     /// caption.
-    pub const CHILD: &'static [MediaField<'static>] = &[
+    pub const CHILD: &'static [MediaField] = &[
         MediaField::Id,
         MediaField::MediaType,
         MediaField::MediaUrl,
@@ -139,9 +146,9 @@ impl MediaField<'_> {
         MediaField::Username,
     ];
 
-    /// [`BASIC`](MediaField::BASIC), and albums opened: their children with all
-    /// of [`CHILD`](MediaField::CHILD), in the same call.
-    pub const OPENED: &'static [MediaField<'static>] = &[
+    /// [`BASIC`](MediaField::BASIC) and, in the same call, the children of albums with
+    /// the fields of [`CHILD`](MediaField::CHILD).
+    pub const WITH_CHILDREN: &'static [MediaField] = &[
         MediaField::Id,
         MediaField::Caption,
         MediaField::MediaType,
@@ -153,9 +160,9 @@ impl MediaField<'_> {
         MediaField::Children(MediaField::CHILD),
     ];
 
-    /// [`BASIC`](MediaField::BASIC) and what can be asked of any media of an
-    /// Instagram Login account besides; a hidden like count is left out.
-    pub const LOGIN: &'static [MediaField<'static>] = &[
+    /// [`BASIC`](MediaField::BASIC) and the fields that any media of an Instagram Login
+    /// account has in addition. A hidden like count is absent from the reply.
+    pub const PROFESSIONAL: &'static [MediaField] = &[
         MediaField::Id,
         MediaField::Caption,
         MediaField::MediaType,
@@ -171,37 +178,33 @@ impl MediaField<'_> {
     ];
 }
 
-/// A field that knows how it is written in a `fields` parameter.
+/// A field that can be written to the `fields` parameter.
 pub(crate) trait Field {
     fn write(&self, out: &mut String);
 }
 
-/// The value of the `fields` parameter; empty for no fields.
+/// The value of the `fields` parameter; empty if there are no fields.
 pub(crate) fn list<F: Field>(fields: &[F]) -> String {
     let mut out = String::new();
-    write_list(&mut out, fields);
-    out
-}
-
-fn write_list<F: Field>(out: &mut String, fields: &[F]) {
     for (i, field) in fields.iter().enumerate() {
         if i > 0 {
             out.push(',');
         }
-        field.write(out);
+        field.write(&mut out);
     }
+    out
 }
 
-fn write_nested(out: &mut String, name: &str, fields: &[MediaField<'_>]) {
+fn write_nested(out: &mut String, name: &str, fields: &[MediaField]) {
     out.push_str(name);
     if !fields.is_empty() {
         out.push('{');
-        write_list(out, fields);
+        out.push_str(&list(fields));
         out.push('}');
     }
 }
 
-impl Field for UserField<'_> {
+impl Field for UserField {
     fn write(&self, out: &mut String) {
         out.push_str(match *self {
             UserField::Id => "id",
@@ -221,7 +224,7 @@ impl Field for UserField<'_> {
     }
 }
 
-impl Field for MediaField<'_> {
+impl Field for MediaField {
     fn write(&self, out: &mut String) {
         out.push_str(match *self {
             MediaField::Id => "id",
@@ -252,7 +255,7 @@ mod tests {
     use super::{MediaField as M, UserField as U, list};
 
     #[test]
-    fn writes_what_the_guide_writes() {
+    fn writes_the_fields_of_the_guide() {
         assert_eq!(list::<U>(&[]), "");
         assert_eq!(list(&[U::Id, U::Username]), "id,username");
         assert_eq!(
@@ -262,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn nests() {
+    fn writes_nested_fields() {
         assert_eq!(
             list(&[M::Children(&[M::Id, M::MediaUrl]), M::Id]),
             "children{id,media_url},id"
@@ -275,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ready_made_sets_spell_their_names() {
+    fn writes_the_predefined_sets() {
         assert_eq!(list(U::BASIC), "id,username,account_type,media_count");
         assert_eq!(
             list(M::BASIC),
@@ -283,10 +286,10 @@ mod tests {
         );
         assert_eq!(list(M::CHILD), list(M::BASIC).replace("caption,", ""));
         assert_eq!(
-            list(M::OPENED),
+            list(M::WITH_CHILDREN),
             format!("{},children{{{}}}", list(M::BASIC), list(M::CHILD))
         );
-        assert!(list(M::LOGIN).contains("media_product_type,media_url"));
-        assert!(list(U::LOGIN).starts_with("id,user_id,username,name"));
+        assert!(list(M::PROFESSIONAL).contains("media_product_type,media_url"));
+        assert!(list(U::PROFESSIONAL).starts_with("id,user_id,username,name"));
     }
 }

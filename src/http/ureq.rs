@@ -21,13 +21,12 @@
 //! unknown length.
 
 use super::failure::{from_io, from_panic, from_tls, panic_text};
-use super::{Method, Request, Response, Transport, check_lengths};
+use super::transport::{MAX_HEAD_BYTES, Method, Request, Response, Transport, check_lengths};
+use super::url::Url;
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::Address;
 use ::ureq::config::AutoHeaderValue;
 use ::ureq::{AsSendBody, http};
 use rustls::pki_types::ServerName;
-use std::fmt;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,37 +36,9 @@ use std::time::{Duration, Instant};
 /// theirs after some time of their own.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// The most that status line and headers may weigh, in bytes.
-const HEADERS: usize = 64 * 1024;
-
-/// Longer than any timeout needs to be, and short enough for every clock: a year.
-const LONGEST: u64 = 365 * 24 * 3600;
-
-/// What an [`Api`](crate::Api) sends its requests with where it was given
-/// nothing else: minreq, a new connection for each request; with the feature
-/// `keep-alive`, ureq, connections used again.
-///
-/// It is public so that a transport of one's own can wrap it, to count, log or
-/// record what passes:
-///
-/// ```no_run
-/// use mingram::{Api, DefaultTransport, Request, Response, Result, Transport};
-///
-/// struct Timed<T>(T);
-///
-/// impl<T: Transport> Transport for Timed<T> {
-///     fn send(&self, request: &Request<'_>) -> Result<Response> {
-///         let start = std::time::Instant::now();
-///         let response = self.0.send(request);
-///         eprintln!("{} ms", start.elapsed().as_millis());
-///         response
-///     }
-/// }
-///
-/// let api = Api::new("IGQVJ...").with_transport(Timed(DefaultTransport::default()));
-/// ```
+/// See [`DefaultTransport`](super::default_transport::DefaultTransport).
 #[derive(Default)]
-pub struct DefaultTransport {
+pub(crate) struct Ureq {
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -102,7 +73,7 @@ impl Agent {
             .accept(AutoHeaderValue::None)
             .accept_encoding(AutoHeaderValue::None)
             .user_agent(AutoHeaderValue::None)
-            .max_response_header_size(HEADERS)
+            .max_response_header_size(MAX_HEAD_BYTES)
             .max_idle_age(IDLE);
         #[cfg(all(feature = "platform-roots", not(feature = "https")))]
         let config = config.tls_config(
@@ -195,9 +166,9 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Transport for DefaultTransport {
+impl Transport for Ureq {
     fn send(&self, request: &Request<'_>) -> Result<Response> {
-        let address = Address::parse(request.url).map_err(Error::invalid)?;
+        let address = Url::parse(request.url).map_err(Error::invalid)?;
         let (https, host) = (address.https, address.host);
         if https && ServerName::try_from(host.trim_matches(['[', ']'])).is_err() {
             // Before its name is looked up.
@@ -206,9 +177,7 @@ impl Transport for DefaultTransport {
             ));
         }
         // Whole seconds, so that what is left of a timeout is the same again.
-        let seconds = request.timeout.as_secs();
-        let seconds = seconds.saturating_add(u64::from(request.timeout.subsec_nanos() > 0));
-        let timeout = Duration::from_secs(seconds.clamp(1, LONGEST));
+        let timeout = request.whole_seconds();
         let start = Instant::now();
         let origin = format!("{https} {host}:{}", address.port);
         let fresh = request.once;
@@ -320,7 +289,7 @@ impl Read for Body {
                 self.failed = Some(io::ErrorKind::ConnectionAborted);
                 io::Error::other(match error.downcast::<::ureq::Error>() {
                     Ok(error) => from_ureq(error),
-                    Err(error) => from_io(error, "the connection broke while the body was read"),
+                    Err(error) => from_io(error, "the connection broke while reading the body"),
                 })
             }
         })
@@ -339,7 +308,7 @@ fn from_ureq(error: ::ureq::Error) -> Error {
         U::Io(error) => return from_io(error, "the connection broke before the reply came"),
         U::Rustls(error) => return from_tls(error),
         U::BadUri(_) => return Error::invalid("the address is not usable"),
-        U::Timeout(_) => (ErrorKind::Timeout, "the time for this call ran out"),
+        U::Timeout(_) => (ErrorKind::Timeout, "the call timed out"),
         U::HostNotFound => (
             ErrorKind::Connect,
             "the host's name was not found: check the network and the name",
@@ -355,7 +324,7 @@ fn from_ureq(error: ::ureq::Error) -> Error {
         // Also where the size of a chunk is longer than ureq's buffer.
         U::BodyStalled => (
             ErrorKind::Truncated,
-            "the connection ended before the whole body came",
+            "the connection ended before the complete body arrived",
         ),
         U::Protocol(_) | U::Http(_) => {
             (ErrorKind::Malformed, "what came is not a valid HTTP reply")
@@ -364,10 +333,4 @@ fn from_ureq(error: ::ureq::Error) -> Error {
         _ => (ErrorKind::ConnectionLost, "the request failed"),
     };
     Error::new(kind, message).with_source(error)
-}
-
-impl fmt::Debug for DefaultTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DefaultTransport").finish_non_exhaustive()
-    }
 }

@@ -1,14 +1,14 @@
-//! Secrets that never print.
+//! Secret text that is never printed.
 
 use crate::error::{Error, Result};
 use std::fmt;
 use std::sync::Arc;
 
-/// No token, secret or code is longer, in bytes.
-const LONGEST: usize = 4096;
+/// The length limit of tokens, client secrets and login codes, in bytes.
+const MAX_BYTES: usize = 4096;
 
-/// Text that is checked once, when it is made, and shown by nothing but
-/// `expose`. Cheap to clone.
+/// Secret text, validated on creation and revealed only by `expose`. Cheap to
+/// clone.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret {
     text: Arc<str>,
@@ -16,15 +16,15 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
-    /// White space around it is taken off: it comes from files and shells.
+    /// Trims the text, which often comes from a file or a shell.
     pub(crate) fn new(text: &str) -> Secret {
         let text = text.trim_ascii();
         let fault = if text.is_empty() {
             Some("is empty")
-        } else if text.len() > LONGEST {
+        } else if text.len() > MAX_BYTES {
             Some("is longer than 4096 bytes")
         } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Some("holds a space, a control character or something not ASCII")
+            Some("contains a space, a control character or non-ASCII text")
         } else {
             None
         };
@@ -34,7 +34,7 @@ impl Secret {
         }
     }
 
-    /// The text, if it can be what it is said to be.
+    /// The text, if it is valid.
     pub(crate) fn checked(&self, what: &str, advice: &str) -> Result<&str> {
         match self.fault {
             None => Ok(&self.text),
@@ -42,7 +42,7 @@ impl Secret {
         }
     }
 
-    /// The text as it is, to send or to mask.
+    /// The text, to send or to mask.
     pub(crate) fn expose(&self) -> &str {
         &self.text
     }

@@ -1,0 +1,71 @@
+//! The calls that obtain tokens.
+
+use super::Api;
+use crate::auth::login::{App, Code};
+use crate::auth::token::{LongLivedToken, ShortLivedToken};
+use crate::client::call::Call;
+use crate::client::reply;
+use crate::error::Result;
+use crate::http::query::push_param;
+use crate::json::value::Value;
+
+impl Api {
+    /// Exchanges a login's code for a short-lived token
+    /// (`POST https://api.instagram.com/oauth/access_token`). A code is valid for one
+    /// hour and for one use. Requires no token.
+    pub fn exchange_code(&self, app: &App, code: &Code) -> Result<ShortLivedToken> {
+        let (secret, code) = (app.secret()?, code.checked()?);
+        let mut form = String::new();
+        push_param(&mut form, "client_id", &app.client_id);
+        push_param(&mut form, "client_secret", secret);
+        push_param(&mut form, "grant_type", "authorization_code");
+        push_param(&mut form, "redirect_uri", &app.redirect_uri);
+        push_param(&mut form, "code", code);
+        let mut call = self.client.login_form("/oauth/access_token", form)?;
+        call.secrets.extend([secret, code]);
+        self.obtain(&call, "ShortLivedToken", ShortLivedToken::from_reply)
+    }
+
+    /// Exchanges the short-lived token of this `Api` for a long-lived one
+    /// (`GET /access_token`).
+    pub fn exchange_token(&self, app: &App) -> Result<LongLivedToken> {
+        let secret = app.secret()?;
+        let params = [
+            ("grant_type", "ig_exchange_token"),
+            ("client_secret", secret),
+        ];
+        let mut call = self.client.login_call("/access_token", &params)?;
+        call.secrets.push(secret);
+        self.obtain_long_lived(&call)
+    }
+
+    /// Refreshes the long-lived token of this `Api` (`GET /refresh_access_token`). It
+    /// must be at least 24 hours old and not expired. Short-lived tokens cannot be
+    /// refreshed (code 190).
+    pub fn refresh_token(&self) -> Result<LongLivedToken> {
+        let params = [("grant_type", "ig_refresh_token")];
+        let call = self.client.login_call("/refresh_access_token", &params)?;
+        self.obtain_long_lived(&call)
+    }
+
+    fn obtain_long_lived(&self, call: &Call<'_>) -> Result<LongLivedToken> {
+        self.obtain(call, "LongLivedToken", |reply| {
+            LongLivedToken::from_reply(reply, self.now())
+        })
+    }
+
+    fn obtain<T>(
+        &self,
+        call: &Call<'_>,
+        type_name: &str,
+        token: impl Fn(&Value) -> Option<T>,
+    ) -> Result<T> {
+        let (token, _) = self.client.send(call, type_name, |text| {
+            let reply = Value::parse_object(text).filter(|_| !reply::is_error(text));
+            reply
+                .and_then(|reply| token(&reply))
+                .ok_or(miniserde::Error)
+        })?;
+        Ok(token)
+    }
+}

@@ -1,0 +1,76 @@
+//! One call, ready to be sent.
+
+use crate::http::transport::Method;
+use crate::redact::{one_line, prefix, redact};
+
+/// The length of an excerpt, in characters.
+const EXCERPT_CHARS: usize = 120;
+
+/// The bytes of a reply that an excerpt is taken from.
+const EXCERPT_SOURCE: usize = 16 * 1024;
+
+pub(crate) struct Call<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) method: Method,
+    /// For messages: `GET /me/media`.
+    pub(crate) name: String,
+    pub(crate) url: String,
+    /// The form that a POST sends.
+    pub(crate) form: Option<String>,
+    /// What messages must not contain.
+    pub(crate) secrets: Vec<&'a str>,
+    /// The first byte of a file to request.
+    pub(crate) range_from: u64,
+}
+
+/// What a call is for. It decides the timeout, how a call may be sent and what may be
+/// shown of it.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// Reads a node or an edge. The URL contains the token, so redirects must stay at
+    /// the same origin. Retried.
+    Graph,
+    /// Obtains a token. As private as `Graph`. It may use up a code or a token, so it
+    /// is sent once, over a new connection. The reply contains a secret, so no excerpt
+    /// of it is shown.
+    Login,
+    /// Downloads a file from any host, without the token. Retried until the body
+    /// starts.
+    Download,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn get(kind: Kind, name: String, url: String) -> Call<'a> {
+        Call {
+            kind,
+            method: Method::Get,
+            name,
+            url,
+            form: None,
+            secrets: Vec::new(),
+            range_from: 0,
+        }
+    }
+
+    pub(crate) fn post(kind: Kind, name: String, url: String, form: String) -> Call<'a> {
+        Call {
+            method: Method::Post,
+            form: Some(form),
+            ..Call::get(kind, name, url)
+        }
+    }
+
+    /// The beginning of a reply for a message. Secrets are masked before it is
+    /// shortened, so that no half of a secret remains.
+    pub(crate) fn excerpt(&self, text: &str) -> String {
+        if self.kind == Kind::Login {
+            return "(not shown, it may contain a token)".to_owned();
+        }
+        let line = one_line(redact(prefix(text, EXCERPT_SOURCE), &self.secrets));
+        match line.char_indices().nth(EXCERPT_CHARS) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None if line.is_empty() => "(empty)".to_owned(),
+            None => line,
+        }
+    }
+}

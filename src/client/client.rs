@@ -1,0 +1,287 @@
+//! The settings of an `Api`, and the request pipeline that all its calls share.
+
+use super::call::{Call, Kind};
+use super::redirect::redirect_target;
+use super::reply::Reply;
+use super::retry::{self, Clock, SystemClock};
+use super::usage::Usage;
+use crate::auth::token::Token;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::default_transport::DefaultTransport;
+use crate::http::query::push_param;
+use crate::http::transport::{Request, Response, Transport};
+use crate::http::url::{Url, check_length};
+use crate::redact::redact;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const MAX_REDIRECTS: usize = 5;
+const MAX_USER_AGENT_BYTES: usize = 512;
+
+/// Settings, and what clones share: the transport and the latest usage.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) token: Token,
+    pub(crate) version: Option<String>,
+    pub(crate) base_url: String,
+    pub(crate) login_url: String,
+    pub(crate) timeout: Duration,
+    pub(crate) download_timeout: Duration,
+    pub(crate) body_limit: usize,
+    pub(crate) user_agent: String,
+    pub(crate) retries: u32,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) usage: Arc<Mutex<Usage>>,
+}
+
+impl Client {
+    pub(crate) fn new(token: Token) -> Client {
+        Client {
+            token,
+            version: None,
+            base_url: "https://graph.instagram.com".to_owned(),
+            login_url: "https://api.instagram.com".to_owned(),
+            timeout: Duration::from_secs(30),
+            download_timeout: Duration::from_secs(3600),
+            body_limit: 8 * 1024 * 1024,
+            user_agent: concat!("mingram/", env!("CARGO_PKG_VERSION")).to_owned(),
+            retries: 2,
+            transport: Arc::new(DefaultTransport::default()),
+            clock: Arc::new(SystemClock),
+            usage: Arc::default(),
+        }
+    }
+
+    /// A call to a node or edge of the graph. `path` is encoded; `None` if it could not
+    /// be.
+    pub(crate) fn graph_call(
+        &self,
+        path: Option<&str>,
+        params: &[(&str, &str)],
+    ) -> Result<Call<'_>> {
+        self.token.check()?;
+        let Some(path) = path else {
+            return Err(Error::invalid(
+                "the id or path is empty or has an empty, `.` or `..` segment: write `node` or `node/edge`",
+            ));
+        };
+        let mut url = valid_base(&self.base_url, "base URL")?;
+        if let Some(version) = &self.version {
+            push_version(&mut url, version)?;
+        }
+        if params.iter().any(|(name, _)| *name == "access_token") {
+            return Err(Error::invalid(
+                "the Api adds the access token: remove the parameter `access_token`",
+            ));
+        }
+        self.call_with_token(Kind::Graph, url, path, params)
+    }
+
+    /// A login call to the graph host. It never takes a version.
+    pub(crate) fn login_call(&self, path: &str, params: &[(&str, &str)]) -> Result<Call<'_>> {
+        let url = valid_base(&self.base_url, "base URL")?;
+        self.call_with_token(Kind::Login, url, path, params)
+    }
+
+    fn call_with_token(
+        &self,
+        kind: Kind,
+        mut url: String,
+        path: &str,
+        params: &[(&str, &str)],
+    ) -> Result<Call<'_>> {
+        let token = self.token.checked()?;
+        url.push_str(path);
+        url.push('?');
+        for (name, value) in params {
+            // Without fields the parameter is omitted, as in Meta's guide.
+            if *name != "fields" || !value.is_empty() {
+                push_param(&mut url, name, value);
+            }
+        }
+        push_param(&mut url, "access_token", token);
+        check_length(&url)?;
+        let mut call = Call::get(kind, format!("GET {path}"), url);
+        call.secrets.push(token);
+        Ok(call)
+    }
+
+    /// A login call that posts a form to `path` on the login host.
+    pub(crate) fn login_form(&self, path: &str, form: String) -> Result<Call<'_>> {
+        let mut url = valid_base(&self.login_url, "login URL")?;
+        url.push_str(path);
+        check_length(&url)?;
+        let mut call = Call::post(Kind::Login, format!("POST {path}"), url, form);
+        call.secrets.push(self.token.expose());
+        Ok(call)
+    }
+
+    /// Sends the call and reads its reply with `read`, which must fail for an error
+    /// object. A failure is reported as the error object in the reply if there is
+    /// one, otherwise as a reply that is not a `type_name`.
+    pub(crate) fn send<T>(
+        &self,
+        call: &Call<'_>,
+        type_name: &str,
+        read: impl Fn(&str) -> miniserde::Result<T>,
+    ) -> Result<(T, Usage)> {
+        self.retrying(call, || {
+            let response = self.open(call)?;
+            let usage = self.record_usage(call, &response);
+            let reply = Reply::read(call, response, usage, self.body_limit)?;
+            match read(&reply.text) {
+                Ok(value) => Ok((value, reply.usage)),
+                Err(error) => Err(reply
+                    .api_error(call)
+                    .unwrap_or_else(|| reply.decode_error(call, type_name, error))),
+            }
+        })
+    }
+
+    /// Retries transient failures, except timeouts: the caller's time limit has been
+    /// reached already. Gives up if the service asks for a longer delay than a retry
+    /// may have.
+    pub(crate) fn retrying<T>(
+        &self,
+        call: &Call<'_>,
+        mut attempt: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        let retries = match call.kind {
+            Kind::Graph | Kind::Download => self.retries,
+            Kind::Login => 0,
+        };
+        let mut retry = 0;
+        loop {
+            let error = match attempt() {
+                Ok(value) => return Ok(value),
+                Err(error) => error.in_call(&call.name, &call.secrets),
+            };
+            let delay = retry::delay(retry).max(error.retry_after().unwrap_or_default());
+            if retry >= retries
+                || !error.is_transient()
+                || error.is_timeout()
+                || delay > retry::MAX_DELAY
+            {
+                return Err(error);
+            }
+            self.clock.sleep(delay);
+            retry += 1;
+        }
+    }
+
+    /// Sends the call once, follows redirects, and returns the response with its body
+    /// unread.
+    pub(crate) fn open(&self, call: &Call<'_>) -> Result<Response> {
+        self.check_user_agent()?;
+        let range = format!("bytes={}-", call.range_from);
+        let mut headers = vec![("User-Agent", self.user_agent.as_str()), ("Accept", "*/*")];
+        if call.form.is_some() {
+            headers.push(("Content-Type", "application/x-www-form-urlencoded"));
+        }
+        if call.range_from > 0 {
+            headers.push(("Range", &range));
+        }
+        let timeout = match call.kind {
+            Kind::Download => self.download_timeout,
+            Kind::Graph | Kind::Login => self.timeout,
+        };
+        let deadline = Instant::now().checked_add(timeout);
+        let mut url = call.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let timeout = deadline.map_or(timeout, |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            if timeout.is_zero() {
+                return Err(Error::new(ErrorKind::Timeout, "the call timed out"));
+            }
+            let response = self.transport.send(&Request {
+                method: call.method,
+                url: &url,
+                headers: &headers,
+                body: call.form.as_deref(),
+                timeout,
+                once: call.kind == Kind::Login,
+            })?;
+            if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+                return Ok(response);
+            }
+            url = redirect_target(call, &url, &response)
+                .map_err(|error| error.with_status(response.status))?;
+        }
+        Err(Error::new(
+            ErrorKind::Redirect,
+            format!("more than {MAX_REDIRECTS} redirects in a row"),
+        ))
+    }
+
+    fn check_user_agent(&self) -> Result<()> {
+        let name = &self.user_agent;
+        let printable = |byte| byte == b' ' || u8::is_ascii_graphic(&byte);
+        if name.is_empty()
+            || name.len() > MAX_USER_AGENT_BYTES
+            || name.trim_ascii().len() < name.len()
+            || !name.bytes().all(printable)
+        {
+            return Err(Error::invalid(format!(
+                "the user agent is empty, longer than {MAX_USER_AGENT_BYTES} bytes, starts or ends \
+                 with a space, or is not printable ASCII"
+            )));
+        }
+        Ok(())
+    }
+
+    fn record_usage(&self, call: &Call<'_>, response: &Response) -> Usage {
+        let usage = Usage::from_headers(
+            response.header("x-app-usage"),
+            response.header("x-business-use-case-usage"),
+            &call.secrets,
+        );
+        if let Some(usage) = &usage {
+            *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage.clone();
+        }
+        usage.unwrap_or_default()
+    }
+}
+
+/// A configured URL without its trailing slash, if calls can be made to it.
+fn valid_base(url: &str, what: &str) -> Result<String> {
+    let problem = match Url::parse(url) {
+        Ok(parsed) if parsed.rest.contains('?') || url.contains('#') => {
+            "it has a query or a fragment"
+        }
+        Ok(_) => return Ok(url.trim_end_matches('/').to_owned()),
+        Err(problem) => problem,
+    };
+    Err(Error::invalid(format!("the {what} is invalid: {problem}")))
+}
+
+fn push_version(url: &mut String, version: &str) -> Result<()> {
+    let is_number = |part: &str| {
+        !part.is_empty() && part.len() < 5 && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let number = version.strip_prefix('v').unwrap_or_default();
+    let parts = number.split_once('.');
+    if !parts.is_some_and(|(major, minor)| is_number(major) && is_number(minor)) {
+        return Err(Error::invalid(
+            "the version is invalid: write it like `v25.0`",
+        ));
+    }
+    url.push('/');
+    url.push_str(version);
+    Ok(())
+}
+
+/// Written as `Api`, which has no other content.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("token", &self.token)
+            .field("version", &self.version)
+            .field("base_url", &redact(&self.base_url, &[self.token.expose()]))
+            .field("timeout", &self.timeout)
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,74 @@
+//! The delays between retries, and the clock.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::{Duration, SystemTime};
+
+/// The time of day, and sleeping. Default: [`SystemClock`]. Tests can pass a clock
+/// that does not sleep to [`Api::with_clock`](crate::Api::with_clock).
+pub trait Clock: Send + Sync {
+    /// The time of day.
+    fn now(&self) -> SystemTime;
+    /// Sleeps for this long.
+    fn sleep(&self, time: Duration);
+}
+
+/// The system clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}
+
+pub(crate) const MAX_RETRIES: u32 = 10;
+
+const FIRST_DELAY: Duration = Duration::from_millis(500);
+pub(crate) const MAX_DELAY: Duration = Duration::from_secs(8);
+
+/// The delay before a retry; the first retry is number 0. Starts at 500 ms and
+/// doubles up to 8 s. The upper half of each delay is random, so that many clients
+/// do not retry at the same moment.
+pub(crate) fn delay(retry: u32) -> Duration {
+    let full = FIRST_DELAY
+        .saturating_mul(1 << retry.min(MAX_RETRIES))
+        .min(MAX_DELAY);
+    // std seeds its hasher randomly: enough for jitter.
+    let random = RandomState::new().build_hasher().finish();
+    let half = full.as_millis() as u64 / 2;
+    Duration::from_millis(half + random % (half + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_to_a_maximum() {
+        for (retry, full) in [
+            (0, 500),
+            (1, 1000),
+            (2, 2000),
+            (4, 8000),
+            (10, 8000),
+            (u32::MAX, 8000),
+        ] {
+            for _ in 0..50 {
+                let delay = delay(retry).as_millis();
+                assert!((full / 2..=full).contains(&delay), "{retry}: {delay}");
+            }
+        }
+    }
+
+    #[test]
+    fn delays_are_jittered() {
+        let delays: std::collections::HashSet<_> = (0..20).map(|_| delay(3)).collect();
+        assert!(delays.len() > 10);
+    }
+}

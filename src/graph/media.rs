@@ -1,0 +1,316 @@
+//! The Media node.
+
+use super::node::node;
+use crate::http::query::param;
+use crate::json::lenient::{object, object_writer, open_enum};
+use crate::timestamp;
+use std::time::SystemTime;
+
+/// A Media node: an image, a video or an album. Only requested fields that the media
+/// has are set.
+///
+/// A `Media` occupies 376 bytes (208 on 32-bit machines) plus its text.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Media {
+    /// The id, always set. Text, because ids exceed 2^53.
+    pub id: String,
+    /// The caption; absent or empty if there is none.
+    pub caption: Option<String>,
+    /// The type of media.
+    pub media_type: Option<MediaType>,
+    /// Where the media was published.
+    pub media_product_type: Option<MediaProductType>,
+    /// The file: a signed URL that expires (see
+    /// [`media_url_expires_at`](Media::media_url_expires_at)). Absent for media with
+    /// copyrighted material.
+    pub media_url: Option<String>,
+    /// The page on instagram.com.
+    pub permalink: Option<String>,
+    /// The poster of a video; absent for other media.
+    pub thumbnail_url: Option<String>,
+    /// When the media was published, as the service writes it
+    /// (`2017-08-31T18:10:00+0000`): see [`published_at`](Media::published_at).
+    pub timestamp: Option<String>,
+    /// The owner's handle.
+    pub username: Option<String>,
+    /// Whether a reel is also in the feed.
+    pub is_shared_to_feed: Option<bool>,
+    /// The number of likes; absent if the owner hides it.
+    pub like_count: Option<u64>,
+    /// The number of comments.
+    pub comments_count: Option<u64>,
+    /// The last part of the permalink.
+    pub shortcode: Option<String>,
+    /// The owner.
+    pub owner: Option<Owner>,
+    /// The alternative text for people who cannot see the picture.
+    pub alt_text: Option<String>,
+    /// Whether comments are enabled.
+    pub is_comment_enabled: Option<bool>,
+    /// The id in older APIs.
+    pub legacy_instagram_media_id: Option<String>,
+    /// The images and videos of an album, if
+    /// [`MediaField::Children`](crate::MediaField::Children) was requested. Children
+    /// have no children.
+    pub children: Vec<Media>,
+}
+
+node! {
+    Media, MediaReader {
+        caption, media_type, media_product_type, media_url, permalink, thumbnail_url, timestamp,
+        username, is_shared_to_feed, like_count, comments_count, shortcode, owner, alt_text,
+        is_comment_enabled, legacy_instagram_media_id,
+    }
+    children: Children
+}
+
+/// `{"data":[…]}`
+#[derive(Default)]
+struct Children {
+    data: Option<Vec<Media>>,
+}
+
+object!(Children { data });
+
+impl From<Children> for Vec<Media> {
+    /// Drops the children of children at every level, so that no reply can nest values
+    /// so deeply that dropping them overflows the stack.
+    fn from(children: Children) -> Vec<Media> {
+        let mut media = children.data.unwrap_or_default();
+        for child in &mut media {
+            child.children = Vec::new();
+        }
+        media
+    }
+}
+
+/// The user that a media belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Owner {
+    /// The user's id.
+    pub id: Option<String>,
+}
+
+object!(Owner { id });
+object_writer!(Owner { id });
+
+/// The type of a media.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MediaType {
+    /// `IMAGE`
+    Image,
+    /// `VIDEO`, including reels.
+    Video,
+    /// `CAROUSEL_ALBUM`: see [`Media::children`].
+    CarouselAlbum,
+    /// Any other word, as the service wrote it.
+    Other(String),
+}
+
+open_enum! {
+    MediaType {
+        Image = "IMAGE",
+        Video = "VIDEO",
+        CarouselAlbum = "CAROUSEL_ALBUM",
+    }
+}
+
+/// Where a media was published.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MediaProductType {
+    /// `AD`
+    Ad,
+    /// `FEED`
+    Feed,
+    /// `STORY`
+    Story,
+    /// `REELS`
+    Reels,
+    /// Any other word, as the service wrote it.
+    Other(String),
+}
+
+open_enum! {
+    MediaProductType {
+        Ad = "AD",
+        Feed = "FEED",
+        Story = "STORY",
+        Reels = "REELS",
+    }
+}
+
+impl Media {
+    /// When the media was published; `None` if the timestamp is absent or invalid.
+    pub fn published_at(&self) -> Option<SystemTime> {
+        timestamp::parse(self.timestamp.as_deref()?)
+    }
+
+    /// When [`media_url`](Media::media_url) expires: see [`url_expires_at`].
+    pub fn media_url_expires_at(&self) -> Option<SystemTime> {
+        url_expires_at(self.media_url.as_deref()?)
+    }
+
+    /// The URL of a still picture: the file of an image, the poster of a video, the
+    /// first picture of an album, or an album's own file if its children were not
+    /// requested. Never the URL of a video: `None` if there is no picture, or if the
+    /// type of the media is unknown.
+    ///
+    /// Requires the fields `media_type`, `media_url`, `thumbnail_url` and, for albums,
+    /// `children`: [`MediaField::WITH_CHILDREN`](crate::MediaField::WITH_CHILDREN) has
+    /// them all.
+    pub fn image_url(&self) -> Option<&str> {
+        let file = match self.media_type {
+            Some(MediaType::Image) => self.media_url.as_deref(),
+            Some(MediaType::CarouselAlbum) if self.children.is_empty() => self.media_url.as_deref(),
+            Some(MediaType::CarouselAlbum) => self.children.iter().find_map(Media::image_url),
+            _ => None,
+        };
+        file.or(self.thumbnail_url.as_deref())
+    }
+}
+
+/// When a signed URL expires. Its query parameter `oe` contains hexadecimal Unix
+/// seconds (recorded, in every `media_url`); `None` if it is absent or invalid.
+pub fn url_expires_at(url: &str) -> Option<SystemTime> {
+    let (_, query) = url.split_once('?')?;
+    let seconds = param(query.split('#').next()?, "oe")?;
+    if !seconds.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    timestamp::from_unix(i64::from_str_radix(&seconds, 16).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::user::{AccountType, User};
+    use miniserde::json;
+
+    #[test]
+    fn reads_the_expiry_of_urls() {
+        let at = |url| {
+            url_expires_at(url).map(|t| t.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
+        };
+        assert_eq!(
+            at("https://c.example/v/a.jpg?x=1&oh=2&oe=61537ACA&y=3"),
+            Some(0x6153_7ACA)
+        );
+        assert_eq!(
+            at("https://c.example/v/a.jpg?oe=61537ACA#frag"),
+            Some(0x6153_7ACA)
+        );
+        for none in [
+            "https://c.example/a.jpg",
+            "https://c.example/a.jpg?oe=",
+            "?oe=zz",
+            "?oe=-1",
+            "?xoe=1",
+            "?oe=ffffffffffffffffff",
+        ] {
+            assert_eq!(at(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn open_enums_keep_unknown_words() {
+        assert_eq!(MediaType::from("CAROUSEL_ALBUM"), MediaType::CarouselAlbum);
+        assert_eq!(AccountType::from("business"), AccountType::Business);
+        let other: MediaType = json::from_str(r#""BROADCAST""#).unwrap();
+        assert_eq!(other, MediaType::Other("BROADCAST".into()));
+        assert_eq!(
+            (other.to_string().as_str(), json::to_string(&other).as_str()),
+            ("BROADCAST", r#""BROADCAST""#)
+        );
+        assert!(json::from_str::<MediaType>("1").is_err());
+    }
+
+    #[test]
+    fn chooses_the_best_picture() {
+        let media = |text: &str| json::from_str::<Media>(text).unwrap();
+        let image = media(r#"{"id":"1","media_type":"IMAGE","media_url":"i"}"#);
+        let video = media(r#"{"id":"1","media_type":"VIDEO","media_url":"v","thumbnail_url":"t"}"#);
+        let bare = media(r#"{"id":"1","media_type":"VIDEO","media_url":"v"}"#);
+        let album = media(
+            r#"{"id":"1","media_type":"CAROUSEL_ALBUM","media_url":"a","children":{"data":[
+                {"id":"2","media_type":"VIDEO","media_url":"v"},{"id":"3","media_type":"IMAGE","media_url":"c"}]}}"#,
+        );
+        let closed = media(r#"{"id":"1","media_type":"CAROUSEL_ALBUM","media_url":"a"}"#);
+        assert_eq!(image.image_url(), Some("i"));
+        assert_eq!(video.image_url(), Some("t"));
+        assert_eq!(bare.image_url(), None);
+        assert_eq!(album.image_url(), Some("c"));
+        assert_eq!(closed.image_url(), Some("a"));
+        let videos = media(
+            r#"{"id":"1","media_type":"CAROUSEL_ALBUM","media_url":"v","children":{"data":[{"id":"2","media_type":"VIDEO","media_url":"v"}]}}"#,
+        );
+        assert_eq!(videos.image_url(), None);
+        // Only the thumbnail of what may be a video.
+        for kind in ["", r#","media_type":"BROADCAST""#] {
+            let unknown = media(&format!(r#"{{"id":"1","media_url":"x"{kind}}}"#));
+            assert_eq!(unknown.image_url(), None);
+            let unknown = media(&format!(
+                r#"{{"id":"1","media_url":"x","thumbnail_url":"t"{kind}}}"#
+            ));
+            assert_eq!(unknown.image_url(), Some("t"));
+        }
+    }
+
+    #[test]
+    fn writes_what_it_read() {
+        let text = concat!(
+            r#"{"id":"1","caption":"a\nb","media_type":"CAROUSEL_ALBUM","is_shared_to_feed":true,"like_count":3,"#,
+            r#""owner":{"id":"9"},"children":{"data":[{"id":"2"}]}}"#
+        );
+        assert_eq!(
+            json::to_string(&json::from_str::<Media>(text).unwrap()),
+            text
+        );
+        let user = r#"{"id":"1","username":"u","media":{"data":[{"id":"2"}],"paging":{"cursors":{"after":"c"}}}}"#;
+        assert_eq!(
+            json::to_string(&json::from_str::<User>(user).unwrap()),
+            user
+        );
+    }
+
+    #[test]
+    fn null_is_absent_and_ids_may_be_numbers() {
+        let media: Media = json::from_str(
+            r#"{"id":17895695668004550,"caption":null,"like_count":null,"owner":null,"children":null,"media_type":null}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            media,
+            Media {
+                id: "17895695668004550".into(),
+                ..<Media as Default>::default()
+            }
+        );
+        assert!(json::from_str::<Media>(r#"{"id":null}"#).is_err());
+        assert!(json::from_str::<Media>("{}").is_err());
+        assert!(json::from_str::<Media>("null").is_err());
+    }
+
+    #[test]
+    fn media_have_the_documented_size() {
+        let bytes = if cfg!(target_pointer_width = "64") {
+            376
+        } else {
+            208
+        };
+        assert_eq!(size_of::<Media>(), bytes);
+    }
+
+    #[test]
+    fn albums_do_not_nest() {
+        let media: Media = json::from_str(
+            r#"{"id":"1","children":{"data":[{"id":"2","children":{"data":[{"id":"3"}]}}]}}"#,
+        )
+        .unwrap();
+        assert_eq!(media.children.len(), 1);
+        assert!(media.children[0].children.is_empty());
+    }
+}

@@ -1,0 +1,242 @@
+//! Optional fields, read leniently: `null` counts as absent, and some fields
+//! accept more than one JSON type. These rules apply to every struct.
+
+use miniserde::de::{Deserialize, Map, Seq, Visitor};
+use miniserde::ser::{self, Fragment};
+use miniserde::{Error, Result, Serialize, make_place};
+use std::borrow::Cow;
+
+make_place!(Place);
+
+/// A type that an optional field can hold. `null` reads as absent.
+pub(crate) trait Lenient: Sized {
+    fn place(out: &mut Option<Self>) -> &mut dyn Visitor;
+}
+
+impl<T: Deserialize> Lenient for Vec<T> {
+    fn place(out: &mut Option<Vec<T>>) -> &mut dyn Visitor {
+        nullable(out)
+    }
+}
+
+/// A string, or a number converted to a string: some replies send ids as numbers.
+impl Lenient for String {
+    fn place(out: &mut Option<String>) -> &mut dyn Visitor {
+        Place::new(out)
+    }
+}
+
+impl Visitor for Place<String> {
+    fn null(&mut self) -> Result<()> {
+        self.out = None;
+        Ok(())
+    }
+
+    fn string(&mut self, s: &str) -> Result<()> {
+        self.out = Some(s.to_owned());
+        Ok(())
+    }
+
+    fn nonnegative(&mut self, n: u64) -> Result<()> {
+        self.out = Some(n.to_string());
+        Ok(())
+    }
+}
+
+impl Lenient for u64 {
+    fn place(out: &mut Option<u64>) -> &mut dyn Visitor {
+        nullable(out)
+    }
+}
+
+impl Lenient for bool {
+    fn place(out: &mut Option<bool>) -> &mut dyn Visitor {
+        nullable(out)
+    }
+}
+
+/// Reads `null` as absent, and anything else as a `T`.
+pub(crate) fn nullable<T: Deserialize>(out: &mut Option<T>) -> &mut dyn Visitor {
+    Nullable::new(out)
+}
+
+make_place!(Nullable);
+
+impl<T: Deserialize> Visitor for Nullable<T> {
+    fn null(&mut self) -> Result<()> {
+        self.out = None;
+        Ok(())
+    }
+
+    fn boolean(&mut self, b: bool) -> Result<()> {
+        T::begin(&mut self.out).boolean(b)
+    }
+
+    fn string(&mut self, s: &str) -> Result<()> {
+        T::begin(&mut self.out).string(s)
+    }
+
+    fn nonnegative(&mut self, n: u64) -> Result<()> {
+        T::begin(&mut self.out).nonnegative(n)
+    }
+
+    fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {
+        T::begin(&mut self.out).seq()
+    }
+
+    fn map(&mut self) -> Result<Box<dyn Map + '_>> {
+        T::begin(&mut self.out).map()
+    }
+}
+
+/// Generates the reader of a struct whose fields are all optional. Unknown keys are
+/// ignored; the last of duplicate keys counts.
+macro_rules! object {
+    ($name:ident { $($field:ident),* }) => {
+        const _: () = {
+            use crate::json::lenient::{Lenient, nullable};
+            use miniserde::de::{Deserialize, Map, Visitor};
+            use miniserde::{Result, make_place};
+
+            make_place!(Place);
+
+            impl Deserialize for $name {
+                fn begin(out: &mut Option<$name>) -> &mut dyn Visitor {
+                    Place::new(out)
+                }
+            }
+
+            impl Lenient for $name {
+                fn place(out: &mut Option<$name>) -> &mut dyn Visitor {
+                    nullable(out)
+                }
+            }
+
+            impl Visitor for Place<$name> {
+                fn map(&mut self) -> Result<Box<dyn Map + '_>> {
+                    Ok(Box::new(self.out.insert(<$name as Default>::default())))
+                }
+            }
+
+            impl Map for &mut $name {
+                fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
+                    Ok(match key {
+                        $(stringify!($field) => Lenient::place(&mut self.$field),)*
+                        _ => <dyn Visitor>::ignore(),
+                    })
+                }
+
+                fn finish(&mut self) -> Result<()> {
+                    Ok(())
+                }
+            }
+        };
+    };
+}
+pub(crate) use object;
+
+/// Generates the writer of a struct whose fields are all optional. It omits absent ones.
+macro_rules! object_writer {
+    ($name:ident { $($field:ident),* }) => {
+        impl miniserde::Serialize for $name {
+            fn begin(&self) -> miniserde::ser::Fragment<'_> {
+                let mut entries: Vec<(&'static str, Box<dyn miniserde::Serialize + '_>)> = Vec::new();
+                $(if let Some(value) = &self.$field {
+                    entries.push((stringify!($field), Box::new(value)));
+                })*
+                crate::json::lenient::Entries::new(entries).fragment()
+            }
+        }
+    };
+}
+pub(crate) use object_writer;
+
+/// Generates the conversions of an open enum: an enum of the service's words with
+/// a variant `Other(String)` for words that are not known yet.
+macro_rules! open_enum {
+    ($name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+        impl $name {
+            /// The word that the service uses.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $($name::$variant => $word,)*
+                    $name::Other(word) => word,
+                }
+            }
+        }
+
+        /// Ignores case: the service has sent both.
+        impl From<&str> for $name {
+            fn from(word: &str) -> $name {
+                $(if word.eq_ignore_ascii_case($word) {
+                    return $name::$variant;
+                })*
+                $name::Other(word.to_owned())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl miniserde::Serialize for $name {
+            fn begin(&self) -> miniserde::ser::Fragment<'_> {
+                miniserde::ser::Fragment::Str(self.as_str().into())
+            }
+        }
+
+        impl miniserde::Deserialize for $name {
+            fn begin(out: &mut Option<$name>) -> &mut dyn miniserde::de::Visitor {
+                miniserde::make_place!(WordPlace);
+                impl miniserde::de::Visitor for WordPlace<$name> {
+                    fn string(&mut self, word: &str) -> miniserde::Result<()> {
+                        self.out = Some($name::from(word));
+                        Ok(())
+                    }
+                }
+                WordPlace::new(out)
+            }
+        }
+
+        impl crate::json::lenient::Lenient for $name {
+            fn place(out: &mut Option<$name>) -> &mut dyn miniserde::de::Visitor {
+                crate::json::lenient::nullable(out)
+            }
+        }
+    };
+}
+pub(crate) use open_enum;
+
+/// The entries of an object to serialize, in order.
+#[derive(Default)]
+pub(crate) struct Entries<'a> {
+    entries: std::vec::IntoIter<(&'static str, Box<dyn Serialize + 'a>)>,
+    current: Option<Box<dyn Serialize + 'a>>,
+}
+
+impl<'a> Entries<'a> {
+    pub(crate) fn new(entries: Vec<(&'static str, Box<dyn Serialize + 'a>)>) -> Entries<'a> {
+        Entries {
+            entries: entries.into_iter(),
+            current: None,
+        }
+    }
+
+    pub(crate) fn fragment(self) -> Fragment<'a> {
+        Fragment::Map(Box::new(self))
+    }
+}
+
+impl ser::Map for Entries<'_> {
+    fn next(&mut self) -> Option<(Cow<'_, str>, &dyn Serialize)> {
+        let (key, value) = self.entries.next()?;
+        Some((Cow::Borrowed(key), &**self.current.insert(value)))
+    }
+}
+
+/// Fails the reader of an object that lacks a required key.
+pub(crate) fn required<T>(value: Option<T>) -> Result<T> {
+    value.ok_or(Error)
+}

@@ -1,0 +1,187 @@
+//! Timestamps as the service writes them, and the calendar behind them.
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+/// Days from 0000-03-01 to 1970-01-01.
+const EPOCH: i64 = 719_468;
+
+/// Days since 1970-01-01 of a date in the Gregorian calendar. Years are counted
+/// from March, so that a leap day is the last day of its year.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = match month {
+        3.. => (year, month - 3),
+        _ => (year - 1, month + 9),
+    };
+    let before = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    before + (month * 153 + 2) / 5 + day - 1 - EPOCH
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    days(year, month + 1, 1) - days(year, month, 1)
+}
+
+/// The UTC date of `time` as `2026-11-23`; a time before 1970 is shown as
+/// 1970-01-01.
+#[cfg(feature = "_tls")]
+pub(crate) fn date(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let today = (since.unwrap_or_default().as_secs() / 86_400) as i64;
+    let mut year = 1970 + today / 366;
+    while days(year + 1, 1, 1) <= today {
+        year += 1;
+    }
+    let starts = |month: &i64| days(year, *month, 1) <= today;
+    let month = (1..=12).rev().find(starts).unwrap_or(1);
+    let day = today - days(year, month, 1) + 1;
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Unix seconds as a `SystemTime`, if the platform can represent it.
+pub(crate) fn from_unix(seconds: i64) -> Option<SystemTime> {
+    let span = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(span)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(span)
+    }
+}
+
+/// Whole Unix seconds of a `SystemTime`; 0 for a time before 1970.
+pub(crate) fn to_unix(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}
+
+/// Parses `2017-08-31T18:10:00+0000`. The offset may have a colon or be a `Z`;
+/// a fraction of a second is ignored.
+pub(crate) fn parse(text: &str) -> Option<SystemTime> {
+    from_unix(unix_seconds(text.as_bytes())?)
+}
+
+fn unix_seconds(text: &[u8]) -> Option<i64> {
+    let is = |at: usize, byte: u8| text.get(at) == Some(&byte);
+    for (at, separator) in [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')] {
+        if !is(at, separator) {
+            return None;
+        }
+    }
+    let (year, month, day) = (
+        number(text, 0..4)?,
+        number(text, 5..7)?,
+        number(text, 8..10)?,
+    );
+    let (hour, minute, second) = (
+        number(text, 11..13)?,
+        number(text, 14..16)?,
+        number(text, 17..19)?,
+    );
+    if !(1..=12).contains(&month)
+        || !(1..=days_in_month(year, month)).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
+        return None;
+    }
+    let mut zone = 19;
+    if is(zone, b'.') {
+        zone += 1;
+        while text.get(zone).is_some_and(u8::is_ascii_digit) {
+            zone += 1;
+        }
+    }
+    let offset = match text.get(zone..)? {
+        b"Z" => 0,
+        [sign @ (b'+' | b'-'), ..] => {
+            let colon = usize::from(is(zone + 3, b':'));
+            let hours = number(text, zone + 1..zone + 3)?;
+            let minutes = number(text, zone + 3 + colon..zone + 5 + colon)?;
+            if text.len() != zone + 5 + colon || hours > 23 || minutes > 59 {
+                return None;
+            }
+            let seconds = hours * 3600 + minutes * 60;
+            if *sign == b'+' { seconds } else { -seconds }
+        }
+        _ => return None,
+    };
+    Some(days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset)
+}
+
+/// The number that these digits write.
+fn number(text: &[u8], range: Range<usize>) -> Option<i64> {
+    text.get(range)?.iter().try_fold(0, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+        Some(sum * 10 + digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_timestamps() {
+        for (text, seconds) in [
+            ("2017-08-31T18:10:00+0000", 1_504_203_000),
+            ("2017-08-31T20:10:00+02:00", 1_504_203_000),
+            ("2017-08-31T12:40:00-0530", 1_504_203_000),
+            ("2017-08-31T18:10:00.123Z", 1_504_203_000),
+            ("1970-01-01T00:00:00+0000", 0),
+            ("1969-12-31T23:59:59Z", -1),
+            ("2000-02-29T00:00:00Z", 951_782_400),
+            ("2038-01-19T03:14:08Z", 2_147_483_648),
+            ("2025-12-31T23:59:59Z", 1_767_225_599),
+            ("0000-03-01T00:00:00Z", -62_162_035_200),
+        ] {
+            assert_eq!(unix_seconds(text.as_bytes()), Some(seconds), "{text}");
+        }
+        for bad in [
+            "",
+            "2017-08-31",
+            "2017-08-31T18:10:00",
+            "2017-02-29T00:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "2017-04-31T00:00:00Z",
+            "2017-12-32T00:00:00Z",
+            "2017-13-01T00:00:00Z",
+            "2017-00-01T00:00:00Z",
+            "2017-08-00T00:00:00Z",
+            "2017-08-31 18:10:00Z",
+            "2017-08-31T18:10:00Zx",
+            "2017-08-31T18:10:00+00",
+            "2017-08-31T18:10:00+000a",
+            "2017-08-31T24:10:00Z",
+            "+017-08-31T18:10:00Z",
+            "２017-08-31T18:10:00Z",
+        ] {
+            assert_eq!(unix_seconds(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "_tls")]
+    fn formats_dates() {
+        for (day, text) in [
+            (0, "1970-01-01"),
+            (59, "1970-03-01"),
+            (364, "1970-12-31"),
+            (365, "1971-01-01"),
+            (11_016, "2000-02-29"),
+            (20_780, "2026-11-23"),
+        ] {
+            let time = from_unix(day * 86_400 + 86_399).unwrap();
+            assert_eq!(date(time), text);
+        }
+        assert_eq!(date(from_unix(-1).unwrap()), "1970-01-01");
+        // Every day of four centuries comes after the day before it.
+        let mut last = date(SystemTime::UNIX_EPOCH);
+        for day in 1..146_097 {
+            let next = date(from_unix(day * 86_400).unwrap());
+            assert!(last < next, "{last} {next}");
+            let parsed = parse(&format!("{next}T00:00:00Z"));
+            assert_eq!(parsed, from_unix(day * 86_400));
+            last = next;
+        }
+    }
+}
