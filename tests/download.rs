@@ -5,7 +5,9 @@ mod common;
 use common::replay::TOKEN;
 use common::{Server, reply};
 use mingram::{Error, ErrorKind};
+use std::fs;
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const FILE: &str = "0123456789";
@@ -339,4 +341,130 @@ fn a_body_read_by_hand_keeps_its_error() {
         (error.kind(), error.call()),
         (ErrorKind::Truncated, "GET 127.0.0.1")
     );
+}
+
+/// A directory of its own, removed at the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("mingram-save-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Directory(path)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(&self.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn save_writes_a_complete_file() {
+    let (server, directory) = (whole(), Directory::new("complete"));
+    let (api, url) = (server.api(), server.url());
+    let path = directory.0.join("a.jpg");
+    for _ in 0..2 {
+        let mut seen = Vec::new();
+        let saved = api
+            .download(&url)
+            .on_progress(|done, total| seen.push((done, total)))
+            .save(&path)
+            .unwrap();
+        assert_eq!(
+            (saved.length, saved.content_type.as_deref()),
+            (10, Some("image/jpeg"))
+        );
+        assert_eq!(seen.last(), Some(&(10, Some(10))));
+        assert_eq!(fs::read(&path).unwrap(), FILE.as_bytes());
+        assert_eq!(directory.names(), ["a.jpg"]);
+        fs::write(&path, "an old file").unwrap();
+    }
+}
+
+#[test]
+fn a_failed_save_leaves_nothing_behind() {
+    for (reply, kind) in [
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789",
+            ErrorKind::Truncated,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\n\r\n0123456789",
+            ErrorKind::UnknownLength,
+        ),
+        (
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            ErrorKind::Status,
+        ),
+    ] {
+        let (server, directory) = (Server::script([reply]), Directory::new("failed"));
+        let path = directory.0.join("a.jpg");
+        let save = || {
+            server
+                .api()
+                .download(&server.url())
+                .save(&path)
+                .unwrap_err()
+        };
+        assert_eq!(save().kind(), kind);
+        assert!(directory.names().is_empty(), "{:?}", directory.names());
+        fs::write(&path, "an old file").unwrap();
+        assert_eq!(save().kind(), kind);
+        assert_eq!(directory.names(), ["a.jpg"]);
+        assert_eq!(fs::read(&path).unwrap(), b"an old file");
+    }
+}
+
+#[test]
+fn save_refuses_places_that_cannot_hold_a_file() {
+    let (server, directory) = (whole(), Directory::new("places"));
+    fs::create_dir(directory.0.join("folder")).unwrap();
+    fs::write(directory.0.join("folder/file"), "").unwrap();
+    for place in ["folder", "missing/a.jpg", "folder/file/a.jpg", ".."] {
+        let path = directory.0.join(place);
+        let error = server.api().download(&server.url()).save(path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{place}");
+        assert!(error.to_string().contains("cannot be saved"), "{error}");
+        assert_eq!(directory.names(), ["folder"], "{place}");
+    }
+}
+
+#[test]
+fn save_does_not_resume() {
+    let (server, directory) = (whole(), Directory::new("resume"));
+    let url = server.url();
+    let download = server
+        .api()
+        .download(&url)
+        .resume_from(4)
+        .save(directory.0.join("a.jpg"));
+    assert_eq!(download.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert!(server.received().is_empty() && directory.names().is_empty());
+}
+
+/// A program that is killed during a save leaves no incomplete file under the final name,
+/// and the next save removes what it left.
+#[test]
+#[cfg(target_os = "linux")]
+fn save_removes_what_a_killed_program_left() {
+    let (server, directory) = (whole(), Directory::new("killed"));
+    // No process has this id: the kernel's limit is 2^22.
+    let left = directory.0.join(".a.jpg.4194305-0123456789abcdef.tmp");
+    fs::write(&left, "01234").unwrap();
+    fs::write(directory.0.join(".a.jpg.backup"), "").unwrap();
+    let path = directory.0.join("a.jpg");
+    server.api().download(&server.url()).save(&path).unwrap();
+    assert_eq!(directory.names(), [".a.jpg.backup", "a.jpg"]);
 }

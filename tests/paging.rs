@@ -357,3 +357,56 @@ fn fields_given_as_a_parameter_take_the_place_of_the_others() {
         assert_eq!(request.target.matches("fields=").count(), 1);
     }
 }
+
+fn limits(server: &Server) -> Vec<Option<String>> {
+    let received = server.received();
+    received
+        .iter()
+        .map(|request| param(request, "limit"))
+        .collect()
+}
+
+#[test]
+fn take_requests_no_more_than_it_needs() {
+    for (items, count, page_size, requests, limit) in [
+        (250, 30, None, 1, "30"),
+        (250, 100, None, 1, "100"),
+        (250, 101, None, 2, "100"),
+        (250, 230, None, 3, "100"),
+        (20, 30, None, 1, "30"),
+        (250, 30, Some(10), 3, "10"),
+        (250, 30, Some(100), 1, "100"),
+        (250, usize::MAX, None, 3, "100"),
+    ] {
+        let server = feed_server(items, 25);
+        let mut edge = server.api().my_media(&[]);
+        if let Some(size) = page_size {
+            edge = edge.page_size(size);
+        }
+        let taken = ids(edge.take(count));
+        assert_eq!(taken, (0..items.min(count)).collect::<Vec<_>>());
+        assert_eq!(limits(&server), vec![Some(limit.to_owned()); requests]);
+    }
+}
+
+#[test]
+fn take_none_requests_nothing() {
+    let server = feed_server(250, 25);
+    assert!(server.api().my_media(&[]).take(0).next().is_none());
+    assert!(server.received().is_empty());
+}
+
+/// `take` counts items, so that a program can resume after them.
+#[test]
+fn take_can_be_resumed() {
+    let server = feed_server(250, 25);
+    let api = server.api();
+    let mut first = api.my_media(&[]).page_size(100).take(130);
+    let mut all = ids(first.by_ref());
+    assert!(first.next().is_none());
+    assert_eq!((all.len(), first.taken()), (130, 30));
+    let rest = api.my_media(&[]).page_size(100);
+    let rest = rest.after(first.cursor().unwrap()).items();
+    all.extend(ids(rest.skip(first.taken())));
+    assert_eq!(all, (0..250).collect::<Vec<_>>());
+}

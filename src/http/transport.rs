@@ -14,7 +14,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Sends one HTTP request and returns one streaming response.
 ///
-/// Default: [`DefaultTransport`]. Set your own with
+/// Default: [`DefaultTransport`](crate::transport::DefaultTransport). Set your own with
 /// [`Api::with_transport`](crate::Api::with_transport): an ESP-IDF client, for
 /// example, or one that plays recorded exchanges.
 ///

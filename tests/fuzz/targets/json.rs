@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
         if let Some(children) = children.and_then(Value::as_array) {
             assert_eq!(media.children.len(), children.len());
         }
-        let _ = (media.unix_time(), media.time(), media.media_url_expires_at());
+        let _ = (media.published_at(), media.media_url_expires_at());
         let _ = media.image_url();
     }
     if let Some(page) = read::<Page<Media>>(text) {

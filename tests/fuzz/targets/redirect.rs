@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
     };
-    let code = match Code::from_redirect(address, state) {
+    let code = match Code::from_redirect(address, Some(state).filter(|state| !state.is_empty())) {
         Ok(code) => code,
         Err(error) => {
             let line = error.to_string();

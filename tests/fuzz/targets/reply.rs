@@ -38,7 +38,10 @@ fuzz_target!(|data: &[u8]| {
         b'j' => {
             download = true;
             let mut file = Vec::new();
-            match api.download("https://cdn.example/a.jpg").write_to(&mut file) {
+            match api
+                .download("https://cdn.example/a.jpg")
+                .write_to(&mut file)
+            {
                 Ok(length) => {
                     assert_eq!(length, file.len() as u64);
                     None

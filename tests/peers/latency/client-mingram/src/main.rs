@@ -13,7 +13,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count: usize = count.parse()?;
     if what == "files" {
         for i in 0..count {
-            let bytes = api.download(&format!("{url}/file/{i}.jpg")).write_to(&mut std::io::sink())?;
+            let bytes = api
+                .download(&format!("{url}/file/{i}.jpg"))
+                .write_to(&mut std::io::sink())?;
             assert_eq!(bytes, 20_000);
         }
         return Ok(());
