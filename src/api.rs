@@ -104,7 +104,8 @@ impl Api {
     }
 
     /// The time limit for one attempt of a call, from connecting to the last byte,
-    /// including redirects. Default: 30 s. Rounded up to whole seconds.
+    /// including redirects. Default: 30 s. minreq rounds it up to whole
+    /// seconds.
     pub fn with_timeout(self, timeout: Duration) -> Api {
         self.set(|client| client.timeout = timeout)
     }

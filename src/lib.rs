@@ -86,20 +86,24 @@
 //! - `https` (default): TLS with Mozilla's root certificates, compiled in.
 //! - `platform-roots`: TLS with the machine's root certificates; honours `SSL_CERT_FILE`.
 //!   Use it with `default-features = false`: if both are enabled, Mozilla's roots are used.
-//! - `keep-alive`: sends requests with ureq instead of minreq and reuses connections, so
-//!   that over a slow link a page costs one round trip instead of three or four. Includes
-//!   TLS with Mozilla's roots, or with the machine's if `platform-roots` is enabled and
-//!   `https` is not. Use it with `default-features = false`.
+//! - `keep-alive`: sends requests with an HTTP client of mingram's own instead of minreq and
+//!   reuses connections, so that over a slow link a page costs one round trip instead of
+//!   three or four. Recommended for programs that run unattended: the README lists the
+//!   defects of minreq that it avoids. Includes TLS with Mozilla's roots, or with the
+//!   machine's if `platform-roots` is enabled and `https` is not. Use it with
+//!   `default-features = false`.
 //!
-//! Without features only plain http to a loopback address works. If the program has not
-//! installed a rustls crypto provider before the first https call, mingram installs ring's,
-//! without the code for private keys, which keeps programs small. A program that serves TLS
-//! must install its own provider first.
+//! Without features only plain http to a loopback address works.
+//!
+//! TLS uses a crypto provider assembled from ring's parts, without the code for private
+//! keys, which keeps programs small. minreq cannot be configured: if the program has not
+//! installed a rustls crypto provider before the first https call, this one becomes the
+//! process default. A program that serves TLS must install its own provider first.
 //!
 //! # Not supported
 //!
-//! Async, scraping, publishing, messaging, password login, IPv6 literals in URLs (minreq
-//! cannot parse them), proxies.
+//! Async, scraping, publishing, messaging, password login, proxies. IPv6 literals in URLs
+//! need the feature `keep-alive`.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // In Cargo.toml these would also apply to tests and examples, which print and share
@@ -152,13 +156,15 @@ pub mod auth {
 /// HTTP: the transports, their error messages, URLs and query strings.
 mod http {
     pub(crate) mod default_transport;
+    #[cfg(feature = "keep-alive")]
+    mod direct;
     mod failure;
     #[cfg(not(feature = "keep-alive"))]
     mod minreq;
     pub(crate) mod query;
+    #[cfg(feature = "_tls")]
+    mod tls;
     pub(crate) mod transport;
-    #[cfg(feature = "keep-alive")]
-    mod ureq;
     pub(crate) mod url;
 }
 

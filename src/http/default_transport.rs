@@ -1,17 +1,17 @@
 //! Which transport an `Api` uses unless told otherwise.
 
+#[cfg(feature = "keep-alive")]
+use super::direct::Direct as Inner;
 #[cfg(not(feature = "keep-alive"))]
 use super::minreq::Minreq as Inner;
 use super::transport::{Request, Response, Transport};
-#[cfg(feature = "keep-alive")]
-use super::ureq::Ureq as Inner;
 use crate::error::Result;
 use std::fmt;
 
 /// The transport of an [`Api`](crate::Api) unless you set another.
 ///
 /// By default it is minreq, which opens a new connection for each request. With
-/// the feature `keep-alive` it is ureq, which reuses connections.
+/// the feature `keep-alive` it is a client of mingram's own, which reuses connections.
 ///
 /// It is public so that your own transport can wrap it, to count, log or record
 /// requests:

@@ -1,9 +1,8 @@
-//! Error messages for failures below HTTP: sockets, name lookup, TLS, panics.
+//! Error messages for failures below HTTP: sockets, name lookup, TLS.
 
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "_tls")]
 use crate::timestamp;
-use std::any::Any;
 use std::io;
 
 pub(super) fn from_io(error: io::Error, otherwise: &str) -> Error {
@@ -40,22 +39,8 @@ pub(super) fn from_io(error: io::Error, otherwise: &str) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
-/// The message of a panic.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or_default()
-}
-
-/// A panic inside the HTTP library. Its message is not passed on, because it might
-/// contain a secret. std panics if the system cannot start a thread.
-pub(super) fn from_panic(text: &str) -> Error {
-    let message = match text.contains("failed to spawn thread") {
-        true => "the system cannot start another thread",
-        false => "the HTTP library panicked",
-    };
-    Error::new(ErrorKind::ConnectionLost, message)
-}
+/// std could not start a thread.
+pub(super) const NO_THREAD: &str = "the system cannot start another thread";
 
 #[cfg(feature = "_tls")]
 pub(super) fn from_tls(error: rustls::Error) -> Error {
@@ -80,7 +65,8 @@ pub(super) fn from_tls(error: rustls::Error) -> Error {
         T::InvalidCertificate(_) => "the server's certificate is invalid".to_owned(),
         T::InvalidMessage(_) => "the server does not speak TLS".to_owned(),
         T::AlertReceived(_) | T::PeerIncompatible(_) => {
-            "the server refused the TLS connection, or supports no TLS version that this program supports"
+            "the server refused the TLS connection, or offers nothing that this program supports: \
+             TLS 1.2 or 1.3 with AES-GCM, and X25519, P-256 or P-384"
                 .to_owned()
         }
         T::General(_) => "TLS could not be set up".to_owned(),

@@ -25,17 +25,19 @@
 //! - Redirects are followed to any host. They are turned off; the client decides.
 //! - IPv6 literals are cut at their first colon. They are refused.
 //! - The scheme must be lower-case. It is converted.
+//! - If the path is missing before a query, it stays missing. `/` is inserted.
 //! - A fragment directly after the host becomes part of it. The client removes
 //!   fragments.
 //! - A truncated body reads as complete. The client compares the length.
+//! - The end of the connection passes for the end of the headers: half of a
+//!   `Location` is followed, and a truncated status line looks like an empty file.
+//!   See [`needs_proof`].
 
 #[cfg(feature = "_tls")]
 use super::failure::from_tls;
-use super::failure::{self, from_io, panic_text};
+use super::failure::{NO_THREAD, from_io};
 use super::transport::{MAX_HEAD_BYTES, Method, Request, Response, Transport, check_lengths};
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(feature = "_tls")]
-use rustls::crypto::{CryptoProvider, ring};
 use std::any::Any;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,6 +72,13 @@ impl Transport for Minreq {
         let mut url = request.url.to_owned();
         if let Some(scheme) = url.find("://") {
             url[..scheme].make_ascii_lowercase();
+            let host = scheme + "://".len();
+            match url[host..].find(['/', '?']) {
+                Some(length) if url[host..][length..].starts_with('?') => {
+                    url.insert(host + length, '/');
+                }
+                _ => {}
+            }
         }
         let mut outgoing = ::minreq::Request::new(method, url)
             .with_follow_redirects(false)
@@ -97,14 +106,43 @@ impl Transport for Minreq {
             reply,
             failed: false,
         };
-        Ok(Response {
+        let mut response = Response {
             status,
             headers,
             body: match https {
                 true => Box::new(Watched::new(body, deadline)),
                 false => Box::new(body),
             },
-        })
+        };
+        if needs_proof(&response) {
+            let mut first = [0];
+            let read = response.body.read_exact(&mut first);
+            read.map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => Error::new(
+                    ErrorKind::Truncated,
+                    "the reply ended in or after its headers, which may be incomplete",
+                ),
+                _ => Error::of_body(error),
+            })?;
+            response.body = Box::new(io::Cursor::new(first).chain(response.body));
+        }
+        Ok(response)
+    }
+}
+
+/// Whether a byte of the body is needed to prove that the headers were complete:
+/// for a redirect whose `Location` is the last header, and for a success without a
+/// content length. In any other reply a truncated header block either is an error
+/// already or changes nothing.
+fn needs_proof(response: &Response) -> bool {
+    match response.status {
+        204 => false,
+        200..=299 => response.length().is_none(),
+        301 | 302 | 303 | 307 | 308 => {
+            let last = response.headers.last();
+            last.is_some_and(|(name, _)| name.eq_ignore_ascii_case("location"))
+        }
+        _ => false,
     }
 }
 
@@ -335,14 +373,20 @@ fn malformed_chunk() -> Error {
     )
 }
 
-/// A panic of minreq: its header arithmetic, on our thread or its own, or another.
+/// A panic of minreq: its header arithmetic, on our thread or its own, or std, which
+/// cannot start a thread. The message is not passed on: it might contain a secret.
 fn from_panic(panic: Box<dyn Any + Send>) -> Error {
-    match panic_text(&*panic) {
-        text if text.contains("subtract with overflow") || text.contains("unreachable code") => {
-            from_minreq(::minreq::Error::HeadersOverflow)
-        }
-        text => failure::from_panic(text),
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let said = |words: &str| text.is_some_and(|text| text.contains(words));
+    if said("subtract with overflow") || said("unreachable code") {
+        return from_minreq(::minreq::Error::HeadersOverflow);
     }
+    let message = match said("failed to spawn thread") {
+        true => NO_THREAD,
+        false => "the HTTP library panicked",
+    };
+    Error::new(ErrorKind::ConnectionLost, message)
 }
 
 fn from_minreq(error: ::minreq::Error) -> Error {
@@ -387,39 +431,12 @@ fn no_tls() -> Error {
     )
 }
 
-/// Installs ring as the crypto provider unless the program has installed one.
-/// minreq enables all default features of rustls, so two providers are compiled in
-/// and rustls would not choose between them.
+/// Sets TLS up, if this program has it.
 fn prepare_tls() -> Result<()> {
     #[cfg(feature = "_tls")]
-    if CryptoProvider::get_default().is_none() {
-        let provider = CryptoProvider {
-            key_provider: &NoKeys,
-            ..ring::default_provider()
-        };
-        // If another thread was faster, its choice stands.
-        let _ = provider.install_default();
-    }
+    super::tls::install();
     match cfg!(feature = "_tls") {
         true => Ok(()),
         false => Err(no_tls()),
-    }
-}
-
-/// Loads no private keys: mingram has no client certificate, and ring's code for
-/// signing is as large as all of mingram.
-#[cfg(feature = "_tls")]
-#[derive(Debug)]
-struct NoKeys;
-
-#[cfg(feature = "_tls")]
-impl rustls::crypto::KeyProvider for NoKeys {
-    fn load_private_key(
-        &self,
-        _: rustls::pki_types::PrivateKeyDer<'static>,
-    ) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
-        Err(rustls::Error::General(
-            "mingram's crypto provider loads no private keys: install another one before the first call".into(),
-        ))
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(super) const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// The longest timeout: a year. Some clocks cannot represent more.
-const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Sends one HTTP request and returns one streaming response.
 ///
@@ -85,6 +85,7 @@ pub struct Request<'a> {
     pub once: bool,
 }
 
+#[cfg(not(feature = "keep-alive"))]
 impl Request<'_> {
     /// The timeout in whole seconds, rounded up, at most a year.
     pub(super) fn whole_seconds(&self) -> Duration {
@@ -159,7 +160,7 @@ pub(super) fn check_lengths(headers: &[(String, String)]) -> Result<()> {
     let mut lengths = of("content-length");
     let mut chunked = of("transfer-encoding");
     match lengths.next() {
-        Some(length) if !length.bytes().all(|byte| byte.is_ascii_digit()) => {
+        Some(length) if length.starts_with('+') || length.parse::<u64>().is_err() => {
             malformed("the reply's content-length is not a number")
         }
         Some(length) if lengths.any(|other| other != length) => {

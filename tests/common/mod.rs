@@ -11,6 +11,7 @@ use replay::{Exchange, Received, Replay, TOKEN, read_request};
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -63,6 +64,26 @@ pub fn api(url: &str) -> Api {
         .with_login_url(url)
         .with_timeout(Duration::from_secs(20))
         .with_retries(0)
+}
+
+/// Runs the test that is called so in a process of its own with this
+/// environment, and there does what it is given.
+pub fn in_a_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) {
+    const CHILD: &str = "MINGRAM_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        return body();
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, test)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 /// A server that hands every connection, with the request read from it, to a

@@ -2,7 +2,7 @@
 
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server};
-use crate::{DEADLINE, Do, TOKEN, api_for, either, fails, file, gives, row, sends, try_all};
+use crate::{DEADLINE, Do, TOKEN, api_for, fails, file, gives, row, sends, try_all};
 use mingram::{Api, ErrorKind as K};
 use std::io::{self, Read, Write};
 use std::time::Instant;
@@ -48,7 +48,7 @@ fn of_any_length(api: &Api, server: &Server) -> mingram::Result<String> {
 fn whole_files() {
     let ok = |headers: &str, body: &str| sends(format!("HTTP/1.1 200 OK\r\n{headers}\r\n{body}"));
     let short = |piece| fails(K::Truncated, piece);
-    // minreq counts lengths in usize, ureq in u64.
+    // minreq counts lengths in usize.
     let minreq_on_32_bits = cfg!(target_pointer_width = "32") && !cfg!(feature = "keep-alive");
     let too_long_for_32_bits = |piece| match minreq_on_32_bits {
         true => fails(K::Malformed, "is 4 GiB or more"),
@@ -69,9 +69,9 @@ fn whole_files() {
         row("no length, taken", ok("", "file"), of_any_length, gives("file")),
         row("chunked", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\n0\r\n\r\n"), file, unknown()),
         row("chunked, taken", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\n0\r\n\r\n"), of_any_length, gives("file")),
-        row("bad chunks, taken", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\nzz\r\n\r\n"), of_any_length, fails(K::Malformed, either("no valid size", "not a valid HTTP reply"))),
+        row("bad chunks, taken", ok("Transfer-Encoding: chunked\r\n", "4\r\nfile\r\nzz\r\n\r\n"), of_any_length, fails(K::Malformed, "no valid size")),
         row("length and chunks", ok("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", "4\r\nfile\r\n0\r\n\r\n"), file, fails(K::Malformed, "both")),
-        row("two lengths", ok("Content-Length: 4\r\nContent-Length: 5\r\n", "file"), file, fails(K::Malformed, either("two different content-lengths", "not a valid HTTP reply"))),
+        row("two lengths", ok("Content-Length: 4\r\nContent-Length: 5\r\n", "file"), file, fails(K::Malformed, "two different content-lengths")),
         row("204", sends("HTTP/1.1 204 No Content\r\n\r\n"), file, fails(K::Status, "HTTP 204")),
         row("304", sends("HTTP/1.1 304 Not Modified\r\n\r\n"), file, fails(K::Status, "HTTP 304")),
         row("403", sends("HTTP/1.1 403 No\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n\r\nURL signature expired"), file, fails(K::Status, "HTTP 403 (text/plain): URL signature expired")),

@@ -15,13 +15,13 @@ mod replies;
 mod wire;
 
 use common::Server;
+pub use common::in_a_child;
 use common::replay::Received;
 use common::secrets::{found, shown};
 use mingram::auth::{App, Code};
 use mingram::{Api, ErrorKind, MediaField, UserField};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -105,7 +105,7 @@ pub fn fails(kind: ErrorKind, piece: &'static str) -> Want {
     Want::Fails(kind, piece)
 }
 
-/// Where the two transports rightly differ: minreq, and ureq (the feature
+/// What the two transports differ in: minreq, and mingram's own (the feature
 /// `keep-alive`).
 pub fn either<T>(minreq: T, keep_alive: T) -> T {
     if cfg!(feature = "keep-alive") {
@@ -172,26 +172,6 @@ pub fn api_for(server: &Server) -> Api {
         .with_timeout(PATIENCE)
         .with_download_timeout(PATIENCE)
         .with_body_limit(CAP)
-}
-
-/// Runs the test that is called so in a process of its own with this
-/// environment, and there does what it is given.
-pub fn in_a_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) {
-    const CHILD: &str = "MINGRAM_TEST_CHILD";
-    if std::env::var_os(CHILD).is_some() {
-        return body();
-    }
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, test)
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}"
-    );
 }
 
 /// Makes the call, which is over a second after its time at the latest, and whose

@@ -1,5 +1,5 @@
 //! Reply bytes to the whole call, through a socket and minreq (with the feature
-//! keep-alive: ureq): the first byte chooses the call, the rest is what the
+//! keep-alive: mingram's own client): the first byte chooses the call, the rest is what the
 //! server sends before it closes.
 #![no_main]
 

@@ -1,0 +1,179 @@
+//! The transport on rustls: HTTP/1.1 that reuses connections.
+//!
+//! Everything that requests share belongs to one [`Direct`]: idle connections, the
+//! TLS configuration with its sessions, and which IP address of a host works. There
+//! is no state outside it. The only thread it starts is for a name lookup.
+
+mod body;
+mod connect;
+mod head;
+mod pool;
+mod stream;
+
+use super::failure::{from_io, from_tls};
+use super::tls;
+use super::transport::{MAX_TIMEOUT, Method, Request, Response, Transport, check_lengths};
+use super::url::Url;
+use crate::error::{Error, ErrorKind, Result};
+use body::{Body, Chunk, Framing};
+use head::Head;
+use pool::Connection;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::io::{self, BufRead, BufReader, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use stream::Stream;
+
+/// See [`DefaultTransport`](super::default_transport::DefaultTransport).
+#[derive(Default)]
+pub(crate) struct Direct {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    pool: Mutex<pool::Pool>,
+    hosts: connect::Hosts,
+    tls: Mutex<Option<Arc<ClientConfig>>>,
+}
+
+/// A panic leaves no inconsistent state, so poisoning is ignored.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Transport for Direct {
+    fn send(&self, request: &Request<'_>) -> Result<Response> {
+        let deadline = Instant::now() + request.timeout.min(MAX_TIMEOUT);
+        let url = Url::parse(request.url).map_err(Error::invalid)?;
+        let origin = format!("{} {}:{}", url.https, url.host, url.port).to_ascii_lowercase();
+        let bytes = head::request(request, &url);
+        if request.method == Method::Get && !request.once {
+            if let Some(mut connection) = self.idle(&origin) {
+                connection.get_mut().set_deadline(deadline);
+                match exchange(&mut connection, &bytes) {
+                    Ok(head) => return self.response(head, connection, origin),
+                    // The server closed the connection just as the request was
+                    // sent. Nothing was received, so resend it over a new one.
+                    Err(failure) if failure.stale => {}
+                    Err(failure) => return Err(failure.error),
+                }
+            }
+        }
+        let mut connection = self.connect(&url, deadline)?;
+        let head = exchange(&mut connection, &bytes).map_err(|failure| failure.error)?;
+        self.response(head, connection, origin)
+    }
+}
+
+impl Direct {
+    /// An idle connection to this origin that the server has not closed yet.
+    fn idle(&self, origin: &str) -> Option<Connection> {
+        loop {
+            let mut connection = lock(&self.shared.pool).take(origin)?;
+            if connection.get_mut().is_quiet() {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn connect(&self, url: &Url<'_>, deadline: Instant) -> Result<Connection> {
+        let tls = match url.https {
+            true => Some((self.tls()?, server_name(url.host)?)),
+            false => None,
+        };
+        let tcp = self.shared.hosts.connect(url.host, url.port, deadline)?;
+        let mut stream = Stream::new(tcp, deadline);
+        if let Some((config, name)) = tls {
+            let done = stream.handshake(config, name);
+            done.map_err(|error| failed(error, "during the TLS handshake"))?;
+        }
+        Ok(BufReader::new(stream))
+    }
+
+    /// The TLS configuration, created by the first https request. Errors are not
+    /// cached: the next time the root certificates may be there.
+    fn tls(&self) -> Result<Arc<ClientConfig>> {
+        let mut config = lock(&self.shared.tls);
+        if let Some(config) = &*config {
+            return Ok(config.clone());
+        }
+        Ok(config.insert(tls::config().map_err(from_tls)?).clone())
+    }
+
+    fn response(&self, head: Head, connection: Connection, origin: String) -> Result<Response> {
+        check_lengths(&head.headers)?;
+        let mut response = Response {
+            status: head.status,
+            headers: head.headers,
+            body: Box::new(io::empty()),
+        };
+        let framing = match response.length() {
+            _ if matches!(head.status, 204 | 304) => Framing::Length(0),
+            Some(length) => Framing::Length(length),
+            None if response.header("transfer-encoding").is_some() => {
+                Framing::Chunked(Chunk::First)
+            }
+            None => Framing::Close,
+        };
+        let reusable = head.reusable && !matches!(framing, Framing::Close);
+        let home = reusable.then(|| (self.shared.clone(), origin));
+        response.body = Box::new(Body::new(connection, framing, home));
+        Ok(response)
+    }
+}
+
+/// A host that no certificate can name is refused before it is looked up.
+fn server_name(host: &str) -> Result<ServerName<'static>> {
+    let name = ServerName::try_from(host.trim_matches(['[', ']']));
+    let name = name.map_err(|_| Error::invalid("the URL's host is not a valid host name"))?;
+    Ok(name.to_owned())
+}
+
+/// Why an exchange failed.
+struct Failure {
+    error: Error,
+    /// The connection broke before the first byte of the response.
+    stale: bool,
+}
+
+/// Sends the request and reads the head of the response.
+fn exchange(connection: &mut Connection, request: &[u8]) -> Result<Head, Failure> {
+    let stream = connection.get_mut();
+    let sent = stream.write_all(request).and_then(|()| stream.flush());
+    // A server may respond and close before it has read the whole request.
+    let error = match connection.fill_buf() {
+        Ok([]) => io::ErrorKind::UnexpectedEof.into(),
+        Ok(_) => {
+            let mut head = head::read(connection).map_err(|error| Failure {
+                error,
+                stale: false,
+            })?;
+            head.reusable &= sent.is_ok();
+            return Ok(head);
+        }
+        Err(error) => error,
+    };
+    let (error, doing) = match sent {
+        Err(error) => (error, "while sending the request"),
+        Ok(()) => (error, WAITING),
+    };
+    Err(Failure {
+        stale: error.kind() != io::ErrorKind::TimedOut,
+        error: failed(error, doing),
+    })
+}
+
+const WAITING: &str = "while waiting for the reply";
+
+fn failed(error: io::Error, doing: &str) -> Error {
+    match error.kind() {
+        io::ErrorKind::TimedOut => timed_out(doing),
+        _ => from_io(error, "the connection broke before the reply came"),
+    }
+}
+
+fn timed_out(doing: &str) -> Error {
+    Error::new(ErrorKind::Timeout, format!("the call timed out {doing}"))
+}

@@ -1,0 +1,155 @@
+//! The crypto provider and the root certificates.
+//!
+//! rustls's own provider contains code that no client of this API needs. This one is
+//! assembled from the same parts of ring, without ChaCha20, Ed25519, QUIC and private
+//! keys. Every field is set, because `..ring::default_provider()` would link all of it.
+
+use ring::rand::SecureRandom as _;
+use rustls::crypto::ring::{cipher_suite as suite, kx_group as group};
+use rustls::crypto::{
+    CipherSuiteCommon, CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom,
+    WebPkiSupportedAlgorithms,
+};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::SigningKey;
+use rustls::{Error, SignatureScheme, SupportedCipherSuite, Tls13CipherSuite};
+use std::sync::Arc;
+use webpki::ring as verify;
+
+/// TLS 1.3 and 1.2 with AES-GCM; X25519, P-256 and P-384; certificates signed with
+/// ECDSA on P-256 and P-384 or with RSA of at least 2048 bits.
+pub(super) fn provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: vec![
+            SupportedCipherSuite::Tls13(&AES_256),
+            SupportedCipherSuite::Tls13(&AES_128),
+            suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+            suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        ],
+        kx_groups: vec![group::X25519, group::SECP256R1, group::SECP384R1],
+        signature_verification_algorithms: SIGNATURES,
+        secure_random: &Ring,
+        key_provider: &Ring,
+    }
+}
+
+static AES_256: Tls13CipherSuite = without_quic(&suite::TLS13_AES_256_GCM_SHA384);
+static AES_128: Tls13CipherSuite = without_quic(&suite::TLS13_AES_128_GCM_SHA256);
+
+const fn without_quic(suite: &'static SupportedCipherSuite) -> Tls13CipherSuite {
+    match suite {
+        SupportedCipherSuite::Tls13(suite) => Tls13CipherSuite {
+            common: CipherSuiteCommon {
+                suite: suite.common.suite,
+                hash_provider: suite.common.hash_provider,
+                confidentiality_limit: suite.common.confidentiality_limit,
+            },
+            hkdf_provider: suite.hkdf_provider,
+            aead_alg: suite.aead_alg,
+            quic: None,
+        },
+        _ => panic!("a TLS 1.3 suite"),
+    }
+}
+
+/// The list of rustls's ring provider without Ed25519.
+static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: &[
+        verify::ECDSA_P256_SHA256,
+        verify::ECDSA_P256_SHA384,
+        verify::ECDSA_P384_SHA256,
+        verify::ECDSA_P384_SHA384,
+        verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+        verify::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
+        verify::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
+        verify::RSA_PKCS1_2048_8192_SHA256,
+        verify::RSA_PKCS1_2048_8192_SHA384,
+        verify::RSA_PKCS1_2048_8192_SHA512,
+        verify::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+        verify::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+        verify::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
+    ],
+    mapping: &[
+        // TLS 1.2 does not fix the curve; TLS 1.3 uses the first of each.
+        (
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            &[verify::ECDSA_P384_SHA384, verify::ECDSA_P256_SHA384],
+        ),
+        (
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            &[verify::ECDSA_P256_SHA256, verify::ECDSA_P384_SHA256],
+        ),
+        (
+            SignatureScheme::RSA_PSS_SHA512,
+            &[verify::RSA_PSS_2048_8192_SHA512_LEGACY_KEY],
+        ),
+        (
+            SignatureScheme::RSA_PSS_SHA384,
+            &[verify::RSA_PSS_2048_8192_SHA384_LEGACY_KEY],
+        ),
+        (
+            SignatureScheme::RSA_PSS_SHA256,
+            &[verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY],
+        ),
+        (
+            SignatureScheme::RSA_PKCS1_SHA512,
+            &[verify::RSA_PKCS1_2048_8192_SHA512],
+        ),
+        (
+            SignatureScheme::RSA_PKCS1_SHA384,
+            &[verify::RSA_PKCS1_2048_8192_SHA384],
+        ),
+        (
+            SignatureScheme::RSA_PKCS1_SHA256,
+            &[verify::RSA_PKCS1_2048_8192_SHA256],
+        ),
+    ],
+};
+
+/// Random numbers from ring, and no private keys: mingram has no client certificate,
+/// and ring's code for signing is as large as all of mingram.
+#[derive(Debug)]
+struct Ring;
+
+impl SecureRandom for Ring {
+    fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
+        ring::rand::SystemRandom::new()
+            .fill(buf)
+            .map_err(|_| GetRandomFailed)
+    }
+}
+
+impl KeyProvider for Ring {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        Err(Error::General(
+            "mingram's crypto provider loads no private keys: install another one before the first call".into(),
+        ))
+    }
+}
+
+/// Installs the provider for the process, unless the program has installed one:
+/// minreq cannot be configured. It also enables all default features of rustls, so
+/// two providers are compiled in and rustls would not choose between them.
+#[cfg(not(feature = "keep-alive"))]
+pub(super) fn install() {
+    if CryptoProvider::get_default().is_none() {
+        // If another thread was faster, its choice stands.
+        let _ = provider().install_default();
+    }
+}
+
+/// The configuration with this provider, whatever the process default is.
+#[cfg(feature = "keep-alive")]
+pub(super) fn config() -> Result<Arc<rustls::ClientConfig>, Error> {
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
+        .with_safe_default_protocol_versions()?;
+    #[cfg(all(feature = "platform-roots", not(feature = "https")))]
+    let config = rustls_platform_verifier::BuilderVerifierExt::with_platform_verifier(config)?;
+    #[cfg(any(feature = "https", not(feature = "platform-roots")))]
+    let config = config.with_root_certificates(rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    });
+    Ok(Arc::new(config.with_no_client_auth()))
+}
