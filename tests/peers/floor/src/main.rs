@@ -5,10 +5,14 @@
 #[path = "../../model/mini.rs"]
 mod model;
 
+#[cfg(feature = "lean")]
+#[path = "../../../../src/http/tls.rs"]
+mod tls;
+
 use miniserde::{Deserialize, json};
 use model::{Failure, MEDIA_FIELDS, Page, USER_FIELDS, User};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -121,6 +125,22 @@ fn split(mut reply: Vec<u8>) -> Result<(u16, Vec<u8>), Box<dyn Error>> {
     }
 }
 
+#[cfg(feature = "lean")]
+use tls::config;
+
+#[cfg(not(feature = "lean"))]
+fn config() -> Result<Arc<ClientConfig>, rustls::Error> {
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
 fn main() {
     if let Err(error) = run() {
         eprintln!("{error}");
@@ -130,16 +150,8 @@ fn main() {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let count = std::env::args().nth(1).map_or(Ok(250), |n| n.parse())?;
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     let client = Client {
-        tls: Arc::new(tls),
+        tls: config()?,
         base: std::env::var("INSTAGRAM_URL").unwrap_or("https://graph.instagram.com".into()),
         token: std::env::var("INSTAGRAM_TOKEN")?,
     };
