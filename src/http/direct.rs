@@ -20,7 +20,7 @@ use head::Head;
 use pool::Connection;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use stream::Stream;
@@ -126,9 +126,17 @@ impl Direct {
 
 /// A host that no certificate can name is refused before it is looked up.
 fn server_name(host: &str) -> Result<ServerName<'static>> {
-    let name = ServerName::try_from(host.trim_matches(['[', ']']));
+    let name = ServerName::try_from(without_brackets(host));
     let name = name.map_err(|_| Error::invalid("the URL's host is not a valid host name"))?;
     Ok(name.to_owned())
+}
+
+/// An IPv6 address is in brackets in a URL and nowhere else.
+fn without_brackets(host: &str) -> &str {
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    inner.unwrap_or(host)
 }
 
 /// Why an exchange failed.
@@ -140,8 +148,7 @@ struct Failure {
 
 /// Sends the request and reads the head of the response.
 fn exchange(connection: &mut Connection, request: &[u8]) -> Result<Head, Failure> {
-    let stream = connection.get_mut();
-    let sent = stream.write_all(request).and_then(|()| stream.flush());
+    let sent = connection.get_mut().send(request);
     // A server may respond and close before it has read the whole request.
     let error = match connection.fill_buf() {
         Ok([]) => io::ErrorKind::UnexpectedEof.into(),

@@ -172,9 +172,12 @@ fn next_chunk(reader: &mut impl BufRead, before: &Chunk) -> io::Result<Chunk> {
 
 fn size(line: &[u8]) -> Option<u64> {
     let line = line.strip_suffix(b"\r")?;
-    let size = line.split(|&byte| byte == b';').next()?.trim_ascii_end();
-    if !size.iter().all(u8::is_ascii_hexdigit) {
+    let digits = line.split(|&byte| byte == b';').next()?.trim_ascii_end();
+    if digits.is_empty() {
         return None;
     }
-    u64::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok()
+    digits.iter().try_fold(0_u64, |size, &byte| {
+        let digit = char::from(byte).to_digit(16)?;
+        size.checked_mul(16)?.checked_add(digit.into())
+    })
 }

@@ -1,7 +1,7 @@
 //! From a host name to a connection: looks the name up and tries the addresses one
 //! after another, each for its share of the time.
 
-use super::{lock, timed_out};
+use super::{lock, timed_out, without_brackets};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::failure::{NO_THREAD, from_io};
 use std::io;
@@ -31,8 +31,8 @@ fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 pub(super) struct Hosts {
     resolve: Resolve,
     lookups: Arc<Lookups>,
-    /// The address that worked last, by host and port, if there are several.
-    good: Mutex<Vec<(String, SocketAddr)>>,
+    /// The addresses that worked last, of hosts with several.
+    good: Mutex<Vec<SocketAddr>>,
 }
 
 impl Default for Hosts {
@@ -69,28 +69,21 @@ impl Lookups {
 impl Hosts {
     pub(super) fn connect(&self, host: &str, port: u16, deadline: Instant) -> Result<TcpStream> {
         let mut addresses = self.look_up(host, port, deadline)?;
-        let several = addresses.len() > 1;
-        let mut key = String::new();
-        if several {
-            key = format!("{host}:{port}");
-            interleave(&mut addresses);
-            let good = lock(&self.good);
-            let good = good.iter().find(|(of, _)| *of == key);
-            if let Some(at) = addresses
-                .iter()
-                .position(|address| good.is_some_and(|(_, good)| good == address))
-            {
-                addresses[..=at].rotate_right(1);
-            }
+        interleave(&mut addresses);
+        let good = lock(&self.good);
+        let known = addresses.iter().position(|address| good.contains(address));
+        drop(good);
+        if let Some(at) = known {
+            addresses[..=at].rotate_right(1);
         }
         let (tcp, address) = try_all(&addresses, deadline)?;
-        if several {
+        if addresses.len() > 1 {
             let mut good = lock(&self.good);
-            good.retain(|(of, _)| *of != key);
+            good.retain(|good| !addresses.contains(good));
             if good.len() == MAX_REMEMBERED {
                 good.remove(0);
             }
-            good.push((key, address));
+            good.push(address);
         }
         Ok(tcp)
     }
@@ -98,7 +91,7 @@ impl Hosts {
     /// The system's resolver has no deadline, so it runs on a separate thread, which
     /// ends with the lookup.
     fn look_up(&self, host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>> {
-        let host = host.trim_matches(['[', ']']);
+        let host = without_brackets(host);
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
@@ -148,7 +141,8 @@ fn try_all(addresses: &[SocketAddr], deadline: Instant) -> Result<(TcpStream, So
     let mut silent: Vec<usize> = (0..addresses.len()).collect();
     let mut refused = None;
     let mut last = 0;
-    for first in [true, false] {
+    let rounds = addresses.len().min(2);
+    for more_rounds in (0..rounds).rev() {
         let turn = mem::take(&mut silent);
         for (done, &at) in turn.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -156,11 +150,13 @@ fn try_all(addresses: &[SocketAddr], deadline: Instant) -> Result<(TcpStream, So
                 break;
             }
             last = at;
+            // Every address still to come, and those that get another round.
             let to_come = turn.len() - done;
-            let share = match first && addresses.len() > 1 {
-                true => (left / (2 * to_come + silent.len()) as u32).min(FIRST_ROUND),
-                false => left / to_come as u32,
-            };
+            let attempts = to_come + more_rounds * (to_come + silent.len());
+            let mut share = left / attempts as u32;
+            if more_rounds > 0 {
+                share = share.min(FIRST_ROUND);
+            }
             let share = share.max(Duration::from_millis(1));
             match TcpStream::connect_timeout(&addresses[at], share) {
                 Ok(tcp) => return Ok((tcp, addresses[at])),
@@ -298,7 +294,7 @@ mod tests {
             listener.accept().unwrap();
             let good = lock(&hosts.good);
             assert!(good.len() <= MAX_REMEMBERED);
-            assert_eq!(good.last().unwrap().1, v4(1, port));
+            assert_eq!(*good.last().unwrap(), v4(1, port));
         }
     }
 

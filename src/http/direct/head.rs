@@ -12,33 +12,24 @@ const MAX_INTERIM: usize = 8;
 
 /// The request as bytes.
 pub(super) fn request(request: &Request<'_>, url: &Url<'_>) -> Vec<u8> {
-    let mut out = String::with_capacity(request.url.len() + 256);
-    out.push_str(request.method.as_str());
-    out.push(' ');
-    if !url.rest.starts_with('/') {
-        out.push('/');
-    }
-    out.push_str(url.rest);
-    out.push_str(" HTTP/1.1\r\nHost: ");
-    out.push_str(url.host);
+    let slash = if url.rest.starts_with('/') { "" } else { "/" };
+    let mut out = format!(
+        "{} {slash}{} HTTP/1.1\r\nHost: {}",
+        request.method.as_str(),
+        url.rest,
+        url.host
+    );
     if url.port != if url.https { 443 } else { 80 } {
-        out.push(':');
-        out.push_str(&url.port.to_string());
+        out += &format!(":{}", url.port);
     }
-    let mut header = |name: &str, value: &str| {
-        out.push_str("\r\n");
-        out.push_str(name);
-        out.push_str(": ");
-        out.push_str(value);
-    };
     for (name, value) in request.headers {
-        header(name, value);
+        out += &format!("\r\n{name}: {value}");
     }
     if let Some(body) = request.body {
-        header("Content-Length", &body.len().to_string());
+        out += &format!("\r\nContent-Length: {}", body.len());
     }
-    out.push_str("\r\n\r\n");
-    out.push_str(request.body.unwrap_or_default());
+    out += "\r\n\r\n";
+    out += request.body.unwrap_or_default();
     out.into_bytes()
 }
 
@@ -112,7 +103,7 @@ fn read_one(reader: &mut impl BufRead, room: &mut usize) -> Result<Head> {
         let (name, value) = header(&line).ok_or_else(not_http)?;
         if name.eq_ignore_ascii_case("connection") {
             let mut words = value.split(',');
-            head.reusable &= !words.any(|word| word.trim().eq_ignore_ascii_case("close"));
+            head.reusable &= !words.any(|word| word.trim_ascii().eq_ignore_ascii_case("close"));
         }
         head.headers.push((name, value));
     }

@@ -94,6 +94,20 @@ impl Stream {
         Ok(())
     }
 
+    pub(super) fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else {
+            return self.socket.write_all(bytes);
+        };
+        while !bytes.is_empty() {
+            let length = tls.writer().write(bytes)?;
+            bytes = &bytes[length..];
+            while tls.wants_write() {
+                tls.complete_io(&mut self.socket)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn set_deadline(&mut self, deadline: Instant) {
         self.socket.deadline = deadline;
     }
@@ -136,25 +150,14 @@ fn tls_is_quiet(tls: &mut ClientConnection, mut tcp: &TcpStream) -> bool {
 
 impl Read for Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match &mut self.tls {
-            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).read(buf),
-            None => self.socket.read(buf),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match &mut self.tls {
-            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).write(buf),
-            None => self.socket.write(buf),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.tls {
-            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).flush(),
-            None => Ok(()),
+        let Some(tls) = &mut self.tls else {
+            return self.socket.read(buf);
+        };
+        loop {
+            match tls.reader().read(buf) {
+                Err(error) if would_block(&error) => tls.complete_io(&mut self.socket)?,
+                result => return result,
+            };
         }
     }
 }
