@@ -48,8 +48,9 @@
 //! - One reply is in memory at a time, at most 8 MiB ([`Api::with_body_limit`]), then one
 //!   page of structs, plus eight bytes for each earlier page. A download uses 32 KiB.
 //! - minreq sends each request from a helper thread until the headers arrive, and mingram
-//!   reads bodies over TLS from another one, to enforce the timeouts. There are no other
-//!   threads, and no state outside the `Api`.
+//!   reads bodies over TLS from another one, to enforce the timeouts. With `keep-alive` a
+//!   thread runs only while a host name is looked up. There are no other threads, and no
+//!   state outside the `Api`.
 //!
 //! # Errors
 //!

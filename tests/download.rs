@@ -3,11 +3,10 @@
 mod common;
 
 use common::replay::TOKEN;
-use common::{Server, reply};
+use common::{Folder, Server, reply};
 use mingram::{Error, ErrorKind};
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 const FILE: &str = "0123456789";
@@ -343,36 +342,9 @@ fn a_body_read_by_hand_keeps_its_error() {
     );
 }
 
-/// A directory of its own, removed at the end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Directory {
-        let path = std::env::temp_dir().join(format!("mingram-save-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Directory(path)
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(&self.0)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn save_writes_a_complete_file() {
-    let (server, directory) = (whole(), Directory::new("complete"));
+    let (server, directory) = (whole(), Folder::new());
     let (api, url) = (server.api(), server.url());
     let path = directory.0.join("a.jpg");
     for _ in 0..2 {
@@ -409,7 +381,7 @@ fn a_failed_save_leaves_nothing_behind() {
             ErrorKind::Status,
         ),
     ] {
-        let (server, directory) = (Server::script([reply]), Directory::new("failed"));
+        let (server, directory) = (Server::script([reply]), Folder::new());
         let path = directory.0.join("a.jpg");
         let save = || {
             server
@@ -429,7 +401,7 @@ fn a_failed_save_leaves_nothing_behind() {
 
 #[test]
 fn save_refuses_places_that_cannot_hold_a_file() {
-    let (server, directory) = (whole(), Directory::new("places"));
+    let (server, directory) = (whole(), Folder::new());
     fs::create_dir(directory.0.join("folder")).unwrap();
     fs::write(directory.0.join("folder/file"), "").unwrap();
     for place in ["folder", "missing/a.jpg", "folder/file/a.jpg", ".."] {
@@ -443,7 +415,7 @@ fn save_refuses_places_that_cannot_hold_a_file() {
 
 #[test]
 fn save_does_not_resume() {
-    let (server, directory) = (whole(), Directory::new("resume"));
+    let (server, directory) = (whole(), Folder::new());
     let url = server.url();
     let download = server
         .api()
@@ -459,7 +431,7 @@ fn save_does_not_resume() {
 #[test]
 #[cfg(target_os = "linux")]
 fn save_removes_what_a_killed_program_left() {
-    let (server, directory) = (whole(), Directory::new("killed"));
+    let (server, directory) = (whole(), Folder::new());
     // No process has this id: the kernel's limit is 2^22.
     let left = directory.0.join(".a.jpg.4194305-0123456789abcdef.tmp");
     fs::write(&left, "01234").unwrap();

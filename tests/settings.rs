@@ -342,7 +342,8 @@ fn a_decode_error_says_what_came() {
         );
         let text = error.to_string();
         assert!(
-            text.contains("(HTTP 201, application/json; charset=UTF-8, 12 bytes): {"),
+            text.contains("is JSON but not a valid ")
+                && text.contains("(HTTP 201, application/json; charset=UTF-8, 12 bytes): {"),
             "{text}"
         );
     }

@@ -3,15 +3,14 @@
 
 mod common;
 
-use common::{Server, TestClock, api, json};
+use common::{Folder, Server, TestClock, api, json};
 use mingram::auth::{LongLivedToken, RefreshOutcome, TokenFile};
 use mingram::{Api, ErrorKind};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,37 +18,9 @@ const DAY: u64 = 24 * 3600;
 /// 2026-11-23, in Unix seconds.
 const NOW: u64 = 1_795_435_200;
 
-/// A folder that is removed with all that is in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Folder {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::SeqCst);
-        let name = format!("mingram-token-file-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
-        Folder(path)
-    }
-
-    fn file(&self) -> TokenFile {
-        TokenFile::new(self.0.join("token.json"))
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(&self.0)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// The token file in this folder.
+fn file_in(folder: &Folder) -> TokenFile {
+    TokenFile::new(folder.0.join("token.json"))
 }
 
 fn at(unix_seconds: u64) -> SystemTime {
@@ -79,7 +50,7 @@ fn message<T: std::fmt::Debug>(folder: &Folder, result: mingram::Result<T>) -> S
 #[test]
 fn keeps_what_it_is_given() {
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     for expires_in in [
         Some(Duration::from_secs(5_183_944)),
         Some(Duration::ZERO),
@@ -101,8 +72,8 @@ fn is_json_that_others_can_read_too() {
     let folder = Folder::new();
     let mut token = token("IGQVJlong", 0);
     token.token_type = Some("bearer".to_owned());
-    folder.file().save(&token).unwrap();
-    let text = fs::read_to_string(folder.file().path()).unwrap();
+    file_in(&folder).save(&token).unwrap();
+    let text = fs::read_to_string(file_in(&folder).path()).unwrap();
     assert_eq!(
         text,
         format!(
@@ -119,14 +90,14 @@ fn a_time_before_1970_becomes_1970() {
     let folder = Folder::new();
     let before = SystemTime::UNIX_EPOCH - Duration::from_secs(5);
     let token = LongLivedToken::new("IGQ", None, before);
-    folder.file().save(&token).unwrap();
-    assert_eq!(folder.file().load().unwrap().obtained_at, at(0));
+    file_in(&folder).save(&token).unwrap();
+    assert_eq!(file_in(&folder).load().unwrap().obtained_at, at(0));
 }
 
 #[test]
 fn refuses_a_file_that_others_may_read() {
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     file.save(&token("IGQVJsecret", 0)).unwrap();
     for open in [0o604, 0o640, 0o644, 0o602, 0o610, 0o777] {
         fs::set_permissions(file.path(), Permissions::from_mode(open)).unwrap();
@@ -151,7 +122,7 @@ fn refuses_a_file_that_others_may_read() {
 #[test]
 fn refuses_what_is_no_token_file() {
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     let long = "x".repeat(70_000);
     for text in [
         "{",
@@ -227,19 +198,19 @@ fn refuses_places_that_hold_no_file() {
     assert!(TokenFile::new("").save(&token).is_err());
     assert!(TokenFile::new("/").save(&token).is_err());
     let bad = LongLivedToken::new("a b", None, at(NOW));
-    let error = folder.file().save(&bad).unwrap_err();
+    let error = file_in(&folder).save(&bad).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(!folder.file().path().exists());
+    assert!(!file_in(&folder).path().exists());
 }
 
 #[test]
 fn a_missing_file_can_be_told() {
     let folder = Folder::new();
-    let error = folder.file().load().unwrap_err();
+    let error = file_in(&folder).load().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.is_not_found());
-    fs::write(folder.file().path(), "").unwrap();
-    assert!(!folder.file().load().unwrap_err().is_not_found());
+    fs::write(file_in(&folder).path(), "").unwrap();
+    assert!(!file_in(&folder).load().unwrap_err().is_not_found());
 }
 
 #[test]
@@ -269,7 +240,7 @@ fn what_killed_programs_left_is_swept_away_and_nothing_else() {
     for (i, name) in kept.iter().enumerate() {
         leave(name.clone(), if i == 0 { 0 } else { 3600 });
     }
-    folder.file().save(&token("IGQVJ", 0)).unwrap();
+    file_in(&folder).save(&token("IGQVJ", 0)).unwrap();
     let mut expected = kept.to_vec();
     expected.push("token.json".to_owned());
     expected.sort();
@@ -281,7 +252,7 @@ fn writers_at_the_same_time_do_not_harm_each_other() {
     let folder = Folder::new();
     thread::scope(|scope| {
         for writer in 0..4 {
-            let file = folder.file();
+            let file = file_in(&folder);
             scope.spawn(move || {
                 for _ in 0..25 {
                     file.save(&token(&format!("IGQVJ{writer}"), 0)).unwrap();
@@ -319,7 +290,7 @@ fn a_save_by_root_leaves_the_file_to_its_owner() {
         return;
     }
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     let give = |path: &Path| chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     for service in [true, false] {
         // The service's own folder, and one that only root writes to.
@@ -354,7 +325,7 @@ fn a_save_by_somebody_else_takes_the_file_over() {
         return;
     }
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     file.save(&token("IGQVJold", 0)).unwrap();
     fs::set_permissions(&folder.0, Permissions::from_mode(0o777)).unwrap();
     let child = child_of(&file)
@@ -394,9 +365,11 @@ fn refresh(age: u64, life: Option<u64>, now: u64) -> (RefreshOutcome, usize) {
     let folder = Folder::new();
     let server = Server::script([json("200 OK", FRESH)]);
     let old = LongLivedToken::new("IGQVJold", life.map(Duration::from_secs), at(NOW - age));
-    folder.file().save(&old).unwrap();
-    let refresh = folder.file().refresh_if_due(&api_at(&server, now)).unwrap();
-    assert_eq!(folder.file().load().unwrap(), refresh.token);
+    file_in(&folder).save(&old).unwrap();
+    let refresh = file_in(&folder)
+        .refresh_if_due(&api_at(&server, now))
+        .unwrap();
+    assert_eq!(file_in(&folder).load().unwrap(), refresh.token);
     let text = match refresh.outcome {
         RefreshOutcome::Refreshed => "IGQVJfresh",
         _ => "IGQVJold",
@@ -440,9 +413,9 @@ fn refreshes_when_it_is_due_and_not_before() {
 fn sends_the_token_of_the_file_and_notes_when_it_was_answered() {
     let folder = Folder::new();
     let server = Server::script([json("200 OK", FRESH)]);
-    folder.file().save(&token("IGQVJold", 45)).unwrap();
+    file_in(&folder).save(&token("IGQVJold", 45)).unwrap();
     let api = api_at(&server, NOW);
-    let refresh = folder.file().refresh_if_due(&api).unwrap();
+    let refresh = file_in(&folder).refresh_if_due(&api).unwrap();
     assert_eq!(
         server.received()[0].target,
         "/refresh_access_token?grant_type=ig_refresh_token&access_token=IGQVJold"
@@ -451,7 +424,7 @@ fn sends_the_token_of_the_file_and_notes_when_it_was_answered() {
     assert_eq!(refresh.token.expires_at(), Some(at(NOW + 60 * DAY)));
     assert_eq!(refresh.outcome.to_string(), "refreshed");
     // And from then on there is nothing to do.
-    let again = folder.file().refresh_if_due(&api).unwrap();
+    let again = file_in(&folder).refresh_if_due(&api).unwrap();
     assert!(matches!(again.outcome, RefreshOutcome::TooYoung));
     assert_eq!(again.token, refresh.token);
     assert_eq!(server.received().len(), 1);
@@ -461,7 +434,7 @@ fn sends_the_token_of_the_file_and_notes_when_it_was_answered() {
 fn a_forced_refresh_waits_for_24_hours_too() {
     let folder = Folder::new();
     let server = Server::script([json("200 OK", FRESH)]);
-    let file = folder.file();
+    let file = file_in(&folder);
     let forced = |age| {
         let old = LongLivedToken::new("IGQVJold", Some(days(60)), at(NOW - age));
         file.save(&old).unwrap();
@@ -489,7 +462,7 @@ fn a_failed_refresh_keeps_the_old_token_and_takes_one_request() {
         ),
     ] {
         let folder = Folder::new();
-        let file = folder.file();
+        let file = file_in(&folder);
         file.save(&token("IGQVJold", 45)).unwrap();
         let before = (fs::read(file.path()).unwrap(), inode(file.path()));
         let server = Server::script([reply.clone()]);
@@ -515,7 +488,7 @@ fn a_failed_refresh_keeps_the_old_token_and_takes_one_request() {
 #[test]
 fn nobody_there_keeps_the_old_token() {
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     file.save(&token("IGQVJold", 45)).unwrap();
     let api = api(common::NOBODY).with_clock(TestClock::new(NOW));
     let refresh = file.refresh_if_due(&api).unwrap();
@@ -529,7 +502,7 @@ fn nobody_there_keeps_the_old_token() {
 #[test]
 fn a_login_during_the_refresh_is_not_overwritten() {
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     file.save(&token("IGQVJold", 45)).unwrap();
     let other = file.clone();
     let server = Server::start(move |_, stream| {
@@ -545,7 +518,7 @@ fn a_login_during_the_refresh_is_not_overwritten() {
 #[test]
 fn a_new_token_that_cannot_be_written_is_handed_back() {
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     file.save(&token("IGQVJold", 45)).unwrap();
     let (path, aside) = (file.path().to_owned(), folder.0.join("aside"));
     let server = Server::start(move |_, stream| {
@@ -619,7 +592,7 @@ impl Drop for Killed {
 #[test]
 fn a_kill_at_any_moment_leaves_a_whole_file() {
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     let (mut seen, mut leftovers) = (Vec::new(), 0);
     let sweeps_at_once = Path::new("/proc/self").exists();
     // A little generator, so that the moments are spread and differ each time.
@@ -729,7 +702,7 @@ fn a_full_disk_is_a_clear_error_and_the_old_file_stays() {
 #[test]
 fn a_size_limit_is_a_clear_error_and_the_old_file_stays() {
     let folder = Folder::new();
-    let file = folder.file();
+    let file = file_in(&folder);
     file.save(&token("IGQVJold", 0)).unwrap();
     let inner = child_of(&file);
     // A limit of zero blocks; the signal that comes with it is ignored, as the

@@ -9,11 +9,11 @@ mod program;
 mod record;
 
 use common::replay::{Exchange, Replay, TOKEN};
-use common::{Server, api, fixtures, json};
+use common::{Folder, Server, api, fixtures, json};
 use mingram::auth::{LongLivedToken, TokenFile};
 use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, ErrorKind, Media, MediaField as M, User, UserField as U};
-use program::{Ended, Folder, Program};
+use program::{Ended, Program};
 use record::scrub::{Keep, Scrub};
 use record::{Recorder, Tape};
 use std::collections::BTreeSet;

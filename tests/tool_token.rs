@@ -5,9 +5,9 @@ mod common;
 mod program;
 
 use common::replay::TOKEN;
-use common::{Server, json, replay};
+use common::{Folder, Server, json, replay};
 use mingram::auth::{LongLivedToken, TokenFile};
-use program::{Ended, Folder, Program};
+use program::{Ended, Program};
 use std::time::{Duration, Instant, SystemTime};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -10,8 +10,6 @@ use miniserde::ser::Fragment;
 macro_rules! node {
     ($name:ident, $reader:ident { $($field:ident,)* } $($nested:ident: $wire:ty)?) => {
         const _: () = {
-            #[allow(unused_imports, reason = "only for nested nodes")]
-            use crate::graph::node::Data;
             use crate::json::lenient::{Entries, Lenient, required};
             use miniserde::de::{Deserialize, Map, Visitor};
             use miniserde::ser::Fragment;
@@ -63,7 +61,7 @@ macro_rules! node {
                         entries.push((stringify!($field), Box::new(value)));
                     })*
                     $(if !self.$nested.is_empty() {
-                        entries.push((stringify!($nested), Box::new(Data(&self.$nested))));
+                        entries.push((stringify!($nested), Box::new(crate::graph::node::Data(&self.$nested))));
                     })?
                     Entries::new(entries).fragment()
                 }

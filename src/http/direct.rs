@@ -13,7 +13,7 @@ mod stream;
 use super::failure::{from_io, from_tls};
 use super::tls;
 use super::transport::{MAX_TIMEOUT, Method, Request, Response, Transport, check_lengths};
-use super::url::Url;
+use super::url::{Url, in_brackets};
 use crate::error::{Error, ErrorKind, Result};
 use body::{Body, Chunk, Framing};
 use head::Head;
@@ -126,17 +126,9 @@ impl Direct {
 
 /// A host that no certificate can name is refused before it is looked up.
 fn server_name(host: &str) -> Result<ServerName<'static>> {
-    let name = ServerName::try_from(without_brackets(host));
+    let name = ServerName::try_from(in_brackets(host).unwrap_or(host));
     let name = name.map_err(|_| Error::invalid("the URL's host is not a valid host name"))?;
     Ok(name.to_owned())
-}
-
-/// An IPv6 address is in brackets in a URL and nowhere else.
-fn without_brackets(host: &str) -> &str {
-    let inner = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    inner.unwrap_or(host)
 }
 
 /// Why an exchange failed.

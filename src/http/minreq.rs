@@ -36,14 +36,16 @@
 #[cfg(feature = "_tls")]
 use super::failure::from_tls;
 use super::failure::{NO_THREAD, from_io};
-use super::transport::{MAX_HEAD_BYTES, Method, Request, Response, Transport, check_lengths};
+use super::transport::{
+    MAX_HEAD_BYTES, MAX_TIMEOUT, Method, Request, Response, Transport, check_lengths,
+};
 use crate::error::{Error, ErrorKind, Result};
 use std::any::Any;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// See [`DefaultTransport`](super::default_transport::DefaultTransport).
 #[derive(Default)]
@@ -67,7 +69,7 @@ impl Transport for Minreq {
             Method::Get => ::minreq::Method::Get,
             Method::Post => ::minreq::Method::Post,
         };
-        let timeout = request.whole_seconds();
+        let timeout = whole_seconds(request.timeout);
         let deadline = Instant::now() + timeout;
         let mut url = request.url.to_owned();
         if let Some(scheme) = url.find("://") {
@@ -128,6 +130,15 @@ impl Transport for Minreq {
         }
         Ok(response)
     }
+}
+
+/// Rounds up to whole seconds, from one to the longest timeout.
+fn whole_seconds(timeout: Duration) -> Duration {
+    let whole = Duration::from_secs(timeout.as_secs());
+    let up = Duration::from_secs(u64::from(whole < timeout));
+    whole
+        .saturating_add(up)
+        .clamp(Duration::from_secs(1), MAX_TIMEOUT)
 }
 
 /// Whether a byte of the body is needed to prove that the headers were complete:

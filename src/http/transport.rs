@@ -85,18 +85,6 @@ pub struct Request<'a> {
     pub once: bool,
 }
 
-#[cfg(not(feature = "keep-alive"))]
-impl Request<'_> {
-    /// The timeout in whole seconds, rounded up, at most a year.
-    pub(super) fn whole_seconds(&self) -> Duration {
-        let whole = Duration::from_secs(self.timeout.as_secs());
-        let up = Duration::from_secs(u64::from(whole < self.timeout));
-        whole
-            .saturating_add(up)
-            .clamp(Duration::from_secs(1), MAX_TIMEOUT)
-    }
-}
-
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")

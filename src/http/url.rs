@@ -36,6 +36,11 @@ fn ends_in_number(host: &str) -> bool {
         })
 }
 
+/// The IPv6 address of a host that is one: in a URL it is in brackets.
+pub(crate) fn in_brackets(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
+}
+
 /// The parts of an http or https URL.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Url<'a> {
@@ -75,10 +80,7 @@ impl<'a> Url<'a> {
             None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
         };
         let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        let literal = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        match literal {
+        match in_brackets(host) {
             Some(ip) if ip.parse::<Ipv6Addr>().is_ok() => {}
             None if host.is_empty() || !host.bytes().all(of_name) => {
                 return Err("its host is not a valid host name");

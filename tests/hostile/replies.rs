@@ -841,7 +841,7 @@ fn tokens() {
         row("a fraction", long(r#","expires_in":3600.9"#), exchange, gives("IGnew Some(3600)")),
         row("absurd", long(r#","expires_in":18446744073709551615"#), exchange, gives("IGnew Some(9223372036854775807)")),
         row("more absurd", long(r#","expires_in":1e308"#), exchange, gives("IGnew Some(9223372036854775807)")),
-        row("no token", sends(json(r#"{"token_type":"bearer"}"#)), refresh, hidden("LongLivedToken (HTTP 200, application/json; charset=UTF-8, 23 bytes): (not shown, it may contain a token)")),
+        row("no token", sends(json(r#"{"token_type":"bearer"}"#)), refresh, hidden("not a valid LongLivedToken (HTTP 200, application/json; charset=UTF-8, 23 bytes): (not shown, it may contain a token)")),
         row("null for the token", sends(json(r#"{"access_token":null}"#)), refresh, hidden("not shown")),
         row("an empty token", sends(json(r#"{"access_token":" "}"#)), refresh, hidden("not shown")),
         row("a token with a line break", sends(json(r#"{"access_token":"IG\r\nX: y"}"#)), refresh, hidden("not shown")),

@@ -1,9 +1,10 @@
 //! From a host name to a connection: looks the name up and tries the addresses one
 //! after another, each for its share of the time.
 
-use super::{lock, timed_out, without_brackets};
+use super::{lock, timed_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::failure::{NO_THREAD, from_io};
+use crate::http::url::in_brackets;
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -91,7 +92,7 @@ impl Hosts {
     /// The system's resolver has no deadline, so it runs on a separate thread, which
     /// ends with the lookup.
     fn look_up(&self, host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>> {
-        let host = without_brackets(host);
+        let host = in_brackets(host).unwrap_or(host);
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
