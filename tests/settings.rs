@@ -605,7 +605,7 @@ fn without_tls_an_https_address_names_the_feature() {
     assert!(
         error
             .to_string()
-            .contains("feature `https` or `platform-roots`"),
+            .contains("feature `https`, `platform-roots` or `keep-alive`"),
         "{error}"
     );
 }

@@ -943,7 +943,7 @@ fn without_tls() {
         let message = error.to_string();
         assert!(message.contains("built without TLS"), "{message}");
         assert!(
-            message.contains("mingram's feature `https` or `platform-roots`"),
+            message.contains("mingram's feature `https`, `platform-roots` or `keep-alive`"),
             "{message}"
         );
     }
