@@ -5,6 +5,8 @@
 //! way, and one whole round trip before a connection's first byte, for the TCP
 //! handshake that the loopback interface does in no time.
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -23,16 +25,19 @@ const ROUNDS: usize = 3;
 #[derive(Clone, Copy)]
 struct Cost {
     wall: Duration,
+    /// In user and in kernel mode, of all threads.
+    cpu: Duration,
     requests: usize,
     connections: usize,
     full_handshakes: usize,
 }
 
 impl Cost {
-    /// The quickest of two runs, and the worst that either asked of the server.
+    /// The best times of two runs, and the worst that either asked of the server.
     fn and(self, other: Cost) -> Cost {
         Cost {
             wall: self.wall.min(other.wall),
+            cpu: self.cpu.min(other.cpu),
             requests: self.requests.max(other.requests),
             connections: self.connections.max(other.connections),
             full_handshakes: self.full_handshakes.max(other.full_handshakes),
@@ -73,9 +78,11 @@ fn main() -> ExitCode {
         "{COUNT} pages of 100 media, then {COUNT} files of 20 kB, over TLS 1.3 with {} ms of delay;",
         round_trip.as_millis()
     );
-    println!("the best time and the highest counts of {ROUNDS} runs each, taken in turn\n");
-    println!("| client | job | wall, s | to ureq | requests | connections | full handshakes |");
-    println!("|---|---|---|---|---|---|---|");
+    println!("the best times and the highest counts of {ROUNDS} runs each, taken in turn\n");
+    println!(
+        "| client | job | wall, s | to ureq | CPU, ms | to ureq | requests | connections | full handshakes |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
     let mut slow = false;
     for job in ["pages", "files"] {
         let mut best: Vec<Option<Cost>> = vec![None; clients.len()];
@@ -83,6 +90,7 @@ fn main() -> ExitCode {
             for (best, (_, program)) in best.iter_mut().zip(&clients) {
                 let before = [&seen.requests, &seen.connections, &seen.full_handshakes]
                     .map(|count| count.load(SeqCst));
+                let used = cpu_of_children();
                 let start = Instant::now();
                 let status = Command::new(program)
                     .args([job, &COUNT.to_string()])
@@ -94,11 +102,13 @@ fn main() -> ExitCode {
                     .status()
                     .unwrap();
                 let wall = start.elapsed();
+                let cpu = cpu_of_children() - used;
                 assert!(status.success(), "{program} failed");
                 let after = [&seen.requests, &seen.connections, &seen.full_handshakes]
                     .map(|count| count.load(SeqCst));
                 let run = Cost {
                     wall,
+                    cpu,
                     requests: after[0] - before[0],
                     connections: after[1] - before[1],
                     full_handshakes: after[2] - before[2],
@@ -108,12 +118,14 @@ fn main() -> ExitCode {
         }
         let best: Vec<Cost> = best.into_iter().flatten().collect();
         let ureq = clients.iter().position(|(name, _)| name == "ureq");
-        let ureq = best[ureq.expect("a client named ureq")].wall;
+        let ureq = best[ureq.expect("a client named ureq")];
         for ((name, _), cost) in clients.iter().zip(best) {
-            let ratio = cost.wall.as_secs_f64() / ureq.as_secs_f64();
+            let ratio = cost.wall.as_secs_f64() / ureq.wall.as_secs_f64();
             println!(
-                "| {name} | {job} | {:.2} | {ratio:.2} | {} | {} | {} |",
+                "| {name} | {job} | {:.2} | {ratio:.2} | {:.1} | {:.2} | {} | {} | {} |",
                 cost.wall.as_secs_f64(),
+                cost.cpu.as_secs_f64() * 1000.0,
+                cost.cpu.as_secs_f64() / ureq.cpu.as_secs_f64(),
                 cost.requests,
                 cost.connections,
                 cost.full_handshakes
@@ -130,6 +142,13 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// The CPU time of all clients so far.
+fn cpu_of_children() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    let of = |time: TimeVal| Duration::new(time.tv_sec() as u64, time.tv_usec() as u32 * 1000);
+    of(usage.user_time()) + of(usage.system_time())
 }
 
 /// A private authority and a certificate for `localhost` by it.
