@@ -167,6 +167,11 @@ mod http {
     mod tls;
     pub(crate) mod transport;
     pub(crate) mod url;
+    #[cfg(all(
+        feature = "keep-alive",
+        any(feature = "https", not(feature = "platform-roots"))
+    ))]
+    mod verifier;
 }
 
 /// JSON: reading it, and the rules for optional fields.

@@ -181,7 +181,7 @@ fn certificates_that_are_accepted() {
             pki.accepted(name, &["-tls1_2"]);
             pki.accepted(name, &["-tls1_3"]);
         }
-        for group in ["X25519", "P-256", "P-384"] {
+        for group in ["P-256", "P-384", "X25519:P-256"] {
             pki.accepted("p256", &["-tls1_3", "-groups", group]);
         }
         for (name, of) in [("p256", "ECDSA"), ("rsa", "RSA")] {
@@ -233,6 +233,7 @@ fn servers_that_offer_nothing_in_common() {
         for version in ["-tls1_2", "-tls1_3"] {
             pki.refused("p521", &[version], nothing);
             pki.refused("p256", &[version, "-groups", "P-521"], nothing);
+            pki.refused("p256", &[version, "-groups", "X25519"], nothing);
         }
         let suite = "TLS_CHACHA20_POLY1305_SHA256";
         pki.refused("p256", &["-tls1_3", "-ciphersuites", suite], nothing);

@@ -850,14 +850,7 @@ mod trusted {
                     .iter()
                     .map(|group| group.name())
                     .collect();
-                assert_eq!(
-                    groups,
-                    [
-                        NamedGroup::X25519,
-                        NamedGroup::secp256r1,
-                        NamedGroup::secp384r1
-                    ]
-                );
+                assert_eq!(groups, [NamedGroup::secp256r1, NamedGroup::secp384r1]);
             },
         );
     }

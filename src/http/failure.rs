@@ -66,7 +66,7 @@ pub(super) fn from_tls(error: rustls::Error) -> Error {
         T::InvalidMessage(_) => "the server does not speak TLS".to_owned(),
         T::AlertReceived(_) | T::PeerIncompatible(_) => {
             "the server refused the TLS connection, or offers nothing that this program supports: \
-             TLS 1.2 or 1.3 with AES-GCM, and X25519, P-256 or P-384"
+             TLS 1.2 or 1.3 with AES-GCM, and P-256 or P-384"
                 .to_owned()
         }
         T::General(_) => "TLS could not be set up".to_owned(),
