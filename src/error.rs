@@ -63,7 +63,8 @@ pub enum ErrorKind {
     /// A download has no length, so a truncated file could not be recognised.
     /// See [`Download::accept_unknown_length`](crate::Download::accept_unknown_length).
     UnknownLength,
-    /// The reply or its headers exceed the size limit.
+    /// The reply or its headers exceed the size limit, or the reply contains more than
+    /// 100,000 arrays and objects.
     TooLarge,
     /// The reply is not valid HTTP.
     Malformed,
@@ -76,7 +77,8 @@ pub enum ErrorKind {
     NotJson,
     /// The service returned an error object: see [`Error::api_error`].
     Api,
-    /// Valid JSON, but not of the requested type.
+    /// A body that starts like JSON, but is invalid, nested too deeply, or not of the
+    /// requested type. The message says where: the byte offset and the path of keys.
     Decode,
     /// A page without a usable cursor to the next one: the cursor was used
     /// before, or is missing.

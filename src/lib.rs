@@ -73,6 +73,8 @@
 //! | time for one attempt of a call | 30 s | [`Api::with_timeout`] |
 //! | time for a download | 1 h | [`Api::with_download_timeout`] |
 //! | body of a reply | 8 MiB | [`Api::with_body_limit`] |
+//! | arrays and objects in a reply | 100,000 | |
+//! | nesting of arrays and objects in a reply | 128 levels | |
 //! | headers of a reply | 64 KiB | |
 //! | URL of a request | 32 KiB | |
 //! | redirects | 5 | |
@@ -176,6 +178,7 @@ mod http {
 
 /// JSON: reading it, and the rules for optional fields.
 mod json {
+    mod float;
     pub(crate) mod lenient;
     pub(crate) mod reader;
     pub(crate) mod value;

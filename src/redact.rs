@@ -49,29 +49,39 @@ pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
 /// in JSON escapes, or in a mixture (a `next` link inside JSON is both). The
 /// value of an `access_token` key is masked even if it is not a known secret.
 pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
+    redact_at(text, secrets, 0).0
+}
+
+/// As [`redact`], and where the character at `offset` is in the result.
+pub(crate) fn redact_at(text: &str, secrets: &[&str], offset: usize) -> (String, usize) {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
     let mut kept = 0;
     let mut at = 0;
+    let mut moved = None;
     while at < bytes.len() {
         let end = secrets
             .iter()
             .filter(|secret| !secret.is_empty())
             .find_map(|secret| secret_at(bytes, at, secret.as_bytes()));
-        if let Some(end) = end {
-            out.push_str(&text[kept..at]);
-            out.push_str(MASK);
-            (at, kept) = (end, end);
-        } else if let Some((start, end)) = token_value_at(bytes, at) {
-            out.push_str(&text[kept..start]);
-            out.push_str(MASK);
-            (at, kept) = (end, end);
-        } else {
+        let masked = match end {
+            Some(end) => Some((at, end)),
+            None => token_value_at(bytes, at),
+        };
+        let Some((start, end)) = masked else {
             at += 1;
+            continue;
+        };
+        out.push_str(&text[kept..start]);
+        if moved.is_none() && offset < end {
+            moved = Some(out.len() - start.saturating_sub(offset));
         }
+        out.push_str(MASK);
+        (at, kept) = (end, end);
     }
+    let moved = moved.unwrap_or(out.len() + offset.saturating_sub(kept));
     out.push_str(&text[kept..]);
-    out
+    (out, moved)
 }
 
 /// Decodes one byte at an index; returns it and the index after it.
@@ -111,8 +121,12 @@ fn json_byte(text: &[u8], at: usize) -> Option<(u8, usize)> {
     match *text.get(at)? {
         b'\\' => match *text.get(at + 1)? {
             b'u' => {
-                let digits = std::str::from_utf8(text.get(at + 2..at + 6)?).ok()?;
-                let code = u32::from_str_radix(digits, 16).ok()?;
+                let code = text
+                    .get(at + 2..at + 6)?
+                    .iter()
+                    .try_fold(0, |code, &digit| {
+                        Some(code * 16 + (digit as char).to_digit(16)?)
+                    })?;
                 Some((u8::try_from(code).ok()?, at + 6))
             }
             other => Some((other, at + 2)),
@@ -223,6 +237,24 @@ mod tests {
             ("the access_token is bad", "the access_token is bad"),
         ] {
             assert_eq!(redact(text, &[]), masked);
+        }
+    }
+
+    #[test]
+    fn an_offset_follows_its_character() {
+        let text = "a IGQVJ/a%b=secret b access_token=IG c IGQVJ";
+        for (character, masked) in [('a', 0), ('b', 6), ('c', 25)] {
+            let offset = text.rfind(&format!("{character} ")).unwrap();
+            let (out, moved) = redact_at(text, &[TOKEN], offset);
+            assert_eq!(out, "a *** b access_token=*** c ***");
+            assert_eq!(
+                (moved, out[moved..].chars().next()),
+                (masked, Some(character))
+            );
+        }
+        // Inside of a secret: the start of its mask. At the end: the end.
+        for (offset, masked) in [(2, 2), (3, 2), (17, 2), (18, 5), (35, 21), (text.len(), 30)] {
+            assert_eq!(redact_at(text, &[TOKEN], offset).1, masked, "{offset}");
         }
     }
 

@@ -481,6 +481,12 @@ fn replies() -> Vec<String> {
         r#"{"data":[{"id":"1"}],"paging":{"next":"SECRET"}}"#.to_owned(),
         r#"{"data":[{"id":"1"}],"paging":{"cursors":{"after":"SECRET"},"next":["SECRET"]}}"#.to_owned(),
         r#"{"data":[{"id":"1"}],"paging":{"next":"https://x/?access_token=SECRET"#.to_owned(),
+        // Broken right before, right after and in a secret, and under a key that is one.
+        format!(r#"{{"x":"{}","id":?"SECRET"}}"#, "x".repeat(200)),
+        r#"{"id":"SECRET" "SECRET":1}"#.to_owned(),
+        r#"{"id":"SECRET\x"}"#.to_owned(),
+        r#"{"id":"\xSECRET"}"#.to_owned(),
+        r#"{"SECRET":{"SECRET":?}}"#.to_owned(),
         "\"SECRET\"".to_owned(),
         "SECRET".to_owned(),
         "<html><a href=\"/login?access_token=SECRET\">SECRET</a></html>".to_owned(),

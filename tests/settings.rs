@@ -341,12 +341,38 @@ fn a_decode_error_says_what_came() {
             (ErrorKind::Decode, Some(201))
         );
         let text = error.to_string();
-        assert!(
-            text.contains("is JSON but not a valid ")
-                && text.contains("(HTTP 201, application/json; charset=UTF-8, 12 bytes): {"),
-            "{text}"
+        let (_, what) = text.split_once(" at byte ").unwrap();
+        assert_eq!(
+            what,
+            r#"0 of 12: unexpected object, a required field is missing or invalid: {"name":"x"}"#
         );
     }
+}
+
+/// Far into a page: the byte, the path, and what is around it, without the token.
+#[test]
+fn a_decode_error_says_where() {
+    let items = |count| r#"{"id":"1","caption":"x"},"#.repeat(count);
+    let echo = TOKEN.replace('/', r"\u002f");
+    let body = format!(
+        r#"{{"data":[{}{{"username":"{echo}","timestamp":true}},{}{{"id":"1"}}]}}"#,
+        items(37),
+        items(37)
+    );
+    let offset = body.find("true").unwrap();
+    let server = Server::script([json("200 OK", &body)]);
+    let error = server.api().my_media(&[]).into_iter().next().unwrap();
+    let around = [
+        r#"…ion":"x"},{"username":"***","timestamp":true},"#,
+        r#"{"id":"1","caption":"x"},{"id":"1","caption":"x"},{"id":"1","caption":"x"}…"#,
+    ];
+    let expected = format!(
+        "GET /me/media: the reply is not a valid Page<Media> at byte {offset} of {} \
+         (data[37].timestamp): unexpected boolean: {}",
+        body.len(),
+        around.concat()
+    );
+    assert_eq!(error.unwrap_err().to_string(), expected);
 }
 
 #[test]

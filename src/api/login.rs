@@ -4,7 +4,6 @@ use super::Api;
 use crate::auth::login::{App, Code};
 use crate::auth::token::{LongLivedToken, ShortLivedToken};
 use crate::client::call::Call;
-use crate::client::reply;
 use crate::error::Result;
 use crate::http::query::push_param;
 use crate::json::value::Value;
@@ -60,11 +59,11 @@ impl Api {
         type_name: &str,
         token: impl Fn(&Value) -> Option<T>,
     ) -> Result<T> {
-        let (token, _) = self.client.send(call, type_name, |text| {
-            let reply = Value::parse_object(text).filter(|_| !reply::is_error(text));
-            reply
-                .and_then(|reply| token(&reply))
-                .ok_or(miniserde::Error)
+        let (token, _) = self.client.send(call, |reply| {
+            let value = reply.parse(call, type_name)?;
+            token(&value).ok_or_else(|| {
+                reply.unexpected(call, type_name, "object, it has no valid `access_token`")
+            })
         })?;
         Ok(token)
     }

@@ -1,13 +1,19 @@
 //! One call, ready to be sent.
 
 use crate::http::transport::Method;
-use crate::redact::{one_line, prefix, redact};
+use crate::redact::{one_line, prefix, redact_at};
 
-/// The length of an excerpt, in characters.
-const EXCERPT_CHARS: usize = 120;
+/// The length of an excerpt, in bytes.
+const EXCERPT_BYTES: usize = 120;
+
+/// How many of them come before the offset of an error.
+const EXCERPT_BEFORE: usize = 40;
 
 /// The bytes of a reply that an excerpt is taken from.
 const EXCERPT_SOURCE: usize = 16 * 1024;
+
+/// Instead of an excerpt of a login reply.
+const HIDDEN: &str = "(not shown, it may contain a token)";
 
 pub(crate) struct Call<'a> {
     pub(crate) kind: Kind,
@@ -63,14 +69,23 @@ impl<'a> Call<'a> {
     /// The beginning of a reply for a message. Secrets are masked before it is
     /// shortened, so that no half of a secret remains.
     pub(crate) fn excerpt(&self, text: &str) -> String {
+        self.excerpt_at(prefix(text.trim_start(), EXCERPT_SOURCE), 0)
+    }
+
+    /// The part of a reply around an offset, for a message. The whole reply is masked
+    /// before it is shortened.
+    pub(crate) fn excerpt_at(&self, text: &str, offset: usize) -> String {
         if self.kind == Kind::Login {
-            return "(not shown, it may contain a token)".to_owned();
+            return HIDDEN.to_owned();
         }
-        let line = one_line(redact(prefix(text, EXCERPT_SOURCE), &self.secrets));
-        match line.char_indices().nth(EXCERPT_CHARS) {
-            Some((end, _)) => format!("{}…", &line[..end]),
-            None if line.is_empty() => "(empty)".to_owned(),
-            None => line,
+        let (masked, offset) = redact_at(text, &self.secrets, offset);
+        let start = prefix(&masked, offset.saturating_sub(EXCERPT_BEFORE)).len();
+        let end = start + prefix(&masked[start..], EXCERPT_BYTES).len();
+        let line = one_line(masked[start..end].to_owned());
+        if line.is_empty() {
+            return "(empty)".to_owned();
         }
+        let cut = |is_cut| if is_cut { "…" } else { "" };
+        format!("{}{line}{}", cut(start > 0), cut(end < masked.len()))
     }
 }

@@ -118,25 +118,17 @@ impl Client {
         Ok(call)
     }
 
-    /// Sends the call and reads its reply with `read`, which must fail for an error
-    /// object. A failure is reported as the error object in the reply if there is
-    /// one, otherwise as a reply that is not a `type_name`.
+    /// Sends the call, and parses its reply with `parse`.
     pub(crate) fn send<T>(
         &self,
         call: &Call<'_>,
-        type_name: &str,
-        read: impl Fn(&str) -> miniserde::Result<T>,
+        parse: impl Fn(&Reply) -> Result<T>,
     ) -> Result<(T, Usage)> {
         self.retrying(call, || {
             let response = self.open(call)?;
             let usage = self.record_usage(call, &response);
             let reply = Reply::read(call, response, usage, self.body_limit)?;
-            match read(&reply.text) {
-                Ok(value) => Ok((value, reply.usage)),
-                Err(error) => Err(reply
-                    .api_error(call)
-                    .unwrap_or_else(|| reply.decode_error(call, type_name, error))),
-            }
+            Ok((parse(&reply)?, reply.usage))
         })
     }
 

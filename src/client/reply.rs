@@ -1,23 +1,25 @@
 //! Replies: separating errors from success.
 
 use super::body::read_body;
-use super::call::Call;
+use super::call::{Call, Kind};
 use super::usage::Usage;
 use crate::error::{ApiError, Error, ErrorKind, Result};
 use crate::http::transport::Response;
-use crate::json::reader;
-use crate::json::value::Value;
+use crate::json::reader::{self, JsonError, JsonErrorKind};
+use crate::json::value::{Object, Value};
 use crate::redact::sanitize;
+use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use std::fmt;
 use std::time::Duration;
 
-/// A JSON document that arrived with a successful status.
+/// A document that arrived with a successful status and begins like JSON.
 pub(crate) struct Reply {
-    pub(crate) text: String,
     pub(crate) usage: Usage,
+    text: String,
     status: u16,
-    content_type: String,
     retry_after: Option<Duration>,
+    /// Without a content length, only the document reveals a broken connection.
+    has_length: bool,
 }
 
 impl Reply {
@@ -32,14 +34,14 @@ impl Reply {
         let status = response.status;
         let retry_after = usage.wait().or_else(|| retry_after(&response));
         let content_type = content_type(&response, call);
-        let length = response.length();
+        let has_length = response.length().is_some();
         let body = read_body(response, limit).map_err(|error| error.with_status(status))?;
         let bytes = body.len();
-        let (mut text, is_utf8) = match String::from_utf8(body) {
-            Ok(text) => (text, true),
+        let (mut text, problem) = match String::from_utf8(body) {
+            Ok(text) => (text, None),
             Err(error) => {
                 let text = String::from_utf8_lossy(error.as_bytes());
-                (text.into_owned(), false)
+                (text.into_owned(), Some(error.utf8_error()))
             }
         };
         if text.starts_with('\u{feff}') {
@@ -57,57 +59,93 @@ impl Reply {
         }
         let start = text.trim_ascii_start();
         let is_json = start.starts_with(['{', '[']);
-        // Checked before UTF-8, because the text may end inside a character.
-        if length.is_none()
-            && status != 204
-            && (is_json || start.is_empty())
-            && reader::is_truncated(&text)
-        {
-            let message = format!("the connection ended inside the reply, after {bytes} bytes");
-            return Err(Error::new(ErrorKind::Truncated, message).with_status(status));
+        let in_character = problem.is_some_and(|problem| problem.error_len().is_none());
+        if !has_length && status != 204 && (start.is_empty() || is_json && in_character) {
+            return Err(truncated_document(bytes).with_status(status));
         }
-        if !is_json || !is_utf8 {
+        if !is_json || problem.is_some() {
             let message = format!(
                 "the reply is not {} (HTTP {status}, {content_type}, {bytes} bytes): {}",
-                if is_utf8 { "JSON" } else { "UTF-8 text" },
+                if problem.is_none() {
+                    "JSON"
+                } else {
+                    "UTF-8 text"
+                },
                 call.excerpt(&text)
             );
             return Err(Error::new(ErrorKind::NotJson, message).with_status(status));
         }
         Ok(Reply {
-            text,
             usage,
+            text,
             status,
-            content_type,
             retry_after,
+            has_length,
         })
     }
 
-    /// The service's error object, if the reply is one.
-    pub(crate) fn api_error(&self, call: &Call<'_>) -> Option<Error> {
-        let api = read_api_error(&self.text, self.status, &call.secrets)?;
-        Some(Error::from_api(api, self.retry_after))
+    /// Reads the document into a `T`, which `type_name` names in messages. Fails with
+    /// the service's error object if it is one.
+    pub(crate) fn parse<T: Deserialize>(&self, call: &Call<'_>, type_name: &str) -> Result<T> {
+        let mut out = None;
+        self.parse_into(call, type_name, T::begin(&mut out))?;
+        out.ok_or_else(|| self.unexpected(call, type_name, "value"))
     }
 
-    /// The error for a reply of another type than requested.
-    pub(crate) fn decode_error(
-        &self,
-        call: &Call<'_>,
-        type_name: &str,
-        error: miniserde::Error,
-    ) -> Error {
-        let message = format!(
-            "the reply is JSON but not a valid {} (HTTP {}, {}, {} bytes): {}",
-            short_name(type_name),
-            self.status,
-            self.content_type,
-            self.text.len(),
-            call.excerpt(&self.text)
-        );
-        Error::new(ErrorKind::Decode, message)
-            .with_status(self.status)
-            .with_source(error)
+    fn parse_into(&self, call: &Call<'_>, name: &str, visitor: &mut dyn Visitor) -> Result<()> {
+        let mut document = Document::new(visitor);
+        let mut result = reader::read_into(&self.text, &mut document);
+        if let Err(JsonError {
+            kind: JsonErrorKind::Refused(_),
+            ..
+        }) = result
+        {
+            // An error object may follow, or something that is not JSON.
+            document = Document::new(<dyn Visitor>::ignore());
+            result = reader::read_into(&self.text, &mut document).and(result);
+        }
+        if let Some(api) = document.api_error(self.status, &call.secrets) {
+            return Err(Error::from_api(api, self.retry_after));
+        }
+        if document.has_error() {
+            return Err(self.unexpected(call, name, "key `error`"));
+        }
+        result.map_err(|error| self.decode_error(call, name, &error))
     }
+
+    /// The error for a document that as a whole is not what was requested.
+    pub(crate) fn unexpected(&self, call: &Call<'_>, type_name: &str, what: &'static str) -> Error {
+        let error = JsonError::new(JsonErrorKind::Refused(what), 0);
+        self.decode_error(call, type_name, &error)
+    }
+
+    fn decode_error(&self, call: &Call<'_>, type_name: &str, error: &JsonError) -> Error {
+        let bytes = self.text.len();
+        let kind = match error.kind {
+            JsonErrorKind::Truncated if !self.has_length => {
+                return truncated_document(bytes).with_status(self.status);
+            }
+            JsonErrorKind::TooMany => ErrorKind::TooLarge,
+            _ => ErrorKind::Decode,
+        };
+        let (open, path, close) = match error.path.as_str() {
+            path if !path.is_empty() && call.kind != Kind::Login => (" (", path, ")"),
+            _ => Default::default(),
+        };
+        let (problem, what) = error.kind.words();
+        let message = format!(
+            "the reply is not a valid {} at byte {} of {bytes}{open}{path}{close}: {problem}{what}: {}",
+            short_name(type_name),
+            error.offset,
+            call.excerpt_at(&self.text, error.offset)
+        );
+        Error::new(kind, message).with_status(self.status)
+    }
+}
+
+fn truncated_document(bytes: usize) -> Error {
+    let message = format!("the connection ended inside the reply, after {bytes} bytes");
+    Error::new(ErrorKind::Truncated, message)
 }
 
 impl fmt::Debug for Reply {
@@ -144,47 +182,100 @@ pub(crate) fn short_name(type_name: &str) -> String {
     out
 }
 
-/// Whether a document is an error object. Most documents lack even the word: in a
-/// caption its quote would be escaped.
-pub(crate) fn is_error(text: &str) -> bool {
-    text.contains("\"error") && read_api_error(text, 0, &[]).is_some()
+/// A document, read by a visitor. The keys of error objects are kept apart.
+struct Document<'a> {
+    visitor: &'a mut dyn Visitor,
+    error: Option<Value>,
 }
 
-/// Reads an error object of either host; `None` if the document is something else.
-/// Secrets are masked after parsing: a mask in place of a number would make the JSON
-/// invalid.
-pub(crate) fn read_api_error(text: &str, status: u16, secrets: &[&str]) -> Option<ApiError> {
-    let reply = Value::parse_object(text)?;
-    let clean = |text: String| sanitize(&text, secrets);
-    let mut api = ApiError {
-        status,
-        ..<ApiError as Default>::default()
-    };
-    match reply.get("error") {
-        Some(Value::Text(message)) => api.message = clean(message.clone()),
-        Some(error @ Value::Object(_)) => {
-            api.code = error.number_of("code");
-            api.subcode = error.number_of("error_subcode");
-            api.error_type = error.text_of("type").map(clean);
-            api.message = error.text_of("message").map(clean).unwrap_or_default();
-            api.user_title = error.text_of("error_user_title").map(clean);
-            api.user_message = error.text_of("error_user_msg").map(clean);
-            if let Some(Value::Flag(flag)) = error.get("is_transient") {
-                api.is_transient = Some(*flag);
-            }
-            api.trace_id = error.text_of("fbtrace_id").map(clean);
-        }
-        Some(_) => return None,
-        None => {
-            api.error_type = reply.text_of("error_type").map(clean);
-            let message = reply.text_of("error_message").map(clean);
-            if message.is_none() && api.error_type.is_none() {
-                return None;
-            }
-            api.message = message.unwrap_or_default();
+impl Visitor for Document<'_> {
+    fn seq(&mut self) -> miniserde::Result<Box<dyn Seq + '_>> {
+        self.visitor.seq()
+    }
+
+    fn map(&mut self) -> miniserde::Result<Box<dyn Map + '_>> {
+        Ok(Box::new(Keys {
+            map: self.visitor.map()?,
+            error: Object::new(&mut self.error),
+        }))
+    }
+}
+
+struct Keys<'a> {
+    map: Box<dyn Map + 'a>,
+    error: Object<'a>,
+}
+
+impl Map for Keys<'_> {
+    fn key(&mut self, key: &str) -> miniserde::Result<&mut dyn Visitor> {
+        match key {
+            "error" | "error_type" | "error_message" => self.error.key(key),
+            _ => self.map.key(key),
         }
     }
-    Some(api)
+
+    fn finish(&mut self) -> miniserde::Result<()> {
+        self.error.finish()?;
+        self.map.finish()
+    }
+}
+
+impl<'a> Document<'a> {
+    fn new(visitor: &'a mut dyn Visitor) -> Document<'a> {
+        Document {
+            visitor,
+            error: None,
+        }
+    }
+
+    fn has_error(&self) -> bool {
+        self.error
+            .as_ref()
+            .is_some_and(|keys| keys.get("error").is_some())
+    }
+
+    /// The error object of either host, if the document is one. Secrets are masked
+    /// after parsing: a mask in place of a number would make the JSON invalid.
+    fn api_error(&self, status: u16, secrets: &[&str]) -> Option<ApiError> {
+        let keys = self.error.as_ref()?;
+        let text = |value: &Value, key| Some(sanitize(&value.text_of(key)?, secrets));
+        let mut api = ApiError {
+            status,
+            ..<ApiError as Default>::default()
+        };
+        match keys.get("error") {
+            Some(Value::Text(message)) => api.message = sanitize(message, secrets),
+            Some(error @ Value::Object(_)) => {
+                api.code = error.number_of("code");
+                api.subcode = error.number_of("error_subcode");
+                api.error_type = text(error, "type");
+                api.message = text(error, "message").unwrap_or_default();
+                api.user_title = text(error, "error_user_title");
+                api.user_message = text(error, "error_user_msg");
+                if let Some(Value::Flag(flag)) = error.get("is_transient") {
+                    api.is_transient = Some(*flag);
+                }
+                api.trace_id = text(error, "fbtrace_id");
+            }
+            Some(_) => return None,
+            None => {
+                api.error_type = text(keys, "error_type");
+                let message = text(keys, "error_message");
+                if message.is_none() && api.error_type.is_none() {
+                    return None;
+                }
+                api.message = message.unwrap_or_default();
+            }
+        }
+        Some(api)
+    }
+}
+
+/// Reads an error object; `None` if the document is something else.
+pub(crate) fn read_api_error(text: &str, status: u16, secrets: &[&str]) -> Option<ApiError> {
+    let mut document = Document::new(<dyn Visitor>::ignore());
+    reader::read_into(text, &mut document).ok()?;
+    document.api_error(status, secrets)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use super::page::Page;
 use crate::client::client::Client;
 use crate::error::Result;
-use crate::json::reader;
 use crate::redact::redact;
 use crate::timestamp::to_unix;
 use miniserde::Deserialize;
@@ -126,9 +125,9 @@ impl<T: Deserialize> Edge<T> {
         }
         let path = self.path.as_deref();
         let call = self.client.graph_call(path, &params)?;
-        // `Page` refuses error objects itself, so long replies are not searched for one.
         let name = type_name::<Page<T>>();
-        let (mut page, usage) = self.client.send(&call, name, reader::read::<Page<T>>)?;
+        let (mut page, usage): (Page<T>, _) =
+            self.client.send(&call, |reply| reply.parse(&call, name))?;
         page.usage = usage;
         Ok(page)
     }

@@ -188,6 +188,7 @@ pub fn url_expires_at(url: &str) -> Option<SystemTime> {
 mod tests {
     use super::*;
     use crate::graph::user::{AccountType, User};
+    use crate::json::reader;
     use miniserde::json;
 
     #[test]
@@ -219,18 +220,18 @@ mod tests {
     fn open_enums_keep_unknown_words() {
         assert_eq!(MediaType::from("CAROUSEL_ALBUM"), MediaType::CarouselAlbum);
         assert_eq!(AccountType::from("business"), AccountType::Business);
-        let other: MediaType = json::from_str(r#""BROADCAST""#).unwrap();
+        let other: MediaType = reader::read(r#""BROADCAST""#).unwrap();
         assert_eq!(other, MediaType::Other("BROADCAST".into()));
         assert_eq!(
             (other.to_string().as_str(), json::to_string(&other).as_str()),
             ("BROADCAST", r#""BROADCAST""#)
         );
-        assert!(json::from_str::<MediaType>("1").is_err());
+        assert!(reader::read::<MediaType>("1").is_err());
     }
 
     #[test]
     fn chooses_the_best_picture() {
-        let media = |text: &str| json::from_str::<Media>(text).unwrap();
+        let media = |text: &str| reader::read::<Media>(text).unwrap();
         let image = media(r#"{"id":"1","media_type":"IMAGE","media_url":"i"}"#);
         let video = media(r#"{"id":"1","media_type":"VIDEO","media_url":"v","thumbnail_url":"t"}"#);
         let bare = media(r#"{"id":"1","media_type":"VIDEO","media_url":"v"}"#);
@@ -265,20 +266,14 @@ mod tests {
             r#"{"id":"1","caption":"a\nb","media_type":"CAROUSEL_ALBUM","is_shared_to_feed":true,"like_count":3,"#,
             r#""owner":{"id":"9"},"children":{"data":[{"id":"2"}]}}"#
         );
-        assert_eq!(
-            json::to_string(&json::from_str::<Media>(text).unwrap()),
-            text
-        );
+        assert_eq!(json::to_string(&reader::read::<Media>(text).unwrap()), text);
         let user = r#"{"id":"1","username":"u","media":{"data":[{"id":"2"}],"paging":{"cursors":{"after":"c"}}}}"#;
-        assert_eq!(
-            json::to_string(&json::from_str::<User>(user).unwrap()),
-            user
-        );
+        assert_eq!(json::to_string(&reader::read::<User>(user).unwrap()), user);
     }
 
     #[test]
     fn null_is_absent_and_ids_may_be_numbers() {
-        let media: Media = json::from_str(
+        let media: Media = reader::read(
             r#"{"id":17895695668004550,"caption":null,"like_count":null,"owner":null,"children":null,"media_type":null}"#,
         )
         .unwrap();
@@ -289,9 +284,9 @@ mod tests {
                 ..<Media as Default>::default()
             }
         );
-        assert!(json::from_str::<Media>(r#"{"id":null}"#).is_err());
-        assert!(json::from_str::<Media>("{}").is_err());
-        assert!(json::from_str::<Media>("null").is_err());
+        assert!(reader::read::<Media>(r#"{"id":null}"#).is_err());
+        assert!(reader::read::<Media>("{}").is_err());
+        assert!(reader::read::<Media>("null").is_err());
     }
 
     #[test]
@@ -306,7 +301,7 @@ mod tests {
 
     #[test]
     fn albums_do_not_nest() {
-        let media: Media = json::from_str(
+        let media: Media = reader::read(
             r#"{"id":"1","children":{"data":[{"id":"2","children":{"data":[{"id":"3"}]}}]}}"#,
         )
         .unwrap();

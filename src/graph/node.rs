@@ -10,6 +10,9 @@ use miniserde::ser::Fragment;
 macro_rules! node {
     ($name:ident, $reader:ident { $($field:ident,)* } $($nested:ident: $wire:ty)?) => {
         const _: () = {
+            #[allow(unused_imports, reason = "only for nested nodes")]
+            use crate::graph::node::Data;
+            use crate::graph::node::is;
             use crate::json::lenient::{Entries, Lenient, required};
             use miniserde::de::{Deserialize, Map, Visitor};
             use miniserde::ser::Fragment;
@@ -39,9 +42,9 @@ macro_rules! node {
             impl Map for $reader<'_> {
                 fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
                     Ok(match key {
-                        "id" => Lenient::place(&mut self.id),
-                        $(stringify!($field) => Lenient::place(&mut self.node.$field),)*
-                        $(stringify!($nested) => Lenient::place(&mut self.$nested),)?
+                        _ if is(key, "id") => Lenient::place(&mut self.id),
+                        $(_ if is(key, stringify!($field)) => Lenient::place(&mut self.node.$field),)*
+                        $(_ if is(key, stringify!($nested)) => Lenient::place(&mut self.$nested),)?
                         _ => <dyn Visitor>::ignore(),
                     })
                 }
@@ -77,6 +80,12 @@ macro_rules! node {
     };
 }
 pub(super) use node;
+
+/// Compares the lengths first, and inline: optimised for size, `==` is a function.
+#[inline(always)]
+pub(super) fn is(key: &str, name: &str) -> bool {
+    key.len() == name.len() && key == name
+}
 
 /// `{"data":[…]}`
 pub(super) struct Data<'a, T>(pub(super) &'a Vec<T>);

@@ -3,7 +3,7 @@
 use crate::client::usage::Usage;
 use crate::http::query::param;
 use crate::json::lenient::{Entries, Lenient, nullable, object_writer, required};
-use crate::json::value::{Reader, Value};
+use crate::json::value::Value;
 use miniserde::de::{Deserialize, Map, Visitor};
 use miniserde::ser::Fragment;
 use miniserde::{Error, Result, Serialize, make_place};
@@ -89,8 +89,7 @@ impl<T: Deserialize> Visitor for Place<Page<T>> {
         Ok(Box::new(PageReader {
             out: &mut self.out,
             data: None,
-            paging: Reader::default(),
-            error: Reader::default(),
+            paging: None,
         }))
     }
 }
@@ -104,26 +103,20 @@ impl<T: Deserialize> Lenient for Page<T> {
 struct PageReader<'a, T> {
     out: &'a mut Option<Page<T>>,
     data: Option<Vec<T>>,
-    paging: Reader,
-    /// Anything here means that the document is an error, not a page.
-    error: Reader,
+    paging: Option<Value>,
 }
 
 impl<T: Deserialize> Map for PageReader<'_, T> {
     fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
         Ok(match key {
-            "data" => Deserialize::begin(&mut self.data),
-            "paging" => &mut self.paging,
-            "error" | "error_type" | "error_message" => &mut self.error,
+            "data" => Lenient::place(&mut self.data),
+            "paging" => Deserialize::begin(&mut self.paging),
             _ => <dyn Visitor>::ignore(),
         })
     }
 
     fn finish(&mut self) -> Result<()> {
         let data = required(self.data.take())?;
-        if self.error.value.is_some() {
-            return Err(Error);
-        }
         let mut page = Page {
             data,
             cursors: <Cursors as Default>::default(),
@@ -131,7 +124,7 @@ impl<T: Deserialize> Map for PageReader<'_, T> {
             next: None,
             previous: None,
         };
-        match self.paging.value.take() {
+        match self.paging.take() {
             None => {}
             Some(paging @ Value::Object(_)) => page.read_paging(&paging)?,
             Some(_) => return Err(Error),

@@ -1,10 +1,12 @@
-//! Optional fields, read leniently: `null` counts as absent, and some fields
-//! accept more than one JSON type. These rules apply to every struct.
+//! Optional fields, read leniently: `null` counts as absent, and so do numbers that no
+//! field can hold (negative, with a fraction, or too large). Some fields accept more than
+//! one JSON type. These rules apply to every struct.
 
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use miniserde::ser::{self, Fragment};
 use miniserde::{Error, Result, Serialize, make_place};
 use std::borrow::Cow;
+use std::iter;
 
 make_place!(Place);
 
@@ -13,9 +15,50 @@ pub(crate) trait Lenient: Sized {
     fn place(out: &mut Option<Self>) -> &mut dyn Visitor;
 }
 
+/// A list. miniserde's own reader of a `Vec` moves each item twice.
 impl<T: Deserialize> Lenient for Vec<T> {
     fn place(out: &mut Option<Vec<T>>) -> &mut dyn Visitor {
-        nullable(out)
+        Place::new(out)
+    }
+}
+
+impl<T: Deserialize> Visitor for Place<Vec<T>> {
+    fn null(&mut self) -> Result<()> {
+        self.out = None;
+        Ok(())
+    }
+
+    fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {
+        Ok(Box::new(List {
+            list: self.out.insert(Vec::new()),
+            item: None,
+        }))
+    }
+}
+
+struct List<'a, T> {
+    list: &'a mut Vec<T>,
+    item: Option<T>,
+}
+
+impl<T: Deserialize> Seq for List<'_, T> {
+    fn element(&mut self) -> Result<&mut dyn Visitor> {
+        take_item(self.list, &mut self.item);
+        Ok(T::begin(&mut self.item))
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        take_item(self.list, &mut self.item);
+        Ok(())
+    }
+}
+
+/// With room for the item, and as a function of its own, this moves the item once.
+#[inline(never)]
+fn take_item<T>(list: &mut Vec<T>, item: &mut Option<T>) {
+    if item.is_some() {
+        list.reserve(1);
+        list.extend(iter::from_fn(|| item.take()));
     }
 }
 
@@ -40,6 +83,14 @@ impl Visitor for Place<String> {
     fn nonnegative(&mut self, n: u64) -> Result<()> {
         self.out = Some(n.to_string());
         Ok(())
+    }
+
+    fn negative(&mut self, _: i64) -> Result<()> {
+        self.null()
+    }
+
+    fn float(&mut self, _: f64) -> Result<()> {
+        self.null()
     }
 }
 
@@ -78,6 +129,14 @@ impl<T: Deserialize> Visitor for Nullable<T> {
 
     fn nonnegative(&mut self, n: u64) -> Result<()> {
         T::begin(&mut self.out).nonnegative(n)
+    }
+
+    fn negative(&mut self, _: i64) -> Result<()> {
+        self.null()
+    }
+
+    fn float(&mut self, _: f64) -> Result<()> {
+        self.null()
     }
 
     fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {

@@ -1,100 +1,482 @@
-//! Reading JSON with miniserde, and what miniserde leaves to do.
+//! Reads JSON text (RFC 8259) into miniserde's visitors, in one pass.
+//!
+//! It accepts all valid JSON and nothing else. Numbers may have any length, lone
+//! surrogates become U+FFFD, and the visitor sees all of several equal keys (for mingram's
+//! types and derived ones, the last counts). The reader recurses, so [`MAX_DEPTH`] bounds
+//! the stack that it needs, and later the drop of what was read.
 
-use miniserde::{Deserialize, Result, json};
+use super::float::float;
+use miniserde::de::{Deserialize, Visitor};
+use miniserde::{Error, Result};
 
-/// Parses JSON. If that fails, lone surrogates are replaced and it is parsed again:
-/// few replies need it, so no other reply is searched for them.
-pub(crate) fn read<T: Deserialize>(text: &str) -> Result<T> {
-    json::from_str(text).or_else(|error| {
-        let mut fixed = text.to_owned();
-        replace_lone_surrogates(&mut fixed);
-        match fixed == text {
-            true => Err(error),
-            false => json::from_str(&fixed),
+/// How deep arrays and objects may nest, counting ignored ones.
+pub(crate) const MAX_DEPTH: u32 = 128;
+
+/// How many arrays and objects a document may have. They bound the memory: `{"id":1}`
+/// becomes a `Media` of 400 bytes.
+pub(crate) const MAX_CONTAINERS: u32 = 100_000;
+
+/// The longest key that a path shows.
+const MAX_KEY: usize = 64;
+
+/// The longest path. The beginning of a longer one is omitted.
+const MAX_PATH: usize = 256;
+
+/// Why a document was not read, and where.
+#[derive(Debug, PartialEq)]
+pub(crate) struct JsonError {
+    pub(crate) kind: JsonErrorKind,
+    /// In bytes from the start of the document.
+    pub(crate) offset: usize,
+    /// The keys and indexes down to it: `data[37].timestamp`.
+    pub(crate) path: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum JsonErrorKind {
+    /// The document ends early.
+    Truncated,
+    /// It nests deeper than [`MAX_DEPTH`].
+    TooDeep,
+    /// It has more than [`MAX_CONTAINERS`] arrays and objects.
+    TooMany,
+    /// It is not JSON: what was expected.
+    Syntax(&'static str),
+    /// The visitor refused it: what it did not expect.
+    Refused(&'static str),
+}
+
+impl JsonError {
+    pub(crate) fn new(kind: JsonErrorKind, offset: usize) -> JsonError {
+        JsonError {
+            kind,
+            offset,
+            path: String::new(),
         }
+    }
+}
+
+impl JsonErrorKind {
+    /// It in words, in two halves.
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            JsonErrorKind::Truncated => ("it ends early", ""),
+            JsonErrorKind::TooDeep => ("nested more than 128 levels deep", ""),
+            JsonErrorKind::TooMany => ("more than 100,000 arrays and objects", ""),
+            JsonErrorKind::Syntax(expected) => ("expected ", expected),
+            JsonErrorKind::Refused(unexpected) => ("unexpected ", unexpected),
+        }
+    }
+}
+
+/// Reads a document into a value.
+pub(crate) fn read<T: Deserialize>(text: &str) -> std::result::Result<T, JsonError> {
+    let mut out = None;
+    read_into(text, T::begin(&mut out))?;
+    out.ok_or_else(|| JsonError::new(JsonErrorKind::Refused("value"), 0))
+}
+
+/// Reads a document into what the visitor fills.
+pub(crate) fn read_into(
+    text: &str,
+    visitor: &mut dyn Visitor,
+) -> std::result::Result<(), JsonError> {
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+        containers: 0,
+        unescaped: String::new(),
+        kind: None,
+        offset: 0,
+        path: String::new(),
+    };
+    reader.document(visitor).map_err(|Error| JsonError {
+        kind: reader
+            .kind
+            .unwrap_or_else(|| JsonErrorKind::Refused(reader.offered())),
+        offset: reader.offset,
+        path: reader.path,
     })
 }
 
-/// Whether a JSON text ends before its brackets and strings are closed. Without a
-/// content length, nothing else reveals a broken connection.
-pub(crate) fn is_truncated(text: &str) -> bool {
-    let (mut depth, mut string, mut escaped) = (0i64, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if string => escaped = true,
-            b'"' => string = !string,
-            _ if string => {}
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth -= 1,
-            _ => {}
-        }
-    }
-    string || depth > 0 || text.trim_ascii().is_empty()
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: u32,
+    containers: u32,
+    /// The last string that had escapes in it.
+    unescaped: String,
+    /// Set by every failure but one: a value that a visitor refused starts at `offset`.
+    kind: Option<JsonErrorKind>,
+    /// The start of the latest value; after a failure, its offset.
+    offset: usize,
+    path: String,
 }
 
-/// Replaces each escaped surrogate without a partner by U+FFFD: half of an emoji at
-/// the end of a shortened text, for example. miniserde refuses the document.
-fn replace_lone_surrogates(text: &mut String) {
-    let surrogate = |text: &str, at: usize| {
-        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
-        let code = u32::from_str_radix(digits, 16).ok()?;
-        (0xD800..=0xDFFF).contains(&code).then_some(code < 0xDC00)
-    };
-    let mut at = 0;
-    while let Some(found) = text[at..].find('\\') {
-        at += found;
-        at += match surrogate(text, at) {
-            Some(true) if surrogate(text, at + 6) == Some(false) => 12,
-            Some(_) => {
-                text.replace_range(at + 2..at + 6, "fffd");
-                6
-            }
-            // The escaped character may have any length.
-            None => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
-        };
+impl<'a> Reader<'a> {
+    fn document(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
+        self.value(visitor)?;
+        self.space();
+        if self.at < self.text.len() {
+            return self.fail("the end of the document");
+        }
+        Ok(())
     }
+
+    fn value(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
+        let first = self.space();
+        self.offset = self.at;
+        match first {
+            b'"' => visitor.string(self.string()?),
+            b'{' => self.object(visitor),
+            b'[' => self.array(visitor),
+            b'-' | b'0'..=b'9' => self.number(visitor),
+            b't' => self.word("true").and_then(|()| visitor.boolean(true)),
+            b'f' => self.word("false").and_then(|()| visitor.boolean(false)),
+            b'n' => self.word("null").and_then(|()| visitor.null()),
+            _ => self.fail("a value"),
+        }
+    }
+
+    #[inline(never)]
+    fn object(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
+        let start = self.at;
+        self.enter()?;
+        let mut map = visitor.map()?;
+        if self.space() == b'}' {
+            self.at += 1;
+        } else {
+            loop {
+                if self.space() != b'"' {
+                    return self.fail("a key");
+                }
+                let key = self.at;
+                let slot = map.key(self.string()?);
+                let Ok(slot) = slot else {
+                    return self.refuse(key, "key");
+                };
+                if self.space() != b':' {
+                    return self.fail("`:`");
+                }
+                self.at += 1;
+                if self.value(slot).is_err() {
+                    return self.under_key(key);
+                }
+                if self.ends(b'}', "`,` or `}`")? {
+                    break;
+                }
+            }
+        }
+        self.depth -= 1;
+        let missing = "object, a required field is missing or invalid";
+        map.finish().or_else(|Error| self.refuse(start, missing))
+    }
+
+    #[inline(never)]
+    fn array(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
+        let start = self.at;
+        self.enter()?;
+        let mut seq = visitor.seq()?;
+        if self.space() == b']' {
+            self.at += 1;
+        } else {
+            let mut index = 0;
+            loop {
+                let Ok(slot) = seq.element() else {
+                    self.space();
+                    return self.refuse(self.at, "element");
+                };
+                if self.value(slot).is_err() {
+                    return self.under(&format!("[{index}]"));
+                }
+                index += 1;
+                if self.ends(b']', "`,` or `]`")? {
+                    break;
+                }
+            }
+        }
+        self.depth -= 1;
+        let missing = "array, it has too few elements";
+        seq.finish().or_else(|Error| self.refuse(start, missing))
+    }
+
+    /// Enters an array or object.
+    fn enter(&mut self) -> Result<()> {
+        self.at += 1;
+        self.depth += 1;
+        self.containers += 1;
+        if self.depth > MAX_DEPTH {
+            return self.fault(JsonErrorKind::TooDeep, self.offset);
+        }
+        if self.containers > MAX_CONTAINERS {
+            return self.fault(JsonErrorKind::TooMany, self.offset);
+        }
+        Ok(())
+    }
+
+    /// Reads what follows an entry, and returns whether it was the last one.
+    fn ends(&mut self, close: u8, expected: &'static str) -> Result<bool> {
+        let byte = self.space();
+        if byte != b',' && byte != close {
+            return self.fail(expected);
+        }
+        self.at += 1;
+        Ok(byte == close)
+    }
+
+    /// The string whose opening quote is here.
+    fn string(&mut self) -> Result<&str> {
+        self.at += 1;
+        let mut start = self.at;
+        let mut has_escapes = false;
+        loop {
+            let byte = self.plain();
+            let text = &self.text[start..self.at];
+            if byte == b'"' && !has_escapes {
+                self.at += 1;
+                return Ok(text);
+            }
+            if !has_escapes {
+                self.unescaped.clear();
+                has_escapes = true;
+            }
+            self.unescaped.push_str(text);
+            match byte {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(&self.unescaped);
+                }
+                b'\\' => start = self.escape()?,
+                _ => return self.fail("no raw control character"),
+            }
+        }
+    }
+
+    /// Reads an escape. Returns where the text to copy goes on.
+    fn escape(&mut self) -> Result<usize> {
+        let start = self.at + 1;
+        self.at = start;
+        let byte = self.peek();
+        self.at += 1;
+        let c = match byte {
+            // Copied with what follows.
+            b'"' | b'\\' | b'/' => return Ok(start),
+            b'n' => '\n',
+            b'u' => self.unicode()?,
+            b't' => '\t',
+            b'r' => '\r',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            _ => {
+                self.at = start;
+                return self.fail("an escape");
+            }
+        };
+        self.unescaped.push(c);
+        Ok(self.at)
+    }
+
+    /// Skips to the next quote, backslash or control character, and returns it.
+    #[inline(always)]
+    fn plain(&mut self) -> u8 {
+        const WORD: usize = size_of::<usize>();
+        const ONES: usize = usize::MAX / 255;
+        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        while let Some((word, after)) = rest.split_first_chunk::<WORD>() {
+            let word = usize::from_le_bytes(*word);
+            // With this bit flipped, a quote is the only other byte below 0x21 than the
+            // control characters.
+            let low = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+            let backslash = (word ^ (ONES * 0x5C)).wrapping_sub(ONES);
+            let found = (low | backslash) & (ONES * 0x80);
+            // Bytes beyond ASCII may be found as well.
+            if found != 0 && found & !word != 0 {
+                let found = found & !word;
+                let bit = found.trailing_zeros();
+                self.at = self.text.len() - rest.len() + bit as usize / 8;
+                return (word >> (bit - 7)) as u8;
+            }
+            rest = after;
+        }
+        self.at = self.text.len() - rest.len();
+        loop {
+            match self.peek() {
+                0x20 | 0x21 | 0x23..=0x5B | 0x5D.. => self.at += 1,
+                byte => return byte,
+            }
+        }
+    }
+
+    /// Reads the digits of a `\u`, and the low surrogate after a high one.
+    fn unicode(&mut self) -> Result<char> {
+        let unit = self.hex()?;
+        if unit & 0xFC00 == 0xD800 && self.text.as_bytes()[self.at..].starts_with(b"\\u") {
+            let alone = self.at;
+            self.at += 2;
+            let low = self.hex()?;
+            if low & 0xFC00 == 0xDC00 {
+                let pair = 0x1_0000 + ((unit & 0x3FF) << 10) + (low & 0x3FF);
+                return Ok(char::from_u32(pair).unwrap_or_default());
+            }
+            self.at = alone;
+        }
+        Ok(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    fn hex(&mut self) -> Result<u32> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let Some(digit) = (self.peek() as char).to_digit(16) else {
+                return self.fail("four hexadecimal digits");
+            };
+            unit = unit * 16 + digit;
+            self.at += 1;
+        }
+        Ok(unit)
+    }
+
+    #[inline(never)]
+    fn number(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
+        let start = self.at;
+        let negative = self.peek() == b'-';
+        self.at += usize::from(negative);
+        let mut integer = Some(0u64);
+        if self.peek() == b'0' {
+            self.at += 1;
+        } else {
+            integer = self.digits()?;
+        }
+        if self.peek() == b'.' {
+            self.at += 1;
+            self.digits()?;
+            integer = None;
+        }
+        if self.peek() | 0x20 == b'e' {
+            self.at += 1;
+            if matches!(self.peek(), b'+' | b'-') {
+                self.at += 1;
+            }
+            self.digits()?;
+            integer = None;
+        }
+        match integer {
+            Some(n) if !negative => visitor.nonnegative(n),
+            Some(n) if n <= i64::MIN.unsigned_abs() => visitor.negative((n as i64).wrapping_neg()),
+            // A long number is expensive.
+            _ if is_ignored(visitor) => Ok(()),
+            _ => visitor.float(float(&self.text[start..self.at])),
+        }
+    }
+
+    /// Reads at least one digit. Returns the number, if it fits.
+    fn digits(&mut self) -> Result<Option<u64>> {
+        let start = self.at;
+        let mut number = Some(0u64);
+        loop {
+            let digit = self.peek().wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            self.at += 1;
+            number = number.and_then(|n| n.checked_mul(10)?.checked_add(u64::from(digit)));
+        }
+        if self.at == start {
+            return self.fail("a digit");
+        }
+        Ok(number)
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<()> {
+        for &byte in word.as_bytes() {
+            if self.peek() != byte {
+                return self.fail(word);
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// Skips white space and returns the byte after it.
+    fn space(&mut self) -> u8 {
+        loop {
+            match self.peek() {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return byte,
+            }
+        }
+    }
+
+    /// The current byte. At the end it is NUL, which no document may contain.
+    fn peek(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
+
+    /// The type of the value that a visitor refused.
+    fn offered(&self) -> &'static str {
+        match self.text.as_bytes().get(self.offset) {
+            Some(b'"') => "string",
+            Some(b'{') => "object",
+            Some(b'[') => "array",
+            Some(b't' | b'f') => "boolean",
+            Some(b'n') => "null",
+            _ => "number",
+        }
+    }
+
+    #[cold]
+    fn fail<T>(&mut self, expected: &'static str) -> Result<T> {
+        let kind = match self.at < self.text.len() {
+            true => JsonErrorKind::Syntax(expected),
+            false => JsonErrorKind::Truncated,
+        };
+        self.fault(kind, self.at)
+    }
+
+    #[cold]
+    fn refuse(&mut self, offset: usize, unexpected: &'static str) -> Result<()> {
+        self.fault(JsonErrorKind::Refused(unexpected), offset)
+    }
+
+    #[cold]
+    fn fault<T>(&mut self, kind: JsonErrorKind, offset: usize) -> Result<T> {
+        self.kind = Some(kind);
+        self.offset = offset;
+        Err(Error)
+    }
+
+    /// Prepends the key at `at` to the path of a failure, or `?` if the key is long or
+    /// unusual.
+    #[cold]
+    fn under_key(&mut self, at: usize) -> Result<()> {
+        let key = self.text[at + 1..].split('"').next().unwrap_or_default();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        let shown = !key.is_empty() && key.len() <= MAX_KEY && key.bytes().all(plain);
+        self.under(if shown { key } else { "?" })
+    }
+
+    #[cold]
+    fn under(&mut self, step: &str) -> Result<()> {
+        if self.path.starts_with('…') {
+            return Err(Error);
+        }
+        let step = match self.path.len() + step.len() > MAX_PATH {
+            true => "…",
+            false => step,
+        };
+        let dot = match self.path.bytes().next() {
+            None | Some(b'[') => "",
+            _ => ".",
+        };
+        self.path = format!("{step}{dot}{}", self.path);
+        Err(Error)
+    }
+}
+
+/// Whether this is the visitor that ignores everything.
+fn is_ignored(visitor: &mut dyn Visitor) -> bool {
+    size_of_val(visitor) == 0 && std::ptr::addr_eq(visitor, <dyn Visitor>::ignore())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn recognizes_truncated_documents() {
-        for complete in ["{}", r#"{"a":"\"}"}"#, "[[],{}] ", r#""x""#, "1"] {
-            assert!(!is_truncated(complete), "{complete}");
-        }
-        for truncated in [
-            "",
-            " ",
-            "{",
-            r#"{"a":"b"#,
-            r#"{"a":"\"}"#,
-            "[[]",
-            r#"{"a":[{}]"#,
-        ] {
-            assert!(is_truncated(truncated), "{truncated}");
-        }
-    }
-
-    #[test]
-    fn replaces_lone_surrogates() {
-        for (text, fixed) in [
-            ("", ""),
-            (r"\ud83c\udf5e", r"\ud83c\udf5e"),
-            (r"\ud83c\ud83c\uDF5E", r"\ufffd\ud83c\uDF5E"),
-            (r"a\ud83c", r"a\ufffd"),
-            (r"\udf5e\ud83c", r"\ufffd\ufffd"),
-            (r"\\ud83c", r"\\ud83c"),
-            (r"\\\ud83cx", r"\\\ufffdx"),
-            (r"\ud83", r"\ud83"),
-            (r"\u00e9\é\", r"\u00e9\é\"),
-            ("\\u+d83é\\ud8é", "\\u+d83é\\ud8é"),
-        ] {
-            let mut text = text.to_owned();
-            replace_lone_surrogates(&mut text);
-            assert_eq!(text, fixed);
-        }
-    }
-}
+mod tests;

@@ -51,6 +51,8 @@ fn connections_that_end() {
         row("after the headers", sends(format!("{head}\r\n")), me, fails(K::Truncated, "after 0 of 26 bytes")),
         row("in the body", sends(format!("{head}\r\n{}", &ID[..25])), me, fails(K::Truncated, "after 25 of 26 bytes")),
         row("in a body without a length", sends(format!("HTTP/1.1 200 OK\r\n\r\n{}", &ID[..25])), me, fails(K::Truncated, "inside the reply, after 25 bytes")),
+        row("after a key of another type", sends("HTTP/1.1 200 OK\r\n\r\n{\"id\":[1],\"x\":"), me, fails(K::Truncated, "inside the reply, after 14 bytes")),
+        row("in a character", sends(*b"HTTP/1.1 200 OK\r\n\r\n{\"id\":\"\xc3"), me, fails(K::Truncated, "inside the reply, after 8 bytes")),
         row("in a chunk", chunks(&format!("1A\r\n{}", &ID[..25])), me, in_chunk("inside the reply, after 25 bytes")),
         row("between chunks", chunks(&format!("19\r\n{}\r\n", &ID[..25])), me, in_chunk("inside the reply, after 25 bytes")),
         row("in a chunk's size", chunks(&format!("9\r\n{}\r\n1", &ID[..9])), me, in_chunk("inside the reply, after 9 bytes")),
