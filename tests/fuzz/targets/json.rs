@@ -1,18 +1,32 @@
-//! JSON to each struct: nothing panics, what is written reads back as the same,
-//! and the plainest fields are what serde_json sees in them.
+//! JSON: the same documents are accepted as by serde_json, and the same values read, but
+//! for what `same_as_serde_json` lists. Then JSON to each struct: nothing panics, what is
+//! written reads back as the same, and the plainest fields are what serde_json sees in
+//! them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use mingram::{AccountType, Media, MediaProductType, MediaType, Owner, Page, User};
 use mingram_fuzz::{Player, app, check_error};
-use miniserde::{Deserialize, Serialize, json};
+use miniserde::json::{self as mini, Number};
+use miniserde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::fmt::Debug;
+
+/// The reader itself, which is not public.
+#[allow(dead_code)]
+#[path = "../../../src/json"]
+mod json {
+    mod float;
+    pub mod reader;
+}
+use json::reader::{self, JsonErrorKind};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
+    same_as_serde_json(text);
     let seen = serde_json::from_str::<Value>(text).ok();
     let field = |name: &str| seen.as_ref().and_then(|value| value.get(name));
     let plain = |name: &str| field(name).and_then(Value::as_str);
@@ -102,19 +116,87 @@ fuzz_target!(|data: &[u8]| {
 /// Reads; and what is then written reads back as it was written. (Of a page,
 /// the links are not written, so the first reading may know more.)
 fn read<T: Deserialize + Serialize + Debug>(text: &str) -> Option<T> {
-    let value = json::from_str::<T>(text).ok()?;
-    let written = json::to_string(&value);
-    let again = json::from_str::<T>(&written)
-        .unwrap_or_else(|_| panic!("cannot read back {written} of {value:?}"));
-    assert_eq!(json::to_string(&again), written);
+    let value = reader::read::<T>(text).ok()?;
+    let written = mini::to_string(&value);
+    let again = reader::read::<T>(&written)
+        .unwrap_or_else(|error| panic!("cannot read back {written} of {value:?}: {error:?}"));
+    assert_eq!(mini::to_string(&again), written);
     assert!(
-        serde_json::from_str::<serde::de::IgnoredAny>(&written).is_ok() || deep(&written),
+        serde_json::from_str::<&RawValue>(&written).is_ok(),
         "no JSON: {written}"
     );
     Some(value)
 }
 
-/// Deeper than serde_json goes.
-fn deep(text: &str) -> bool {
-    text.matches(['[', '{']).count() > 100
+/// The differences: lone surrogates are read, numbers have no limit and nesting has one
+/// more level here; `-0` is an integer here.
+fn same_as_serde_json(text: &str) {
+    let ours = reader::read::<mini::Value>(text);
+    // It neither computes numbers nor limits the depth: nothing but the grammar.
+    let grammar = serde_json::from_str::<&RawValue>(text);
+    let ours = match ours {
+        Ok(ours) => ours,
+        Err(ours) => {
+            assert!(ours.offset <= text.len() && text.is_char_boundary(ours.offset));
+            assert!(ours.path.len() < 512 && !ours.path.contains(char::is_control));
+            match (ours.kind, grammar) {
+                (JsonErrorKind::TooDeep, _) => {
+                    assert!(text.matches(['[', '{']).count() > 128, "{text}");
+                }
+                (JsonErrorKind::Truncated, Err(error)) => assert!(
+                    error.is_eof() || error.to_string().starts_with("invalid number"),
+                    "{text}: {error}"
+                ),
+                // It takes four bytes for digits before it looks at them.
+                (JsonErrorKind::Syntax(_), Err(error)) => assert!(
+                    !error.is_eof() || text.len() - text.rfind("\\u").unwrap() < 6,
+                    "{text}: {error}"
+                ),
+                (kind, grammar) => panic!("{text}: {kind:?}, {grammar:?}"),
+            }
+            return;
+        }
+    };
+    assert!(grammar.is_ok(), "{text}: {grammar:?}");
+    match serde_json::from_str::<Value>(text) {
+        Ok(theirs) => assert_same(&ours, &theirs),
+        Err(error) => {
+            let error = error.to_string();
+            let known = [
+                "number out of range",
+                "recursion limit",
+                "lone leading",
+                "unexpected end of hex",
+            ];
+            let known = known.iter().any(|known| error.starts_with(known));
+            assert!(known, "{text}: {error}");
+        }
+    }
+}
+
+fn assert_same(ours: &mini::Value, theirs: &Value) {
+    match (ours, theirs) {
+        (mini::Value::Null, Value::Null) => {}
+        (mini::Value::Bool(ours), Value::Bool(theirs)) => assert_eq!(ours, theirs),
+        (mini::Value::String(ours), Value::String(theirs)) => assert_eq!(ours, theirs),
+        (mini::Value::Number(ours), Value::Number(theirs)) => match *ours {
+            Number::U64(ours) => assert_eq!(theirs.as_u64(), Some(ours)),
+            Number::I64(0) => assert_eq!(theirs.as_f64(), Some(-0.0)),
+            Number::I64(ours) => assert_eq!(theirs.as_i64(), Some(ours)),
+            Number::F64(ours) => assert_eq!(theirs.as_f64(), Some(ours)),
+        },
+        (mini::Value::Array(ours), Value::Array(theirs)) => {
+            assert_eq!(ours.len(), theirs.len());
+            ours.iter()
+                .zip(theirs)
+                .for_each(|(ours, theirs)| assert_same(ours, theirs));
+        }
+        (mini::Value::Object(ours), Value::Object(theirs)) => {
+            assert_eq!(ours.len(), theirs.len());
+            for (key, ours) in ours {
+                assert_same(ours, &theirs[key]);
+            }
+        }
+        _ => panic!("{ours:?} is not {theirs}"),
+    }
 }
