@@ -165,6 +165,7 @@ mod http {
     #[cfg(not(feature = "keep-alive"))]
     mod minreq;
     pub(crate) mod query;
+    pub(crate) mod replay;
     #[cfg(feature = "_tls")]
     mod tls;
     pub(crate) mod transport;
@@ -184,10 +185,11 @@ mod json {
     pub(crate) mod value;
 }
 
-/// Sending requests your own way, and waiting between them.
+/// Sending requests your own way, playing recorded ones, and waiting between them.
 pub mod transport {
     pub use crate::client::retry::{Clock, SystemClock};
     pub use crate::http::default_transport::DefaultTransport;
+    pub use crate::http::replay::Replay;
     pub use crate::http::transport::{Method, Request, Response, Transport};
 }
 

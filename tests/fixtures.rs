@@ -1,12 +1,13 @@
-//! Walks every fixture: each is asked for through the public API, over a real
-//! socket, and understood as what its README says. A fixture without a row
-//! here, or a row without a fixture, fails.
+//! Walks every fixture: each is requested through the public API, over a real
+//! socket and from `Replay`, and understood as what its README says. A fixture without
+//! a row here, or a row without a fixture, fails.
 
 mod common;
 
-use common::replay::Replay;
+use common::replay::{Replay, TOKEN};
 use common::{api, fixtures, param};
 use mingram::auth::{App, Code};
+use mingram::transport;
 use mingram::{
     AccountType, Api, ApiError, Error, ErrorKind, Media, MediaField as M, MediaProductType,
     MediaType, Page, User, UserField as U,
@@ -383,6 +384,21 @@ fn every_fixture_is_understood() {
         let replay = Replay::start(vec![exchange]).unwrap();
         check(&api(&replay.url()));
         assert!(!replay.received().is_empty());
+    }
+}
+
+#[test]
+fn every_fixture_plays_without_a_socket() {
+    for (name, check) in TABLE {
+        println!("{name}");
+        let file = format!("{}/fixtures/{name}.http", env!("CARGO_MANIFEST_DIR"));
+        let replay = transport::Replay::new().with_file(file).unwrap();
+        check(
+            &Api::new(TOKEN)
+                .with_transport(replay.clone().repeating())
+                .with_retries(0),
+        );
+        assert!(replay.unused().is_empty());
     }
 }
 

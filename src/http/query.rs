@@ -72,7 +72,7 @@ pub(crate) fn param(query: &str, name: &str) -> Option<String> {
 
 /// Percent-decodes leniently: invalid escapes are kept, invalid UTF-8 becomes
 /// U+FFFD.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -16,7 +16,7 @@ pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 ///
 /// Default: [`DefaultTransport`](crate::transport::DefaultTransport). Set your own with
 /// [`Api::with_transport`](crate::Api::with_transport): an ESP-IDF client, for
-/// example, or one that plays recorded exchanges.
+/// example, or [`Replay`](crate::transport::Replay), which plays recorded exchanges.
 ///
 /// # Requirements
 ///

@@ -130,6 +130,19 @@ impl<'a> Url<'a> {
             && self.host.eq_ignore_ascii_case(other.host)
     }
 
+    /// Scheme and host, and the port unless it is the scheme's own.
+    pub(super) fn origin(&self) -> String {
+        let (scheme, own_port) = if self.https {
+            ("https", 443)
+        } else {
+            ("http", 80)
+        };
+        match self.port == own_port {
+            true => format!("{scheme}://{}", self.host),
+            false => format!("{scheme}://{}:{}", self.host, self.port),
+        }
+    }
+
     /// Resolves a `Location` header against this URL.
     pub(crate) fn join(&self, location: &str) -> String {
         let scheme = if self.https { "https:" } else { "http:" };

@@ -1,0 +1,361 @@
+//! A transport that plays recorded exchanges, for tests without a network.
+
+use super::query::decode;
+use super::transport::{Request, Response, Transport};
+use super::url::Url;
+use crate::error::{Error, ErrorKind, Result};
+use std::fmt;
+use std::fs;
+use std::io::{self, Cursor, Read};
+use std::path::{MAIN_SEPARATOR_STR, Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Parameters that are not compared: secrets, which no fixture should contain.
+const IGNORED: &[&str] = &["access_token", "client_secret"];
+
+/// A transport that plays recorded exchanges instead of sending requests, to test your
+/// own program without a network, an account or a server.
+///
+/// ```
+/// use mingram::transport::Replay;
+/// use mingram::{Api, MediaField};
+///
+/// # fn main() -> mingram::Result<()> {
+/// let replay = Replay::new().with_directory("fixtures/feed")?;
+/// let api = Api::new("any-token").with_transport(replay.clone());
+///
+/// let me = api.me(mingram::UserField::BASIC)?;
+/// let media = api.my_media(MediaField::WITH_CHILDREN).page_size(4);
+/// assert_eq!(me.media_count, Some(media.into_iter().count() as u64));
+/// assert!(replay.unused().is_empty());
+/// # Ok(()) }
+/// ```
+///
+/// # Which exchange is played
+///
+/// The one with the same method, scheme, host, port, path and parameters, in the query or
+/// in a form. The order of parameters is ignored, and so are `access_token`,
+/// `client_secret` and the request's headers. Each exchange is played once unless
+/// [`repeating`](Replay::repeating) is set. If several match, they are played in the order
+/// in which they were added.
+///
+/// If none is left, the call fails with
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput). The message names the request and the
+/// most similar exchange.
+///
+/// Replies are played as they are, including errors and truncated bodies. To receive a
+/// [transient](crate::Error::is_transient) error, set
+/// [`with_retries(0)`](crate::Api::with_retries), or add an exchange for each retry.
+///
+/// # Fixture files
+///
+/// One exchange per file: comment lines that start with `#`, then the request, an empty
+/// line, and the reply as `curl -i` prints it. A `POST` has its form on the line after the
+/// request line. Lines end in LF or CRLF.
+///
+/// ```text
+/// # Recorded 2026-11-23, without a version.
+/// GET https://graph.instagram.com/me?fields=id,username
+///
+/// HTTP/1.1 200 OK
+/// Content-Type: application/json
+///
+/// {"id":"17841405793187218","username":"jayposiris"}
+/// ```
+///
+/// `Content-Length` may be omitted, except for downloads, whose length must be known.
+///
+/// Clones share their exchanges and what was played.
+#[derive(Clone, Default)]
+pub struct Replay(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    exchanges: Vec<Exchange>,
+    repeating: bool,
+}
+
+struct Exchange {
+    name: String,
+    target: Target,
+    status: u16,
+    headers: Vec<(String, String)>,
+    /// The file, and where the body starts in it.
+    file: Arc<[u8]>,
+    body: u64,
+    played: bool,
+}
+
+impl Replay {
+    /// Creates a replay without exchanges.
+    pub fn new() -> Replay {
+        Replay::default()
+    }
+
+    /// Adds every file in this directory and its subdirectories whose name ends in
+    /// `.http`, sorted by path. An exchange is named by its path in the directory, without
+    /// the ending.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) if something cannot be read;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if a file is not a fixture, or if there is
+    /// none.
+    pub fn with_directory(mut self, path: impl AsRef<Path>) -> Result<Replay> {
+        let path = path.as_ref();
+        let mut files = Vec::new();
+        find_fixtures(path, &mut files).map_err(|error| unreadable(path, error))?;
+        if files.is_empty() {
+            let path = path.display();
+            return Err(Error::invalid(format!("{path} has no file named *.http")));
+        }
+        files.sort();
+        for file in files {
+            let name = file.strip_prefix(path).unwrap_or(&file);
+            self = self.with_named_file(name, &file)?;
+        }
+        Ok(self)
+    }
+
+    /// Adds a fixture file. The exchange is named by this path, without the ending.
+    ///
+    /// # Errors
+    ///
+    /// As for [`with_directory`](Replay::with_directory).
+    pub fn with_file(self, path: impl AsRef<Path>) -> Result<Replay> {
+        self.with_named_file(path.as_ref(), path.as_ref())
+    }
+
+    fn with_named_file(self, name: &Path, path: &Path) -> Result<Replay> {
+        let file = fs::read(path).map_err(|error| unreadable(path, error))?;
+        let name = name.with_extension("").to_string_lossy().into_owned();
+        self.with_exchange(&name.replace(MAIN_SEPARATOR_STR, "/"), file)
+    }
+
+    /// Adds an exchange: the content of a fixture file, for example from `include_str!` or
+    /// `include_bytes!`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if it is not a fixture.
+    pub fn with_exchange(self, name: &str, file: impl Into<Vec<u8>>) -> Result<Replay> {
+        let exchange = Exchange::parse(name, file.into()).map_err(|problem| {
+            Error::invalid(format!("the fixture {name} is invalid: {problem}"))
+        })?;
+        self.state().exchanges.push(exchange);
+        Ok(self)
+    }
+
+    /// Plays exchanges any number of times. If several match, each is played once and then
+    /// the last of them again. Default: each is played once.
+    pub fn repeating(self) -> Replay {
+        self.state().repeating = true;
+        self
+    }
+
+    /// The names of the exchanges that were not played, in the order in which they were
+    /// added.
+    pub fn unused(&self) -> Vec<String> {
+        let state = self.state();
+        let unused = state.exchanges.iter().filter(|exchange| !exchange.played);
+        unused.map(|exchange| exchange.name.clone()).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Transport for Replay {
+    fn send(&self, request: &Request<'_>) -> Result<Response> {
+        let form = request.body.unwrap_or_default();
+        let target =
+            Target::new(request.method.as_str(), request.url, form).map_err(Error::invalid)?;
+        let mut state = self.state();
+        let repeating = state.repeating;
+        let mut matching = state.exchanges.iter_mut().filter(|e| e.target == target);
+        let Some(mut last) = matching.next() else {
+            return Err(state.no_match(&target));
+        };
+        while last.played {
+            match matching.next() {
+                Some(next) => last = next,
+                None if repeating => break,
+                None => {
+                    let message = format!(
+                        "{target} is recorded as {}, which was played already: record it again or use `repeating`",
+                        last.name
+                    );
+                    return Err(Error::invalid(message));
+                }
+            }
+        }
+        last.played = true;
+        Ok(last.response())
+    }
+}
+
+/// Omits the exchanges, which may contain secrets.
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("Replay")
+            .field("exchanges", &state.exchanges.len())
+            .field("repeating", &state.repeating)
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn no_match(&self, target: &Target) -> Error {
+        let exchanges = self.exchanges.iter();
+        let nearest = exchanges.max_by_key(|exchange| exchange.target.likeness(target));
+        let mut message = format!("no recorded exchange matches {target}");
+        if let Some(Exchange { name, target, .. }) = nearest {
+            message.push_str(&format!("; the most similar is {name}: {target}"));
+        }
+        Error::invalid(message)
+    }
+}
+
+impl Exchange {
+    /// Parses a fixture, or returns what is wrong with it.
+    fn parse(name: &str, file: Vec<u8>) -> Result<Exchange, &'static str> {
+        let mut rest = file.as_slice();
+        let mut line = next_line(&mut rest);
+        while line.as_deref().is_some_and(|line| line.starts_with('#')) {
+            line = next_line(&mut rest);
+        }
+        let line = line.unwrap_or_default();
+        let (method, url) = line
+            .split_once(' ')
+            .ok_or("its first line after comments must be `GET URL` or `POST URL`")?;
+        let mut form = next_line(&mut rest).unwrap_or_default();
+        let target = Target::new(method, url, &form)?;
+        if !form.is_empty() {
+            form = next_line(&mut rest).unwrap_or_default();
+        }
+        let status = next_line(&mut rest).filter(|_| form.is_empty());
+        let status = status.ok_or("there must be an empty line between request and reply")?;
+        let status = status
+            .strip_prefix("HTTP/")
+            .and_then(|status| status.split(' ').nth(1)?.parse().ok())
+            .ok_or("the reply must start with a line like `HTTP/1.1 200 OK`")?;
+        let mut headers = Vec::new();
+        loop {
+            let line = next_line(&mut rest).ok_or("the headers must end with an empty line")?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(':').ok_or("a header has no colon")?;
+            headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+        Ok(Exchange {
+            name: name.to_owned(),
+            target,
+            status,
+            headers,
+            body: (file.len() - rest.len()) as u64,
+            file: file.into(),
+            played: false,
+        })
+    }
+
+    fn response(&self) -> Response {
+        let mut response = Response {
+            status: self.status,
+            headers: self.headers.clone(),
+            body: Box::new(io::empty()),
+        };
+        let mut body = Cursor::new(self.file.clone());
+        body.set_position(self.body);
+        response.body = Box::new(body.take(response.length().unwrap_or(u64::MAX)));
+        response
+    }
+}
+
+/// Takes a line, if there is one, without its end.
+fn next_line(rest: &mut &[u8]) -> Option<String> {
+    let end = rest.iter().position(|&byte| byte == b'\n')?;
+    let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+    *rest = &rest[end + 1..];
+    Some(String::from_utf8_lossy(line).into_owned())
+}
+
+/// What is compared of a request.
+#[derive(PartialEq)]
+struct Target {
+    method: String,
+    /// Scheme, host and port.
+    origin: String,
+    path: String,
+    /// Decoded and sorted, without the ignored ones.
+    params: Vec<(String, String)>,
+}
+
+impl Target {
+    fn new(method: &str, url: &str, form: &str) -> Result<Target, &'static str> {
+        let url = Url::parse(url)?;
+        let (path, query) = url.rest.split_once('?').unwrap_or((url.rest, ""));
+        let mut origin = url.origin();
+        origin.make_ascii_lowercase();
+        let mut params = Vec::new();
+        for pair in query.split('&').chain(form.split('&')) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode(name);
+            if !name.is_empty() && !IGNORED.contains(&name.as_str()) {
+                params.push((name, decode(value)));
+            }
+        }
+        params.sort();
+        Ok(Target {
+            method: method.to_owned(),
+            origin,
+            path: if path.is_empty() { "/" } else { path }.to_owned(),
+            params,
+        })
+    }
+
+    /// How similar this is to another target; a larger value is more similar.
+    fn likeness(&self, other: &Target) -> (bool, bool, usize) {
+        let mut common = 0;
+        for (name, value) in &self.params {
+            let equal = other.params.iter().find(|(other, _)| other == name);
+            common += equal.map_or(0, |(_, other)| 1 + usize::from(other == value));
+        }
+        for segment in self.path.split('/') {
+            common += usize::from(other.path.split('/').any(|other| other == segment));
+        }
+        (self.path == other.path, self.method == other.method, common)
+    }
+}
+
+/// For messages. Login codes are masked.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.method, self.origin, self.path)?;
+        for (i, (name, value)) in self.params.iter().enumerate() {
+            let value = if name == "code" { "***" } else { value };
+            write!(f, "{}{name}={value}", if i == 0 { '?' } else { '&' })?;
+        }
+        Ok(())
+    }
+}
+
+fn find_fixtures(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            find_fixtures(&path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == "http") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Error {
+    let message = format!("{} cannot be read: {error}", path.display());
+    Error::new(ErrorKind::Io, message).with_source(error)
+}
