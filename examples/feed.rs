@@ -1,8 +1,6 @@
 //! Shows an account: its profile, and its media with the albums opened.
 
-#[path = "common/replay.rs"]
-mod replay;
-
+use mingram::transport::Replay;
 use mingram::{Api, Media, MediaField as M, User, UserField};
 use miniserde::json;
 use std::env;
@@ -115,7 +113,6 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut page_size = options
         .page_size
         .unwrap_or_else(|| options.limit.map_or(50, |limit| limit.min(50) as u32));
-    let mut sample = None;
     let api = match variable("INSTAGRAM_TOKEN") {
         Some(token) => {
             let mut api = Api::new(token);
@@ -138,7 +135,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
                 );
             }
             page_size = SAMPLE_PAGE_SIZE;
-            Api::new(replay::TOKEN).with_base_url(sample.insert(play_sample()?).url())
+            Api::new("IGQVJsample").with_transport(sample()?)
         }
     };
     let mut out = io::stdout().lock();
@@ -165,19 +162,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 /// Four of the recorded exchanges, compiled into the program.
-fn play_sample() -> Result<replay::Replay, Box<dyn Error>> {
-    let files = [
-        (
-            "profile",
-            include_bytes!("../fixtures/feed/profile.http").as_slice(),
-        ),
-        ("page-1", include_bytes!("../fixtures/feed/page-1.http")),
-        ("page-2", include_bytes!("../fixtures/feed/page-2.http")),
-        ("page-3", include_bytes!("../fixtures/feed/page-3.http")),
-    ];
-    let exchanges = files.map(|(name, file)| replay::Exchange::parse(name, file));
-    let exchanges = exchanges.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(replay::Replay::start(exchanges)?)
+fn sample() -> mingram::Result<Replay> {
+    Replay::new()
+        .with_exchange("profile", include_str!("../fixtures/feed/profile.http"))?
+        .with_exchange("page-1", include_str!("../fixtures/feed/page-1.http"))?
+        .with_exchange("page-2", include_str!("../fixtures/feed/page-2.http"))?
+        .with_exchange("page-3", include_str!("../fixtures/feed/page-3.http"))
 }
 
 fn write_profile(out: &mut impl Write, me: &User) -> io::Result<()> {

@@ -1,7 +1,6 @@
 //! What the tests share: the fixtures, and servers on the loopback interface.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-#[path = "../../examples/common/replay.rs"]
 pub mod replay;
 pub mod secrets;
 

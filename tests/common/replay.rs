@@ -1,10 +1,8 @@
-//! A server on the loopback interface that plays recorded exchanges.
+//! A server on the loopback interface that plays recorded exchanges, for tests of
+//! sockets and of programs. Other tests use `mingram::transport::Replay`.
 //!
 //! It answers a request that was recorded with the recorded bytes and refuses
-//! any other. The examples play the built-in sample with it, and the tests all
-//! of `fixtures/`, whose README tells the format.
-
-#![allow(dead_code, reason = "the tests use all of it, not every example does")]
+//! any other.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -32,10 +30,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Reads a fixture: the request line, the form where there is one, an empty
-    /// line, and the reply.
-    pub fn parse(name: &str, file: &[u8]) -> Result<Exchange, String> {
+    /// Reads a fixture: comment lines, the request line, the form if there is one, an
+    /// empty line, and the reply.
+    pub fn parse(name: &str, mut file: &[u8]) -> Result<Exchange, String> {
         let fail = |what: &str| Err(format!("{name}: {what}"));
+        while file.starts_with(b"#") {
+            let end = file.iter().position(|&byte| byte == b'\n');
+            file = &file[end.map_or(file.len(), |end| end + 1)..];
+        }
         let Some(end) = file.windows(2).position(|two| two == b"\n\n") else {
             return fail("no empty line after the request");
         };
