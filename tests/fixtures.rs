@@ -312,6 +312,15 @@ const TABLE: &[(&str, Check)] = &[
         let user = api.user("17841400000000001", U::BASIC).unwrap();
         assert_eq!((user.id.as_str(), user.username), ("17841400000000001", None));
     }),
+    ("users/publishing-limit", |api| {
+        #[derive(Deserialize)]
+        struct Limit {
+            quota_usage: u64,
+            config: BTreeMap<String, u64>,
+        }
+        let limit: Limit = api.node("me/content_publishing_limit", &[("fields", "quota_usage,config")]).unwrap();
+        assert_eq!((limit.quota_usage, limit.config["quota_duration"]), (2, 86_400));
+    }),
     ("users/whole", |api| {
         let user = api.me(&[U::Id, U::Biography, U::Website]).unwrap();
         assert_eq!(user.id, "25025320000000001");
