@@ -95,6 +95,11 @@
 //!   defects of minreq that it avoids. Includes TLS with Mozilla's roots, or with the
 //!   machine's if `platform-roots` is enabled and `https` is not. Use it with
 //!   `default-features = false`.
+//! - `serde`: [serde](https://serde.rs)'s `Serialize` and `Deserialize` for the data types, in
+//!   addition to miniserde's, under the service's keys and by the same rules: `null` is
+//!   absent, unknown keys are ignored. For self-describing formats such as JSON, and for
+//!   template engines. A [`Page`] has them if its items have miniserde's traits. Calls still
+//!   read your own types with miniserde. Adds the package `serde_core`.
 //!
 //! Without features only plain http to a loopback address works.
 //!
@@ -182,6 +187,8 @@ mod json {
     mod float;
     pub(crate) mod lenient;
     pub(crate) mod reader;
+    #[cfg(feature = "serde")]
+    pub(crate) mod serde;
     pub(crate) mod value;
 }
 

@@ -2,7 +2,7 @@
 
 use super::node::node;
 use crate::http::query::param;
-use crate::json::lenient::{object, object_writer, open_enum};
+use crate::json::lenient::{object, object_writer, open_enum, serde_impls};
 use crate::timestamp;
 use std::time::SystemTime;
 
@@ -95,6 +95,7 @@ pub struct Owner {
 
 object!(Owner { id });
 object_writer!(Owner { id });
+serde_impls!(Owner);
 
 /// The type of a media.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

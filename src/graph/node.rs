@@ -71,6 +71,8 @@ macro_rules! node {
             }
         };
 
+        crate::json::lenient::serde_impls!($name);
+
         /// Fields that are required, or of another type in JSON, are kept here.
         struct $reader<'a> {
             node: &'a mut $name,

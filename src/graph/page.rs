@@ -2,7 +2,9 @@
 
 use crate::client::usage::Usage;
 use crate::http::query::param;
-use crate::json::lenient::{Entries, Lenient, nullable, object_writer, required};
+use crate::json::lenient::{
+    Entries, Lenient, nullable, object, object_writer, required, serde_impls,
+};
 use crate::json::value::Value;
 use miniserde::de::{Deserialize, Map, Visitor};
 use miniserde::ser::Fragment;
@@ -188,4 +190,8 @@ impl Serialize for Paging<'_> {
     }
 }
 
+serde_impls!(Page<T>, T);
+
+object!(Cursors { before, after });
 object_writer!(Cursors { before, after });
+serde_impls!(Cursors);

@@ -210,6 +210,29 @@ macro_rules! object_writer {
 }
 pub(crate) use object_writer;
 
+/// Generates serde's traits for a type that has miniserde's, with the feature `serde`.
+macro_rules! serde_impls {
+    ($name:ty $(, $item:ident)?) => {
+        #[cfg(feature = "serde")]
+        impl<$($item: miniserde::Serialize)?> serde_core::Serialize for $name {
+            fn serialize<S: serde_core::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+                crate::json::serde::write(self, to)
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de $(, $item: miniserde::Deserialize)?> serde_core::Deserialize<'de> for $name {
+            fn deserialize<D>(from: D) -> std::result::Result<Self, D::Error>
+            where
+                D: serde_core::Deserializer<'de>,
+            {
+                crate::json::serde::read(from)
+            }
+        }
+    };
+}
+pub(crate) use serde_impls;
+
 /// Generates the conversions of an open enum: an enum of the service's words with
 /// a variant `Other(String)` for words that are not known yet.
 macro_rules! open_enum {
@@ -264,6 +287,8 @@ macro_rules! open_enum {
                 crate::json::lenient::nullable(out)
             }
         }
+
+        crate::json::lenient::serde_impls!($name);
     };
 }
 pub(crate) use open_enum;
