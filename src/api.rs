@@ -7,9 +7,11 @@ use crate::client::reply::Reply;
 use crate::client::retry::{Clock, MAX_RETRIES};
 use crate::client::usage::Usage;
 use crate::download::Download;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::comment::Comment;
 use crate::graph::edge::Edge;
-use crate::graph::fields::{MediaField, UserField, list};
+use crate::graph::fields::{CommentField, MediaField, UserField, list};
+use crate::graph::insight::{Insight, Insights, Query};
 use crate::graph::media::Media;
 use crate::graph::user::User;
 use crate::http::query::{encoded_path, node_path};
@@ -21,6 +23,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 mod login;
+
+/// The most comments per page, by the service (Meta's reference, *Media comments*).
+const MAX_COMMENTS: u32 = 50;
 
 /// An Instagram account, read through the API at `graph.instagram.com`.
 ///
@@ -153,6 +158,10 @@ impl Api {
     }
 
     /// The user that the token belongs to (`GET /me`). With no fields, only the id.
+    ///
+    /// On an Instagram Login account, [`User::id`] is app-scoped: it is another one for
+    /// every app. The professional account's own id, which webhooks carry, is
+    /// [`User::user_id`]; request it with [`UserField::UserId`].
     pub fn me(&self, fields: &[UserField]) -> Result<User> {
         self.user("me", fields)
     }
@@ -184,6 +193,90 @@ impl Api {
     pub fn children(&self, album_id: &str, fields: &[MediaField]) -> Edge<Media> {
         let path = node_path(album_id, "children");
         Edge::new(&self.client, path, list(fields))
+    }
+
+    /// The stories of the last 24 hours of the user that the token belongs to
+    /// (`GET /me/stories`), without live videos and reshared stories (Meta's reference,
+    /// *Stories*). With no fields, only ids.
+    pub fn my_stories(&self, fields: &[MediaField]) -> Edge<Media> {
+        Edge::new(&self.client, node_path("me", "stories"), list(fields))
+    }
+
+    /// The comments on a media (`GET /{media-id}/comments`), newest first. Replies are
+    /// not included: request [`CommentField::Replies`], or call
+    /// [`replies`](Api::replies). With no fields, those that the service chooses.
+    ///
+    /// The service returns at most 50 comments per page and ignores
+    /// [`since`](Edge::since) and [`until`](Edge::until) (Meta's reference,
+    /// *Media comments*).
+    pub fn comments(&self, media_id: &str, fields: &[CommentField]) -> Edge<Comment> {
+        let path = node_path(media_id, "comments");
+        Edge::new(&self.client, path, list(fields)).at_most(MAX_COMMENTS)
+    }
+
+    /// The replies to a comment (`GET /{comment-id}/replies`); see
+    /// [`comments`](Api::comments).
+    pub fn replies(&self, comment_id: &str, fields: &[CommentField]) -> Edge<Comment> {
+        let path = node_path(comment_id, "replies");
+        Edge::new(&self.client, path, list(fields)).at_most(MAX_COMMENTS)
+    }
+
+    /// The numbers of a media (`GET /{media-id}/insights`), one [`Insight`] per metric.
+    /// Pass metrics, or a [`Query`] to request breakdowns too.
+    ///
+    /// A metric without data is missing from the list; it is never 0. Requires the
+    /// permission `instagram_business_manage_insights`. The numbers are up to 48 hours
+    /// old. Children of an album have none; a story has them for 24 hours. Source: Meta's
+    /// reference, *Media insights*.
+    ///
+    /// # Errors
+    ///
+    /// A metric that this media does not support fails the call (code 100), and so does a
+    /// story with fewer than five viewers (code 10).
+    ///
+    /// ```no_run
+    /// use mingram::insights::Metric;
+    ///
+    /// # fn main() -> mingram::Result<()> {
+    /// # let api = mingram::Api::new("IGQVJ...");
+    /// for insight in api.media_insights("17895695668004550", &[Metric::Reach, Metric::Saved])? {
+    ///     println!("{:?}: {:?}", insight.name, insight.number());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn media_insights(&self, media_id: &str, query: impl Into<Query>) -> Result<Vec<Insight>> {
+        self.insights(media_id, &query.into())
+    }
+
+    /// The numbers of the account that the token belongs to (`GET /me/insights`), one
+    /// [`Insight`] per metric. Meta's reference requires a [`Query::period`].
+    ///
+    /// A metric without data is missing from the list; it is never 0. Requires the
+    /// permission `instagram_business_manage_insights`. The numbers are up to 48 hours
+    /// old. Source: Meta's reference, *Account insights*.
+    ///
+    /// # Errors
+    ///
+    /// A metric that is not supported, also in combination with the other parameters,
+    /// fails the call (code 100).
+    pub fn my_insights(&self, query: impl Into<Query>) -> Result<Vec<Insight>> {
+        self.insights("me", &query.into())
+    }
+
+    fn insights(&self, id: &str, query: &Query) -> Result<Vec<Insight>> {
+        let params = query.params();
+        if params.contains(&("metric", "")) {
+            return Err(Error::invalid("insights need at least one metric"));
+        }
+        let path = node_path(id, "insights");
+        let call = self.client.graph_call(path.as_deref(), &params)?;
+        let name = type_name::<Vec<Insight>>();
+        let (list, _) = self.client.send(&call, |reply| {
+            let list: Insights = reply.parse(&call, name)?;
+            list.data
+                .ok_or_else(|| reply.unexpected(&call, name, "object without `data`"))
+        })?;
+        Ok(list)
     }
 
     /// Any other node or path, read into your own type. The node may be wrapped in

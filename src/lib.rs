@@ -29,6 +29,10 @@
 //! | a user's media | [`Api::user_media`] | [`Edge`] of [`Media`] |
 //! | one media | [`Api::media`] | [`Media`] |
 //! | the images and videos of an album | [`Api::children`] | [`Edge`] of [`Media`] |
+//! | your own stories | [`Api::my_stories`] | [`Edge`] of [`Media`] |
+//! | the comments on a media | [`Api::comments`] | [`Edge`] of [`Comment`] |
+//! | the replies to a comment | [`Api::replies`] | [`Edge`] of [`Comment`] |
+//! | the numbers of a media, or of your account | [`Api::media_insights`], [`Api::my_insights`] | [`Insight`](insights::Insight)s |
 //! | anything else | [`Api::node`], [`Api::edge`] | your own type |
 //! | a file | [`Api::download`] | [`Download`], verified |
 //! | a token for a login's code | [`App`](auth::App), [`Code`](auth::Code), [`Api::exchange_code`] | [`ShortLivedToken`](auth::ShortLivedToken) |
@@ -129,8 +133,10 @@ mod token_file;
 
 /// The service's objects: nodes, fields, edges and paging.
 mod graph {
+    pub(crate) mod comment;
     pub(crate) mod edge;
     pub(crate) mod fields;
+    pub(crate) mod insight;
     pub(crate) mod media;
     mod node;
     pub(crate) mod page;
@@ -182,6 +188,15 @@ mod http {
     mod verifier;
 }
 
+/// The numbers of a media or of the account: what
+/// [`Api::media_insights`] and [`Api::my_insights`] request and return.
+pub mod insights {
+    pub use crate::graph::insight::{
+        Breakdown, Dimension, Group, Insight, Metric, MetricType, Period, Point, Query, Timeframe,
+        Total, Value,
+    };
+}
+
 /// JSON: reading it, and the rules for optional fields.
 mod json {
     mod float;
@@ -205,9 +220,10 @@ pub use auth::token::Token;
 pub use client::usage::{AppUsage, BusinessUsage, Usage};
 pub use download::{Body, Download, Saved};
 pub use error::{ApiError, Error, ErrorKind, Result};
+pub use graph::comment::{Comment, CommentAuthor, CommentMedia};
 pub use graph::edge::Edge;
-pub use graph::fields::{MediaField, UserField};
-pub use graph::media::{Media, MediaProductType, MediaType, Owner, url_expires_at};
+pub use graph::fields::{CommentField, MediaField, UserField};
+pub use graph::media::{Media, MediaAudioType, MediaProductType, MediaType, Owner, url_expires_at};
 pub use graph::page::{Cursors, Page};
 pub use graph::paging::{Items, Pages};
 pub use graph::user::{AccountType, User};

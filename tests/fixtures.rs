@@ -7,10 +7,11 @@ mod common;
 use common::replay::{Replay, TOKEN};
 use common::{api, fixtures, param};
 use mingram::auth::{App, Code};
+use mingram::insights::{Dimension, Insight, Metric, MetricType, Period, Query, Timeframe, Value};
 use mingram::transport;
 use mingram::{
-    AccountType, Api, ApiError, Error, ErrorKind, Media, MediaField as M, MediaProductType,
-    MediaType, Page, User, UserField as U,
+    AccountType, Api, ApiError, Comment, CommentField as C, Error, ErrorKind, Media,
+    MediaAudioType, MediaField as M, MediaProductType, MediaType, Page, User, UserField as U,
 };
 use miniserde::Deserialize;
 use std::collections::BTreeMap;
@@ -21,6 +22,17 @@ type Check = fn(&Api);
 const ME: &str = "17841405793187218";
 const IMAGE: &str = "17895695668004550";
 const ALBUM: &str = "17896450804038745";
+const COMMENT: &[C] = &[
+    C::Id,
+    C::Text,
+    C::Timestamp,
+    C::From,
+    C::Username,
+    C::Hidden,
+    C::LikeCount,
+    C::Media,
+    C::Replies(&[C::Id, C::Text, C::ParentId]),
+];
 
 #[rustfmt::skip]
 const TABLE: &[(&str, Check)] = &[
@@ -33,6 +45,34 @@ const TABLE: &[(&str, Check)] = &[
         let page = back(api, "QVFIUmIx");
         assert_eq!((page.has_previous(), page.previous_cursor()), (false, None));
         assert_eq!(page.cursors.before.as_deref(), Some("QVFIUmIy"));
+    }),
+    ("comments/default-fields", |api| {
+        let comment = api.comments(IMAGE, &[]).into_iter().next().unwrap().unwrap();
+        assert_eq!((comment.text.as_deref(), comment.username), (Some("hello"), None));
+    }),
+    ("comments/page-1", |api| {
+        let page = api.comments(IMAGE, COMMENT).page_size(2).pages().next().unwrap().unwrap();
+        let comment = &page.data[0];
+        assert_eq!(comment.from.as_ref().unwrap().id.as_deref(), Some("1234567890123456"));
+        assert_eq!((comment.username.as_deref(), comment.hidden, comment.like_count), (Some("harbour.fan"), Some(false), Some(3)));
+        let media = comment.media.as_ref().unwrap();
+        assert_eq!((media.id.as_deref(), &media.media_product_type), (Some(IMAGE), &Some(MediaProductType::Feed)));
+        let replies = comment.replies.as_ref().unwrap();
+        assert_eq!((replies.data[0].parent_id.as_deref(), replies.has_next()), (Some("18000000000000011"), false));
+        assert_eq!((page.data[1].text.as_deref(), &page.data[1].replies), (Some(""), &None));
+        assert_eq!(page.next_cursor(), Some("QVFJYmE"));
+    }),
+    ("comments/page-2", |api| {
+        let comments = api.comments(IMAGE, COMMENT).page_size(2).after("QVFJYmE");
+        let comments: Vec<Comment> = comments.into_iter().collect::<mingram::Result<_>>().unwrap();
+        assert_eq!((comments.len(), comments[0].published_at()), (1, Some(UNIX_EPOCH + Duration::from_secs(1_795_291_290))));
+    }),
+    ("comments/replies", |api| {
+        let fields = [C::Id, C::Text, C::Timestamp, C::ParentId, C::User, C::LegacyInstagramCommentId];
+        let reply = api.replies("18000000000000011", &fields).into_iter().next().unwrap().unwrap();
+        assert_eq!(reply.parent_id.as_deref(), Some("18000000000000011"));
+        assert_eq!(reply.user.unwrap().id.as_deref(), Some("25025320000000001"));
+        assert_eq!(reply.legacy_instagram_comment_id.as_deref(), Some("17850000000000021"));
     }),
     ("errors/echoes-token", |api| {
         let error = refused(api, "eecho");
@@ -174,6 +214,57 @@ const TABLE: &[(&str, Check)] = &[
         assert!(page.data.is_empty() && !page.has_next() && page.cursors.after.is_none());
     }),
     ("guide/my-media-ids", |api| assert_eq!(page(api.my_media(&[]).pages()).data.len(), 4)),
+    ("insights/breakdowns", |api| {
+        let query = Query::new(&[Metric::Reach]).period(Period::Day).metric_type(MetricType::TotalValue);
+        let insights = api.my_insights(query.breakdown(&[Dimension::MediaProductType, Dimension::FollowType])).unwrap();
+        let total = insights[0].total_value.as_ref().unwrap();
+        let breakdown = &total.breakdowns.as_ref().unwrap()[0];
+        assert_eq!((insights[0].number(), &total.value), (Some(412.0), &Some(Value::Number(412.0))));
+        assert_eq!(breakdown.dimension_keys.as_deref().unwrap(), [Dimension::MediaProductType, Dimension::FollowType]);
+        let group = &breakdown.results.as_ref().unwrap()[1];
+        assert_eq!(group.dimension_values.as_deref().unwrap(), ["REELS", "NON_FOLLOWER"]);
+        assert_eq!(group.value, Some(Value::Number(100.0)));
+    }),
+    ("insights/by-key", |api| {
+        let metric = Metric::Other("online_followers".into());
+        let insights = api.my_insights(Query::new(std::slice::from_ref(&metric)).period(Period::Lifetime)).unwrap();
+        let points = insights[0].values.as_ref().unwrap();
+        let hours = BTreeMap::from([("0".to_owned(), 120.0), ("1".to_owned(), 95.0), ("23".to_owned(), 140.0)]);
+        assert_eq!((points[0].value.clone(), points[1].value.clone()), (Some(Value::ByKey(hours)), Some(Value::ByKey(BTreeMap::new()))));
+        assert_eq!((insights[0].name.as_ref(), insights[0].number()), (Some(&metric), None));
+    }),
+    ("insights/days", |api| {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let query = Query::new(&[Metric::Reach]).period(Period::Day).metric_type(MetricType::TimeSeries);
+        let insights = api.my_insights(query.since(at(1_795_305_600)).until(at(1_795_478_400))).unwrap();
+        let points = insights[0].values.as_ref().unwrap();
+        assert_eq!((&points[1].value, points[1].ended_at()), (&Some(Value::Number(398.0)), Some(at(1_795_420_800))));
+        assert_eq!((insights[0].period.as_ref(), insights[0].number()), (Some(&Period::Day), None));
+    }),
+    ("insights/demographics", |api| {
+        let query = Query::new(&[Metric::FollowerDemographics]).period(Period::Lifetime).metric_type(MetricType::TotalValue);
+        let insights = api.my_insights(query.breakdown(&[Dimension::Age]).timeframe(Timeframe::ThisMonth)).unwrap();
+        let total = insights[0].total_value.as_ref().unwrap();
+        assert_eq!((&total.value, total.breakdowns.as_ref().unwrap()[0].results.as_ref().unwrap().len()), (&None, 2));
+    }),
+    ("insights/empty", |api| assert!(api.media_insights("17900000000000031", &[Metric::Replies]).unwrap().is_empty())),
+    ("insights/media", |api| {
+        let metrics = [Metric::Reach, Metric::Saved, Metric::ReelsAverageWatchTime];
+        let insights = api.media_insights(IMAGE, &metrics).unwrap();
+        assert_eq!(insights.iter().map(Insight::number).collect::<Vec<_>>(), [Some(131.0), Some(0.0), Some(2345.5)]);
+        assert!(insights.iter().map(|insight| insight.name.as_ref().unwrap()).eq(&metrics));
+        assert_eq!((insights[0].period.as_ref(), insights[0].title.as_deref()), (Some(&Period::Lifetime), Some("Accounts reached")));
+    }),
+    ("insights/neither", |api| {
+        let query = Query::new(&[Metric::FollowsAndUnfollows]).period(Period::Day).metric_type(MetricType::TotalValue);
+        let insights = api.my_insights(query).unwrap();
+        assert_eq!((&insights[0].values, &insights[0].total_value, insights[0].number()), (&None, &None, None));
+    }),
+    ("insights/total", |api| {
+        let query = Query::new(&[Metric::Views, Metric::Likes]).period(Period::Day).metric_type(MetricType::TotalValue);
+        let insights = api.my_insights(query).unwrap();
+        assert_eq!((insights[0].number(), insights[1].number()), (Some(5120.0), Some(77.0)));
+    }),
     ("media/album-edge", |api| {
         let children = page(api.children(ALBUM, M::CHILD).pages()).data;
         assert_eq!(children[1].media_type, Some(MediaType::Video));
@@ -187,6 +278,16 @@ const TABLE: &[(&str, Check)] = &[
         let album = api.media(ALBUM, &[M::Id, M::MediaType, M::Children(&[M::Id, M::MediaType, M::MediaUrl])]).unwrap();
         assert_eq!(album.image_url(), album.children[0].media_url.as_deref());
         assert_eq!(album.children[1].media_type, Some(MediaType::Video));
+    }),
+    ("media/audio", |api| {
+        let fields = [M::Id, M::MediaType, M::IgId, M::IsAiGenerated, M::MediaAudioType];
+        let media = api.media("17934567890123488", &fields).unwrap();
+        assert_eq!((media.ig_id.as_deref(), media.is_ai_generated), (Some("2345678901234567890"), Some(true)));
+        assert_eq!(media.media_audio_type, Some(MediaAudioType::OriginalSound));
+    }),
+    ("media/audio-new", |api| {
+        let media = api.media("17934567890123489", &[M::Id, M::IsAiGenerated, M::MediaAudioType]).unwrap();
+        assert_eq!(media.media_audio_type, Some(MediaAudioType::Other("SOUND_EFFECT".into())));
     }),
     ("media/by-ids", |api| {
         let ids = format!("{IMAGE},17899305451014820");
@@ -253,6 +354,12 @@ const TABLE: &[(&str, Check)] = &[
     ("media/user-media", |api| {
         // One id is a bare number on the wire.
         assert_eq!(ids(&page(api.user_media(ME, &[M::Id]).page_size(100).pages()).data), [IMAGE, "17899305451014820"]);
+    }),
+    ("stories/my-stories", |api| {
+        let stories = api.my_stories(&[M::Id, M::MediaType, M::MediaProductType, M::Timestamp]);
+        let stories: Vec<Media> = stories.into_iter().collect::<mingram::Result<_>>().unwrap();
+        assert_eq!(ids(&stories), ["17900000000000031", "17900000000000032"]);
+        assert_eq!(stories[1].media_product_type, Some(MediaProductType::Story));
     }),
     ("tokens/code-used", |api| {
         let error = exchange(api, "CODEused").unwrap_err();

@@ -35,6 +35,8 @@ pub struct Edge<T> {
     pub(super) cursor: Option<String>,
     /// The cursor is the end of the next page, not its start.
     pub(super) backwards: bool,
+    /// The most items per page that the service returns.
+    max_page_size: u32,
     item: PhantomData<fn() -> T>,
 }
 
@@ -47,8 +49,15 @@ impl<T: Deserialize> Edge<T> {
             params: Vec::new(),
             cursor: None,
             backwards: false,
+            max_page_size: 100,
             item: PhantomData,
         }
+    }
+
+    /// Sets the most items per page that the service returns.
+    pub(crate) fn at_most(mut self, items: u32) -> Edge<T> {
+        self.max_page_size = items;
+        self
     }
 
     /// The number of items per page, and so per request (`limit`). Default: not sent;
@@ -112,7 +121,10 @@ impl<T: Deserialize> Edge<T> {
     pub(super) fn page_size_for(self, items: usize) -> Edge<T> {
         match self.params.iter().any(|(name, _)| name == "limit") {
             true => self,
-            false => self.page_size(items.clamp(1, 100) as u32),
+            false => {
+                let items = items.clamp(1, self.max_page_size as usize) as u32;
+                self.page_size(items)
+            }
         }
     }
 
@@ -154,6 +166,7 @@ impl<T> Clone for Edge<T> {
             params: self.params.clone(),
             cursor: self.cursor.clone(),
             backwards: self.backwards,
+            max_page_size: self.max_page_size,
             item: PhantomData,
         }
     }

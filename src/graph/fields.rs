@@ -91,6 +91,51 @@ pub enum MediaField {
     IsCommentEnabled,
     /// `legacy_instagram_media_id`. Instagram Login.
     LegacyInstagramMediaId,
+    /// `ig_id`, the id in older APIs. Instagram Login (recorded).
+    IgId,
+    /// `is_ai_generated`. Instagram Login; children of an album do not have it.
+    IsAiGenerated,
+    /// `media_audio_type`. Instagram Login; only videos have it.
+    MediaAudioType,
+    /// Any other name, as Meta's reference writes it.
+    Other(&'static str),
+}
+
+/// A field of a Comment node.
+///
+/// Source: Meta's *IG Comment* reference page. Requesting a field that a node does not
+/// have fails the entire call (code 100).
+///
+/// For field names known only at run time, use [`Edge::param`](crate::Edge::param) with
+/// the parameter `fields`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CommentField {
+    /// `id`, always returned.
+    Id,
+    /// `text`.
+    Text,
+    /// `timestamp`.
+    Timestamp,
+    /// `from`, the author's id and username.
+    From,
+    /// `username`. Requires the permission `instagram_business_manage_comments`.
+    Username,
+    /// `hidden`.
+    Hidden,
+    /// `like_count`.
+    LikeCount,
+    /// `media`, its id and product type.
+    Media,
+    /// `parent_id`; only replies have it.
+    ParentId,
+    /// `replies{…}`, the first page of the replies. With no fields, those that the
+    /// service chooses.
+    Replies(&'static [CommentField]),
+    /// `user`, its id; only for comments of the token's own account.
+    User,
+    /// `legacy_instagram_comment_id`.
+    LegacyInstagramCommentId,
     /// Any other name, as Meta's reference writes it.
     Other(&'static str),
 }
@@ -104,8 +149,8 @@ impl UserField {
         UserField::MediaCount,
     ];
 
-    /// The fields that `/me` returns for any account of Instagram Login, all of which
-    /// are professional accounts.
+    /// The fields that Meta's *Instagram API with Instagram Login* page lists for `/me`:
+    /// safe on any account of Instagram Login, all of which are professional.
     pub const PROFESSIONAL: &'static [UserField] = &[
         UserField::Id,
         UserField::UserId,
@@ -162,6 +207,12 @@ impl MediaField {
 
     /// [`BASIC`](MediaField::BASIC) and the fields that any media of an Instagram Login
     /// account has in addition. A hidden like count is absent from the reply.
+    ///
+    /// Two of them may be refused (code 100): Meta's *Media* page marks `caption` and
+    /// `media_product_type` as Facebook Login only. Users report that
+    /// graph.instagram.com returns both.
+    /// [`Error::refused_field`](crate::Error::refused_field) names a refused field, so
+    /// that you can request the others.
     pub const PROFESSIONAL: &'static [MediaField] = &[
         MediaField::Id,
         MediaField::Caption,
@@ -175,6 +226,18 @@ impl MediaField {
         MediaField::LikeCount,
         MediaField::CommentsCount,
         MediaField::Shortcode,
+    ];
+}
+
+impl CommentField {
+    /// The fields that any comment has and that need no permission besides the one that
+    /// the edge needs.
+    pub const BASIC: &'static [CommentField] = &[
+        CommentField::Id,
+        CommentField::Text,
+        CommentField::Timestamp,
+        CommentField::Hidden,
+        CommentField::LikeCount,
     ];
 }
 
@@ -195,7 +258,7 @@ pub(crate) fn list<F: Field>(fields: &[F]) -> String {
     out
 }
 
-fn write_nested(out: &mut String, name: &str, fields: &[MediaField]) {
+fn write_nested<F: Field>(out: &mut String, name: &str, fields: &[F]) {
     out.push_str(name);
     if !fields.is_empty() {
         out.push('{');
@@ -245,14 +308,37 @@ impl Field for MediaField {
             MediaField::AltText => "alt_text",
             MediaField::IsCommentEnabled => "is_comment_enabled",
             MediaField::LegacyInstagramMediaId => "legacy_instagram_media_id",
+            MediaField::IgId => "ig_id",
+            MediaField::IsAiGenerated => "is_ai_generated",
+            MediaField::MediaAudioType => "media_audio_type",
             MediaField::Other(name) => name,
+        });
+    }
+}
+
+impl Field for CommentField {
+    fn write(&self, out: &mut String) {
+        out.push_str(match *self {
+            CommentField::Id => "id",
+            CommentField::Text => "text",
+            CommentField::Timestamp => "timestamp",
+            CommentField::From => "from",
+            CommentField::Username => "username",
+            CommentField::Hidden => "hidden",
+            CommentField::LikeCount => "like_count",
+            CommentField::Media => "media",
+            CommentField::ParentId => "parent_id",
+            CommentField::Replies(fields) => return write_nested(out, "replies", fields),
+            CommentField::User => "user",
+            CommentField::LegacyInstagramCommentId => "legacy_instagram_comment_id",
+            CommentField::Other(name) => name,
         });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MediaField as M, UserField as U, list};
+    use super::{CommentField as C, MediaField as M, UserField as U, list};
 
     #[test]
     fn writes_the_fields_of_the_guide() {
@@ -275,6 +361,10 @@ mod tests {
             list(&[U::Media(&[M::Id, M::Children(&[M::Id])]), U::Other("new")]),
             "media{id,children{id}},new"
         );
+        assert_eq!(
+            list(&[C::Id, C::Replies(&[C::Id, C::Replies(&[])]), C::From]),
+            "id,replies{id,replies},from"
+        );
     }
 
     #[test]
@@ -291,5 +381,6 @@ mod tests {
         );
         assert!(list(M::PROFESSIONAL).contains("media_product_type,media_url"));
         assert!(list(U::PROFESSIONAL).starts_with("id,user_id,username,name"));
+        assert_eq!(list(C::BASIC), "id,text,timestamp,hidden,like_count");
     }
 }

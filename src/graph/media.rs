@@ -9,7 +9,7 @@ use std::time::SystemTime;
 /// A Media node: an image, a video or an album. Only requested fields that the media
 /// has are set.
 ///
-/// A `Media` occupies 376 bytes (208 on 32-bit machines) plus its text.
+/// A `Media` occupies 424 bytes (232 on 32-bit machines) plus its text.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Media {
@@ -50,6 +50,13 @@ pub struct Media {
     pub is_comment_enabled: Option<bool>,
     /// The id in older APIs.
     pub legacy_instagram_media_id: Option<String>,
+    /// The id in older APIs, under another name (recorded).
+    pub ig_id: Option<String>,
+    /// Whether the owner labelled the media as made with AI; absent for children of an
+    /// album.
+    pub is_ai_generated: Option<bool>,
+    /// The sound of a video; absent for other media.
+    pub media_audio_type: Option<MediaAudioType>,
     /// The images and videos of an album, if
     /// [`MediaField::Children`](crate::MediaField::Children) was requested. Children
     /// have no children.
@@ -60,7 +67,7 @@ node! {
     Media, MediaReader {
         caption, media_type, media_product_type, media_url, permalink, thumbnail_url, timestamp,
         username, is_shared_to_feed, like_count, comments_count, shortcode, owner, alt_text,
-        is_comment_enabled, legacy_instagram_media_id,
+        is_comment_enabled, legacy_instagram_media_id, ig_id, is_ai_generated, media_audio_type,
     }
     children: Children
 }
@@ -85,7 +92,7 @@ impl From<Children> for Vec<Media> {
     }
 }
 
-/// The user that a media belongs to.
+/// The user that a media or comment belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Owner {
@@ -141,6 +148,25 @@ open_enum! {
         Feed = "FEED",
         Story = "STORY",
         Reels = "REELS",
+    }
+}
+
+/// The sound of a video (Meta's reference, *Media*).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MediaAudioType {
+    /// `MUSIC`
+    Music,
+    /// `ORIGINAL_SOUND`
+    OriginalSound,
+    /// Any other word, as the service wrote it.
+    Other(String),
+}
+
+open_enum! {
+    MediaAudioType {
+        Music = "MUSIC",
+        OriginalSound = "ORIGINAL_SOUND",
     }
 }
 
@@ -265,7 +291,8 @@ mod tests {
     fn writes_what_it_read() {
         let text = concat!(
             r#"{"id":"1","caption":"a\nb","media_type":"CAROUSEL_ALBUM","is_shared_to_feed":true,"like_count":3,"#,
-            r#""owner":{"id":"9"},"children":{"data":[{"id":"2"}]}}"#
+            r#""owner":{"id":"9"},"ig_id":"7","is_ai_generated":false,"media_audio_type":"MUSIC","#,
+            r#""children":{"data":[{"id":"2"}]}}"#
         );
         assert_eq!(json::to_string(&reader::read::<Media>(text).unwrap()), text);
         let user = r#"{"id":"1","username":"u","media":{"data":[{"id":"2"}],"paging":{"cursors":{"after":"c"}}}}"#;
@@ -293,9 +320,9 @@ mod tests {
     #[test]
     fn media_have_the_documented_size() {
         let bytes = if cfg!(target_pointer_width = "64") {
-            376
+            424
         } else {
-            208
+            232
         };
         assert_eq!(size_of::<Media>(), bytes);
     }

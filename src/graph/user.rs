@@ -10,10 +10,13 @@ use crate::json::lenient::open_enum;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct User {
-    /// The id, always set. Text, because ids exceed 2^53. App-scoped on an Instagram
-    /// Login account: see [`user_id`](User::user_id).
+    /// The id, always set. Text, because ids exceed 2^53. On an Instagram Login account
+    /// it is app-scoped: another app sees another one. See [`user_id`](User::user_id).
     pub id: String,
-    /// The id of the professional account, where `id` is app-scoped.
+    /// The professional account's own id, which webhooks carry. Only
+    /// [`Api::me`](crate::Api::me) with [`UserField::UserId`](crate::UserField::UserId)
+    /// returns it: the `user_id` of a code exchange is the app-scoped
+    /// [`id`](User::id).
     pub user_id: Option<String>,
     /// The handle, without the `@`.
     pub username: Option<String>,

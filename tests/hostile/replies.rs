@@ -7,8 +7,9 @@ use crate::{
     row, rows_of_replies, sends, try_all,
 };
 use mingram::auth::Code;
+use mingram::insights::Insight;
 use mingram::transport::{Request, Response, Transport};
-use mingram::{Api, ErrorKind as K, Media, MediaField as M, User};
+use mingram::{Api, Comment, ErrorKind as K, Media, MediaField as M, User};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -145,6 +146,7 @@ fn every_field_with_every_value() {
     const COUNT: &str = "null count negative fraction";
     const FLAG: &str = "null flag negative fraction";
     const WORD: &str = "null text negative fraction";
+    const OBJECT: &str = "null object nested negative fraction";
     let user = [
         ("id", "text count"),
         ("user_id", TEXT),
@@ -173,15 +175,41 @@ fn every_field_with_every_value() {
         ("like_count", COUNT),
         ("comments_count", COUNT),
         ("shortcode", TEXT),
-        ("owner", "null object nested negative fraction"),
+        ("owner", OBJECT),
         ("alt_text", TEXT),
         ("is_comment_enabled", FLAG),
         ("legacy_instagram_media_id", TEXT),
+        ("ig_id", TEXT),
+        ("is_ai_generated", FLAG),
+        ("media_audio_type", WORD),
         ("children", "null object nested negative fraction"),
         (
             "unheard_of",
             "null text count negative fraction flag array object nested",
         ),
+    ];
+    let comment = [
+        ("id", "text count"),
+        ("text", TEXT),
+        ("timestamp", TEXT),
+        ("from", OBJECT),
+        ("username", TEXT),
+        ("hidden", FLAG),
+        ("like_count", COUNT),
+        ("media", OBJECT),
+        ("parent_id", TEXT),
+        ("replies", "null nested negative fraction"),
+        ("user", OBJECT),
+        ("legacy_instagram_comment_id", TEXT),
+    ];
+    let insight = [
+        ("id", "text count"),
+        ("name", WORD),
+        ("period", WORD),
+        ("values", "null"),
+        ("total_value", OBJECT),
+        ("title", TEXT),
+        ("description", TEXT),
     ];
     let server = Server::start(|request, stream| {
         let body = common::param(request, "body").unwrap();
@@ -195,7 +223,9 @@ fn every_field_with_every_value() {
         (_, "null" | "negative" | "fraction") | ("unheard_of", _) | ("children", "object") => {
             r#"{"id":"1"}"#.to_owned()
         }
-        ("owner", "nested") => r#"{"id":"1","owner":{}}"#.to_owned(),
+        ("total_value", _) | ("owner" | "from" | "media" | "user", "nested") if taken == OBJECT => {
+            format!(r#"{{"id":"1","{field}":{{}}}}"#)
+        }
         (_, "count") if taken == TEXT => body.replace(":7", r#":"7""#),
         _ => body.to_owned(),
     };
@@ -227,6 +257,14 @@ fn every_field_with_every_value() {
     try_fields(&media, &|body| {
         let media = api.node::<Media>("1", &[("body", body)])?;
         Ok(miniserde::json::to_string(&media))
+    });
+    try_fields(&comment, &|body| {
+        let comment = api.node::<Comment>("1", &[("body", body)])?;
+        Ok(miniserde::json::to_string(&comment))
+    });
+    try_fields(&insight, &|body| {
+        let insight = api.node::<Insight>("1", &[("body", body)])?;
+        Ok(miniserde::json::to_string(&insight))
     });
 }
 

@@ -1,0 +1,584 @@
+//! Insights: the numbers of a media or of the account, and the query for them.
+
+use super::node::node;
+use crate::json::lenient::{Lenient, object, object_writer, open_enum};
+use crate::timestamp::{self, to_unix};
+use miniserde::de::{Deserialize, Map, Visitor};
+use miniserde::ser::{self, Fragment};
+use miniserde::{Result, Serialize, make_place};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, btree_map};
+use std::mem;
+use std::time::SystemTime;
+
+/// One metric of a media or of the account.
+///
+/// The numbers are in [`values`](Insight::values) or in
+/// [`total_value`](Insight::total_value), depending on the metric and on the
+/// [`MetricType`]. An insight may have neither: `follows_and_unfollows` without a
+/// breakdown does (recorded). [`number`](Insight::number) reads the common case.
+///
+/// Source: Meta's reference, *Media insights* and *Account insights*.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Insight {
+    /// The id, always set, such as `17895695668004550/insights/reach/lifetime`.
+    pub id: String,
+    /// The metric.
+    pub name: Option<Metric>,
+    /// The period that each value covers.
+    pub period: Option<Period>,
+    /// One value per day, or the only value of a media.
+    pub values: Option<Vec<Point>>,
+    /// The total, and its breakdowns if any were requested.
+    pub total_value: Option<Total>,
+    /// The metric's name for people, in their language.
+    pub title: Option<String>,
+    /// What the metric counts, in their language.
+    pub description: Option<String>,
+}
+
+node! {
+    Insight, InsightReader {
+        name, period, values, total_value, title, description,
+    }
+}
+
+impl Insight {
+    /// The number, if the insight is a single one: the total, or the only one of
+    /// `values`.
+    pub fn number(&self) -> Option<f64> {
+        let value = match (&self.total_value, self.values.as_deref()) {
+            (Some(total), _) => &total.value,
+            (None, Some([point])) => &point.value,
+            _ => &None,
+        };
+        match value {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+/// A value, and when its period ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Point {
+    /// The value.
+    pub value: Option<Value>,
+    /// When the period ended, as the service writes it (`2017-08-31T07:00:00+0000`);
+    /// absent for media. See [`ended_at`](Point::ended_at).
+    pub end_time: Option<String>,
+}
+
+object!(Point { value, end_time });
+object_writer!(Point { value, end_time });
+
+impl Point {
+    /// When the period ended; `None` if the time is absent or invalid.
+    pub fn ended_at(&self) -> Option<SystemTime> {
+        timestamp::parse(self.end_time.as_deref()?)
+    }
+}
+
+/// The total of a metric.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Total {
+    /// The total; may be absent if there are breakdowns.
+    pub value: Option<Value>,
+    /// The total, split by the requested [`Dimension`]s.
+    pub breakdowns: Option<Vec<Breakdown>>,
+}
+
+object!(Total { value, breakdowns });
+object_writer!(Total { value, breakdowns });
+
+/// A total split by one or more dimensions.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Breakdown {
+    /// The dimensions.
+    pub dimension_keys: Option<Vec<Dimension>>,
+    /// The groups. Demographics list at most the 45 largest.
+    pub results: Option<Vec<Group>>,
+}
+
+object!(Breakdown {
+    dimension_keys,
+    results
+});
+object_writer!(Breakdown {
+    dimension_keys,
+    results
+});
+
+/// One group of a breakdown.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Group {
+    /// One word per dimension, such as `FOLLOWER` or `25-34`.
+    pub dimension_values: Option<Vec<String>>,
+    /// The value of the group.
+    pub value: Option<Value>,
+}
+
+object!(Group {
+    dimension_values,
+    value
+});
+object_writer!(Group {
+    dimension_values,
+    value
+});
+
+/// The value of a metric.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// A number. Counts are whole numbers and exact up to 2^53; times are
+    /// milliseconds; shares may have a fraction.
+    Number(f64),
+    /// Numbers by key, in older metrics.
+    ByKey(BTreeMap<String, f64>),
+}
+
+make_place!(Place);
+
+impl Deserialize for Value {
+    fn begin(out: &mut Option<Value>) -> &mut dyn Visitor {
+        Place::new(out)
+    }
+}
+
+impl Lenient for Value {
+    fn place(out: &mut Option<Value>) -> &mut dyn Visitor {
+        Place::new(out)
+    }
+}
+
+impl Visitor for Place<Value> {
+    fn null(&mut self) -> Result<()> {
+        self.out = None;
+        Ok(())
+    }
+
+    fn nonnegative(&mut self, n: u64) -> Result<()> {
+        self.float(n as f64)
+    }
+
+    fn negative(&mut self, n: i64) -> Result<()> {
+        self.float(n as f64)
+    }
+
+    fn float(&mut self, n: f64) -> Result<()> {
+        self.out = Some(Value::Number(n));
+        Ok(())
+    }
+
+    fn map(&mut self) -> Result<Box<dyn Map + '_>> {
+        Ok(Box::new(ByKey {
+            out: &mut self.out,
+            numbers: BTreeMap::new(),
+            key: String::new(),
+            value: None,
+        }))
+    }
+}
+
+/// Reads numbers by key. A key whose value is not a number is ignored.
+struct ByKey<'a> {
+    out: &'a mut Option<Value>,
+    numbers: BTreeMap<String, f64>,
+    key: String,
+    value: Option<Value>,
+}
+
+impl ByKey<'_> {
+    fn keep(&mut self) {
+        if let Some(Value::Number(number)) = self.value.take() {
+            self.numbers.insert(mem::take(&mut self.key), number);
+        }
+    }
+}
+
+impl Map for ByKey<'_> {
+    fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
+        self.keep();
+        self.key = key.to_owned();
+        Ok(Place::new(&mut self.value))
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.keep();
+        *self.out = Some(Value::ByKey(mem::take(&mut self.numbers)));
+        Ok(())
+    }
+}
+
+/// Whole numbers are written without a fraction, as the service writes them.
+impl Serialize for Value {
+    fn begin(&self) -> Fragment<'_> {
+        match self {
+            Value::Number(n) if n.trunc() == *n && n.abs() < 9e15 => Fragment::I64(*n as i64),
+            Value::Number(n) => Fragment::F64(*n),
+            Value::ByKey(numbers) => Fragment::Map(Box::new(Numbers {
+                rest: numbers.iter(),
+                current: Value::Number(0.0),
+            })),
+        }
+    }
+}
+
+struct Numbers<'a> {
+    rest: btree_map::Iter<'a, String, f64>,
+    current: Value,
+}
+
+impl ser::Map for Numbers<'_> {
+    fn next(&mut self) -> Option<(Cow<'_, str>, &dyn Serialize)> {
+        let (key, number) = self.rest.next()?;
+        self.current = Value::Number(*number);
+        Some((Cow::Borrowed(key), &self.current))
+    }
+}
+
+/// A metric.
+///
+/// Which metrics exist depends on the API version and, for a media, on where it was
+/// published. One that is not supported fails the entire call (code 100). `impressions`,
+/// `plays` and `video_views` are gone: use [`Views`](Metric::Views).
+///
+/// Source: Meta's reference, *Media insights* and *Account insights*.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Metric {
+    /// `reach`: the number of accounts that saw it. Media and account.
+    Reach,
+    /// `views`. Media and account.
+    Views,
+    /// `likes`. Media and account.
+    Likes,
+    /// `comments`. Media and account.
+    Comments,
+    /// `shares`. Media and account.
+    Shares,
+    /// `saved`. Media.
+    Saved,
+    /// `saves`. Account.
+    Saves,
+    /// `replies` to stories. Media and account.
+    Replies,
+    /// `reposts`. Account.
+    Reposts,
+    /// `total_interactions`. Media and account.
+    TotalInteractions,
+    /// `follows`: accounts that started following. Media.
+    Follows,
+    /// `profile_visits`. Media.
+    ProfileVisits,
+    /// `profile_activity`, with [`Dimension::ActionType`]. Media.
+    ProfileActivity,
+    /// `navigation` of a story, with [`Dimension::StoryNavigationActionType`]. Media.
+    Navigation,
+    /// `ig_reels_avg_watch_time`, in milliseconds. Media.
+    ReelsAverageWatchTime,
+    /// `ig_reels_video_view_total_time`, in milliseconds. Media.
+    ReelsTotalWatchTime,
+    /// `accounts_engaged`. Account.
+    AccountsEngaged,
+    /// `follows_and_unfollows`, with [`Dimension::FollowType`]. Account.
+    FollowsAndUnfollows,
+    /// `profile_links_taps`. Account.
+    ProfileLinksTaps,
+    /// `follower_count`: new followers per day. Account.
+    FollowerCount,
+    /// `follower_demographics`: [`Period::Lifetime`], with a dimension and a
+    /// [`Timeframe`]. Account.
+    FollowerDemographics,
+    /// `engaged_audience_demographics`, likewise. Account.
+    EngagedAudienceDemographics,
+    /// Any other word, as the service writes it.
+    Other(String),
+}
+
+open_enum! {
+    Metric {
+        Reach = "reach",
+        Views = "views",
+        Likes = "likes",
+        Comments = "comments",
+        Shares = "shares",
+        Saved = "saved",
+        Saves = "saves",
+        Replies = "replies",
+        Reposts = "reposts",
+        TotalInteractions = "total_interactions",
+        Follows = "follows",
+        ProfileVisits = "profile_visits",
+        ProfileActivity = "profile_activity",
+        Navigation = "navigation",
+        ReelsAverageWatchTime = "ig_reels_avg_watch_time",
+        ReelsTotalWatchTime = "ig_reels_video_view_total_time",
+        AccountsEngaged = "accounts_engaged",
+        FollowsAndUnfollows = "follows_and_unfollows",
+        ProfileLinksTaps = "profile_links_taps",
+        FollowerCount = "follower_count",
+        FollowerDemographics = "follower_demographics",
+        EngagedAudienceDemographics = "engaged_audience_demographics",
+    }
+}
+
+/// The period that a value covers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Period {
+    /// `day`
+    Day,
+    /// `lifetime`
+    Lifetime,
+    /// Any other word, as the service writes it.
+    Other(String),
+}
+
+open_enum! {
+    Period {
+        Day = "day",
+        Lifetime = "lifetime",
+    }
+}
+
+/// How the values of a metric are returned.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MetricType {
+    /// `total_value`: one total, in [`Insight::total_value`].
+    TotalValue,
+    /// `time_series`: one value per day, in [`Insight::values`]. Only
+    /// [`Reach`](Metric::Reach) and [`FollowerCount`](Metric::FollowerCount) have them
+    /// (recorded).
+    TimeSeries,
+    /// Any other word, as the service writes it.
+    Other(String),
+}
+
+open_enum! {
+    MetricType {
+        TotalValue = "total_value",
+        TimeSeries = "time_series",
+    }
+}
+
+/// What a total is split by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dimension {
+    /// `age`, for demographics.
+    Age,
+    /// `city`, for demographics.
+    City,
+    /// `country`, for demographics.
+    Country,
+    /// `gender`, for demographics.
+    Gender,
+    /// `follow_type`: followers and others.
+    FollowType,
+    /// `media_product_type`
+    MediaProductType,
+    /// `contact_button_type`, for [`Metric::ProfileLinksTaps`].
+    ContactButtonType,
+    /// `action_type`, for [`Metric::ProfileActivity`].
+    ActionType,
+    /// `story_navigation_action_type`, for [`Metric::Navigation`].
+    StoryNavigationActionType,
+    /// Any other word, as the service writes it.
+    Other(String),
+}
+
+open_enum! {
+    Dimension {
+        Age = "age",
+        City = "city",
+        Country = "country",
+        Gender = "gender",
+        FollowType = "follow_type",
+        MediaProductType = "media_product_type",
+        ContactButtonType = "contact_button_type",
+        ActionType = "action_type",
+        StoryNavigationActionType = "story_navigation_action_type",
+    }
+}
+
+/// The time that demographics cover.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Timeframe {
+    /// `this_week`
+    ThisWeek,
+    /// `this_month`
+    ThisMonth,
+    /// Any other word, as the service writes it.
+    Other(String),
+}
+
+open_enum! {
+    Timeframe {
+        ThisWeek = "this_week",
+        ThisMonth = "this_month",
+    }
+}
+
+/// What [`Api::my_insights`](crate::Api::my_insights) and
+/// [`Api::media_insights`](crate::Api::media_insights) request. A parameter that is not
+/// set is not sent. Setting one again replaces it.
+///
+/// ```no_run
+/// use mingram::insights::{Dimension, Metric, MetricType, Period, Query};
+///
+/// # fn main() -> mingram::Result<()> {
+/// # let api = mingram::Api::new("IGQVJ...");
+/// let query = Query::new(&[Metric::Reach, Metric::Views])
+///     .period(Period::Day)
+///     .metric_type(MetricType::TotalValue)
+///     .breakdown(&[Dimension::MediaProductType]);
+/// for insight in api.my_insights(query)? {
+///     println!("{:?}: {:?}", insight.name, insight.total_value);
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    params: Vec<(String, String)>,
+}
+
+impl Query {
+    /// Requests these metrics. At least one is required.
+    pub fn new(metrics: &[Metric]) -> Query {
+        let metrics: Vec<&str> = metrics.iter().map(Metric::as_str).collect();
+        Query { params: Vec::new() }.param("metric", metrics.join(","))
+    }
+
+    /// The period that each value covers (`period`). Meta's reference requires it for
+    /// an account: [`Lifetime`](Period::Lifetime) for demographics,
+    /// [`Day`](Period::Day) for the others. A media has only `lifetime`.
+    pub fn period(self, period: Period) -> Query {
+        self.param("period", period.as_str())
+    }
+
+    /// Whether to return a total or a value per day (`metric_type`). Only for an account.
+    pub fn metric_type(self, kind: MetricType) -> Query {
+        self.param("metric_type", kind.as_str())
+    }
+
+    /// Splits the total by these dimensions (`breakdown`). A metric that does not
+    /// support them fails the entire call.
+    pub fn breakdown(self, dimensions: &[Dimension]) -> Query {
+        let dimensions: Vec<&str> = dimensions.iter().map(Dimension::as_str).collect();
+        self.param("breakdown", dimensions.join(","))
+    }
+
+    /// The time that demographics cover (`timeframe`), instead of `since` and `until`.
+    pub fn timeframe(self, timeframe: Timeframe) -> Query {
+        self.param("timeframe", timeframe.as_str())
+    }
+
+    /// The start of the range (`since`), in whole seconds. Without a range, the service
+    /// returns the last 24 hours. It keeps the insights of an account for 90 days.
+    pub fn since(self, time: SystemTime) -> Query {
+        self.param("since", to_unix(time).to_string())
+    }
+
+    /// The end of the range (`until`); see [`since`](Query::since).
+    pub fn until(self, time: SystemTime) -> Query {
+        self.param("until", to_unix(time).to_string())
+    }
+
+    /// Any other parameter.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Query {
+        let name = name.into();
+        self.params.retain(|(set, _)| *set != name);
+        self.params.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn params(&self) -> Vec<(&str, &str)> {
+        let params = self.params.iter();
+        params
+            .map(|(name, v)| (name.as_str(), v.as_str()))
+            .collect()
+    }
+}
+
+impl From<&[Metric]> for Query {
+    fn from(metrics: &[Metric]) -> Query {
+        Query::new(metrics)
+    }
+}
+
+impl<const N: usize> From<&[Metric; N]> for Query {
+    fn from(metrics: &[Metric; N]) -> Query {
+        Query::new(metrics)
+    }
+}
+
+/// `{"data":[…]}`. Its `paging` leads to other times, not to more insights.
+#[derive(Default)]
+pub(crate) struct Insights {
+    pub(crate) data: Option<Vec<Insight>>,
+}
+
+object!(Insights { data });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::reader;
+    use miniserde::json;
+
+    #[test]
+    fn writes_what_it_read() {
+        for text in [
+            r#"{"id":"1/insights/reach/day","name":"reach","period":"day","values":[{"value":0,"end_time":"2026-11-23T08:00:00+0000"},{"value":1.5},{}],"title":"t","description":"d"}"#,
+            r#"{"id":"1","values":[{"value":{"a":1,"b":-2,"c":0.5}}]}"#,
+            r#"{"id":"1","total_value":{"breakdowns":[{"dimension_keys":["age","new"],"results":[{"dimension_values":["13-17","x"],"value":4}]}]}}"#,
+            r#"{"id":"1","name":"a_new_metric","period":"week"}"#,
+        ] {
+            let insight = reader::read::<Insight>(text).unwrap();
+            assert_eq!(json::to_string(&insight), text);
+        }
+    }
+
+    #[test]
+    fn reads_values_leniently() {
+        let value = |text: &str| {
+            let text = format!(r#"{{"id":"1","total_value":{{"value":{text}}}}}"#);
+            let insight = reader::read::<Insight>(&text)?;
+            Ok::<_, crate::json::reader::JsonError>(insight.total_value.unwrap().value)
+        };
+        assert_eq!(value("null").unwrap(), None);
+        assert_eq!(value("-3").unwrap(), Some(Value::Number(-3.0)));
+        let by_key = value(r#"{"a":1,"b":null,"c":{"d":4},"a":2}"#).unwrap();
+        let numbers = BTreeMap::from([("a".to_owned(), 2.0)]);
+        assert_eq!(by_key, Some(Value::ByKey(numbers)));
+        assert!(value(r#""many""#).is_err());
+    }
+
+    #[test]
+    fn a_query_sets_each_parameter_once() {
+        let query = Query::new(&[Metric::Reach, Metric::Other("new".into())])
+            .period(Period::Lifetime)
+            .period(Period::Day)
+            .breakdown(&[Dimension::Age, Dimension::Gender])
+            .timeframe(Timeframe::ThisMonth);
+        assert_eq!(
+            query.params(),
+            [
+                ("metric", "reach,new"),
+                ("period", "day"),
+                ("breakdown", "age,gender"),
+                ("timeframe", "this_month"),
+            ]
+        );
+        assert_eq!(Query::from(&[Metric::Saved]), Query::new(&[Metric::Saved]));
+    }
+}
