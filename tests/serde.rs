@@ -4,8 +4,13 @@
 mod common;
 
 use common::fixtures;
+use mingram::insights::{
+    Breakdown, Dimension, Group, Insight, Metric, MetricType, Period, Point, Timeframe, Total,
+    Value as Number,
+};
 use mingram::{
-    AccountType, Cursors, Media, MediaProductType, MediaType, Owner, Page, User, miniserde,
+    AccountType, Comment, CommentAuthor, CommentMedia, Cursors, Media, MediaAudioType,
+    MediaProductType, MediaType, Owner, Page, User, miniserde,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -43,6 +48,23 @@ fn same_for_every_type(text: &str) -> usize {
         same::<Page<User>>(text),
         same::<Page<Media>>(text),
         same::<Page<Page<Media>>>(text),
+        same::<Comment>(text),
+        same::<Page<Comment>>(text),
+        same::<CommentAuthor>(text),
+        same::<CommentMedia>(text),
+        same::<Insight>(text),
+        same::<Page<Insight>>(text),
+        same::<Point>(text),
+        same::<Total>(text),
+        same::<Breakdown>(text),
+        same::<Group>(text),
+        same::<Number>(text),
+        same::<Metric>(text),
+        same::<Period>(text),
+        same::<MetricType>(text),
+        same::<Dimension>(text),
+        same::<Timeframe>(text),
+        same::<MediaAudioType>(text),
         same::<MediaType>(text),
         same::<MediaProductType>(text),
         same::<AccountType>(text),
@@ -81,6 +103,13 @@ fn every_field_with_every_value() {
         "owner",
         "children",
         "media",
+        "replies",
+        "from",
+        "values",
+        "value",
+        "total_value",
+        "breakdowns",
+        "dimension_keys",
         "data",
         "paging",
         "after",
@@ -107,6 +136,9 @@ fn every_field_with_every_value() {
         r#"{"data":[{"id":"2","children":{"data":[{"id":"3"}]}}]}"#,
         r#"{"data":[{"id":"2"},{}]}"#,
         r#"{"cursors":{"after":"a"},"next":"https://h/?after=b"}"#,
+        r#"{"value":1.5,"breakdowns":[{"dimension_keys":["age"],"results":[{"value":2}]}]}"#,
+        r#"[{"value":{"a":1,"b":null,"a":-2}}]"#,
+        r#"["age","new"]"#,
         r#"{"cursors":[]}"#,
         r#"{"next":5}"#,
     ];

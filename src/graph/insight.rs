@@ -1,7 +1,7 @@
 //! Insights: the numbers of a media or of the account, and the query for them.
 
 use super::node::node;
-use crate::json::lenient::{Lenient, object, object_writer, open_enum};
+use crate::json::lenient::{Lenient, object, object_writer, open_enum, serde_impls};
 use crate::timestamp::{self, to_unix};
 use miniserde::de::{Deserialize, Map, Visitor};
 use miniserde::ser::{self, Fragment};
@@ -242,6 +242,8 @@ impl ser::Map for Numbers<'_> {
         Some((Cow::Borrowed(key), &self.current))
     }
 }
+
+serde_impls!(Value);
 
 /// A metric.
 ///

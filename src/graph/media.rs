@@ -2,7 +2,7 @@
 
 use super::node::node;
 use crate::http::query::param;
-use crate::json::lenient::{object, object_writer, open_enum, serde_impls};
+use crate::json::lenient::{object, object_writer, open_enum};
 use crate::timestamp;
 use std::time::SystemTime;
 
@@ -102,7 +102,6 @@ pub struct Owner {
 
 object!(Owner { id });
 object_writer!(Owner { id });
-serde_impls!(Owner);
 
 /// The type of a media.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -194,4 +194,3 @@ serde_impls!(Page<T>, T);
 
 object!(Cursors { before, after });
 object_writer!(Cursors { before, after });
-serde_impls!(Cursors);

@@ -195,6 +195,7 @@ macro_rules! object {
 pub(crate) use object;
 
 /// Generates the writer of a struct whose fields are all optional. It omits absent ones.
+/// The struct has a reader as well.
 macro_rules! object_writer {
     ($name:ident { $($field:ident),* }) => {
         impl miniserde::Serialize for $name {
@@ -206,6 +207,8 @@ macro_rules! object_writer {
                 crate::json::lenient::Entries::new(entries).fragment()
             }
         }
+
+        crate::json::lenient::serde_impls!($name);
     };
 }
 pub(crate) use object_writer;
