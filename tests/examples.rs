@@ -25,9 +25,11 @@ macro_rules! examples {
 
 examples! {
     album "../examples/album.rs"
+    comments "../examples/comments.rs"
     custom_types "../examples/custom_types.rs"
     download "../examples/download.rs"
     errors "../examples/errors.rs"
+    insights "../examples/insights.rs"
     latest "../examples/latest.rs"
     login "../examples/login.rs"
     own_transport "../examples/own_transport.rs"
@@ -53,6 +55,14 @@ fn api(replay: &Replay) -> Api {
     Api::new("any-token")
         .with_transport(replay.clone())
         .with_retries(0)
+}
+
+/// A fixture's reply to another request.
+fn reply_to(url: &str, name: &str) -> String {
+    let file = format!("{}/fixtures/{name}.http", env!("CARGO_MANIFEST_DIR"));
+    let file = fs::read_to_string(file).unwrap();
+    let (_, reply) = file.split_once("\n\n").unwrap();
+    format!("GET https://graph.instagram.com{url}\n\n{reply}")
 }
 
 /// An exchange for a file.
@@ -104,6 +114,35 @@ fn album_has_urls() {
 }
 
 #[test]
+fn comments_come_with_replies() {
+    let url = "/17895695668004550/comments?fields=id,text,username,replies{id,text}";
+    let replay = Replay::new()
+        .with_exchange("page-1", reply_to(url, "comments/page-1"))
+        .and_then(|replay| {
+            let url = format!("{url}&after=QVFJYmE");
+            replay.with_exchange("page-2", reply_to(&url, "comments/page-2"))
+        })
+        .unwrap();
+    assert_eq!(
+        comments::run(&api(&replay), "17895695668004550").unwrap(),
+        4
+    );
+    assert!(replay.unused().is_empty());
+}
+
+#[test]
+fn insights_of_account_and_media() {
+    let media = reply_to(
+        "/17895695668004550/insights?metric=reach,saved",
+        "insights/media",
+    );
+    let replay = replay(&["insights/total"]);
+    let replay = replay.with_exchange("media", media).unwrap();
+    insights::run(&api(&replay), "17895695668004550").unwrap();
+    assert!(replay.unused().is_empty());
+}
+
+#[test]
 fn custom_types_are_read() {
     let replay = replay(&["users/publishing-limit"]);
     let limit = custom_types::run(&api(&replay)).unwrap();
@@ -150,12 +189,7 @@ fn errors_say_what_to_do() {
         ("errors/temporary", "e2", "try again later"),
         ("errors/html-with-200", "ehtml", "give up"),
     ] {
-        let request = format!("/{id}?");
-        let with_fields = format!("/{id}?fields=id,permalink&");
-        let file = format!("{}/fixtures/{fixture}.http", env!("CARGO_MANIFEST_DIR"));
-        let file = fs::read_to_string(file)
-            .unwrap()
-            .replacen(&request, &with_fields, 1);
+        let file = reply_to(&format!("/{id}?fields=id,permalink"), fixture);
         let replay = Replay::new().with_exchange(fixture, file).unwrap();
         assert_eq!(errors::run(&api(&replay), id), advice, "{fixture}");
         assert!(replay.unused().is_empty());
