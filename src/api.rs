@@ -292,13 +292,11 @@ impl Api {
     /// use mingram::miniserde::Deserialize;
     ///
     /// #[derive(Deserialize)]
-    /// struct Insights { data: Vec<Metric> }
-    /// #[derive(Deserialize)]
-    /// struct Metric { name: String }
+    /// struct Limit { quota_usage: u64 }
     ///
     /// # fn main() -> mingram::Result<()> {
     /// # let api = mingram::Api::new("IGQVJ...");
-    /// let insights: Insights = api.node("17895695668004550/insights", &[("metric", "reach")])?;
+    /// let limit: Limit = api.node("me/content_publishing_limit", &[("fields", "quota_usage")])?;
     /// # Ok(()) }
     /// ```
     pub fn node<T: Deserialize>(&self, path: &str, params: &[(&str, &str)]) -> Result<T> {
@@ -310,11 +308,11 @@ impl Api {
     /// ```no_run
     /// # use mingram::miniserde;
     /// # #[derive(miniserde::Deserialize)]
-    /// # struct Comment { id: String, text: Option<String> }
+    /// # struct Live { id: String, media_type: Option<String> }
     /// # fn main() -> mingram::Result<()> {
     /// # let api = mingram::Api::new("IGQVJ...");
-    /// for comment in api.edge::<Comment>("17895695668004550/comments").param("fields", "id,text") {
-    ///     println!("{:?}", comment?.text);
+    /// for live in api.edge::<Live>("me/live_media").param("fields", "id,media_type") {
+    ///     println!("{:?}", live?.media_type);
     /// }
     /// # Ok(()) }
     /// ```

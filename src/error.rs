@@ -149,8 +149,7 @@ impl Error {
         error.0.status = Some(api.status);
         error.0.retry_after = retry_after;
         error.0.api = Some(api);
-        let advice = error.advice();
-        error.0.message.push_str(advice);
+        error.advise();
         error
     }
 
@@ -159,8 +158,12 @@ impl Error {
         self
     }
 
+    /// Adds the time to wait, after the status.
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Error {
         self.0.retry_after = wait;
+        if self.is_rate_limited() {
+            self.advise();
+        }
         self
     }
 
@@ -199,20 +202,72 @@ impl Error {
         self.0.api.as_ref().and_then(|api| api.code)
     }
 
+    /// Whether a message of the service contains these lower-case words.
+    fn says(&self, words: &str) -> bool {
+        let says = |text: &String| text.to_ascii_lowercase().contains(words);
+        let api = self.0.api.as_ref();
+        api.is_some_and(|api| says(&api.message) || api.user_message.as_ref().is_some_and(says))
+    }
+
     /// The access token is expired, revoked, invalid or of the wrong kind (codes
     /// 190 and 102). A new login is required.
+    ///
+    /// "Cannot parse access token" usually means a token of Facebook Login:
+    /// graph.instagram.com takes tokens of Instagram Login only (reported by users).
     pub fn is_token_invalid(&self) -> bool {
         matches!(self.code(), Some(190 | 102))
     }
 
-    /// The token lacks a required permission (codes 10 and 200 to 299).
+    /// The token lacks a required permission (codes 10 and 200 to 299). A story with
+    /// fewer than five viewers has no insights; that refusal also has code 10 (Meta's
+    /// reference, *Media insights*), but no permission changes it, so it is not included.
     pub fn is_permission_missing(&self) -> bool {
-        matches!(self.code(), Some(10 | 200..=299))
+        match self.code() {
+            Some(10) => !self.says("not enough viewers"),
+            code => matches!(code, Some(200..=299)),
+        }
+    }
+
+    /// The service refuses to return so much at once: code 1 and "reduce the amount of
+    /// data", if only in the message for the user (reported by users). The same call
+    /// fails again; one for fewer fields or a smaller page may succeed. Iterators reduce
+    /// the page size themselves and return this error only for a page of one item.
+    pub fn is_too_much_data(&self) -> bool {
+        self.code() == Some(1) && self.says("reduce the amount of data")
+    }
+
+    /// The field that the service refused, if its message quotes one (codes 100 and 2500;
+    /// recorded). Request the others without it: a single refused field fails the entire
+    /// call. An item that cannot be requested as written, such as `children.media_type`,
+    /// counts as a field.
+    pub fn refused_field(&self) -> Option<&str> {
+        let api = self.api_error()?;
+        if !matches!(api.code, Some(100 | 2500)) {
+            return None;
+        }
+        let nonexistent = api.message.split_once("nonexisting field (");
+        let field = match nonexistent {
+            Some((_, rest)) => rest.split_once(')')?.0,
+            // `… at character 11: id,children.media_type`, counted from 0.
+            None => {
+                let (_, rest) = api.message.split_once(" at character ")?;
+                let (at, fields) = rest.split_once(": ")?;
+                let at = at.parse().unwrap_or(0).min(fields.len());
+                let before = fields.get(..at)?.rfind([',', '{', '}']);
+                let after = fields.get(at..)?.find([',', '{', '}']);
+                let start = before.map_or(0, |before| before + 1);
+                &fields[start..after.map_or(fields.len(), |after| at + after)]
+            }
+        };
+        (!field.is_empty()).then_some(field)
     }
 
     /// The node does not exist or the token may not see it (code 100 with subcode
     /// 33), the URL does not exist (HTTP 404 and 410), or the local file does not
     /// exist.
+    ///
+    /// Never delete anything because of it: during an outage in May 2026 the service
+    /// returned 100/33 for nodes that existed and valid tokens (reported by users).
     pub fn is_not_found(&self) -> bool {
         match self.api_error() {
             Some(api) => api.code == Some(100) && api.subcode == Some(33),
@@ -255,11 +310,11 @@ impl Error {
     /// an error that the service declares temporary (codes 1 and 2, or its
     /// `is_transient` flag), or a 5xx without a permanent error code (10, 100,
     /// 102, 190, 200 to 299 and 2500 are permanent at any status). Rate limits
-    /// are not included.
+    /// and [too much data](Error::is_too_much_data) are not included.
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
             _ if self.is_network() => true,
-            _ if self.is_rate_limited() => false,
+            _ if self.is_rate_limited() || self.is_too_much_data() => false,
             ErrorKind::Status => self.is_server_failure(),
             ErrorKind::Api => {
                 let flag = self.api_error().and_then(|api| api.is_transient);
@@ -283,16 +338,33 @@ impl Error {
         self.0.kind == ErrorKind::Timeout
     }
 
+    /// Adds to the message what to do about it.
+    fn advise(&mut self) {
+        let advice = if self.is_rate_limited() {
+            let wait = match self.0.retry_after.map(|wait| wait.as_secs()) {
+                None | Some(0) => "a while".to_owned(),
+                Some(seconds) if seconds % 60 == 0 => format!("{} min", seconds / 60),
+                Some(seconds) => format!("{seconds} s"),
+            };
+            format!("; stop calling for {wait}: calls made while limited also count")
+        } else if let Some(field) = self.refused_field() {
+            format!("; the field `{field}` was refused: request the others without it")
+        } else {
+            self.advice().to_owned()
+        };
+        self.0.message.push_str(&advice);
+    }
+
     fn advice(&self) -> &'static str {
-        if self.is_token_invalid() {
+        if self.is_token_invalid() && self.says("cannot parse access token") {
+            "; this host takes tokens of Instagram Login only: a token of Facebook Login belongs to graph.facebook.com"
+        } else if self.is_token_invalid() {
             "; the access token is expired, revoked or of the wrong kind: log in again for a new one"
         } else if self.is_permission_missing() {
             "; log in again and grant the permission this call requires"
         } else if self.is_not_found() {
             "; check the id and that this token may see it"
-        } else if self.is_rate_limited() {
-            "; stop calling for a while: calls made while limited also count"
-        } else if self.code() == Some(1) {
+        } else if self.is_too_much_data() {
             "; request fewer fields or a smaller page size"
         } else {
             ""
@@ -438,6 +510,100 @@ mod tests {
         let lost = Error::new(ErrorKind::ConnectionLost, "gone");
         let error = Error::from(io::Error::other(lost));
         assert_eq!(error.kind(), ErrorKind::ConnectionLost);
+    }
+
+    fn of_service(code: i64, message: &str) -> Error {
+        let api = ApiError {
+            status: 400,
+            code: Some(code),
+            message: message.to_owned(),
+            ..ApiError::default()
+        };
+        Error::from_api(api, None)
+    }
+
+    #[test]
+    fn a_refused_field_is_named() {
+        let syntax = |rest: &str| format!("Syntax error \"Expected end of string\" at {rest}");
+        for (code, message, field) in [
+            (
+                100,
+                "(#100) Tried accessing nonexisting field (a_b) on node type (X)",
+                Some("a_b"),
+            ),
+            (100, "Tried accessing nonexisting field (", None),
+            (100, "Tried accessing nonexisting field ()", None),
+            (100, "Invalid parameter", None),
+            (190, "Tried accessing nonexisting field (a)", None),
+            (2500, &syntax("character 8: children{"), Some("children")),
+            (
+                2500,
+                &syntax("character 11: id,children.a,b"),
+                Some("children.a"),
+            ),
+            (2500, &syntax("character 3: id,media{x.y},b"), Some("media")),
+            (2500, &syntax("character 11: id,media{x.y},b"), Some("x.y")),
+            (2500, &syntax("character 99: id,a"), Some("a")),
+            (
+                2500,
+                &syntax("character 99999999999999999999: id,a"),
+                Some("id"),
+            ),
+            (2500, &syntax("character 3: id,,a"), None),
+            (2500, &syntax("character 4: id,\u{e9}"), None),
+            (2500, &syntax("character 4"), None),
+            (2500, &syntax("character 0: "), None),
+        ] {
+            let error = of_service(code, message);
+            assert_eq!(error.refused_field(), field, "{message}");
+            let named = error.to_string().contains("was refused");
+            assert_eq!(named, field.is_some(), "{error}");
+        }
+    }
+
+    #[test]
+    fn code_10_is_a_permission_unless_viewers_are_missing() {
+        let error = of_service(10, "(#10) Application does not have permission");
+        assert!(error.is_permission_missing() && error.to_string().contains("log in again"));
+        let error = of_service(
+            10,
+            "(#10) Not enough viewers for the media to show insights",
+        );
+        assert!(!error.is_permission_missing() && !error.to_string().contains("log in"));
+        let error = of_service(200, "Not enough viewers");
+        assert!(error.is_permission_missing());
+    }
+
+    #[test]
+    fn too_much_data_is_not_transient() {
+        let words = "Please Reduce the amount of data you're asking for";
+        let error = of_service(1, words);
+        assert!(error.is_too_much_data() && !error.is_transient());
+        for (code, message) in [(1, "An unknown error occurred"), (2, words)] {
+            let error = of_service(code, message);
+            assert!(!error.is_too_much_data() && error.is_transient());
+        }
+        assert!(!of_service(100, words).is_too_much_data());
+    }
+
+    #[test]
+    fn rate_limits_name_the_time_to_wait() {
+        for (seconds, text) in [
+            (60, "1 min"),
+            (1140, "19 min"),
+            (90, "90 s"),
+            (0, "a while"),
+        ] {
+            let api = ApiError {
+                code: Some(4),
+                ..ApiError::default()
+            };
+            let error = Error::from_api(api, Some(Duration::from_secs(seconds)));
+            let text = format!("; stop calling for {text}: calls made while limited also count");
+            assert!(error.to_string().ends_with(&text), "{error}");
+        }
+        let error = of_service(4, "x").to_string();
+        assert!(error.contains("; stop calling for a while: "), "{error}");
     }
 
     #[test]

@@ -95,10 +95,21 @@ const TABLE: &[(&str, Check)] = &[
         let api_error = known(api, "emsg");
         assert_eq!((api_error.code, api_error.message.as_str()), (None, "Something went wrong"));
     }),
+    ("errors/not-enough-viewers", |api| {
+        // Code 10, and yet no permission helps.
+        let error = refused(api, "e10viewers");
+        assert_eq!((known(api, "e10viewers").code, error.is_permission_missing(), error.is_transient()), (Some(10), false, false));
+        assert!(error.to_string().ends_with("Not enough viewers for the media to show insights"), "{error}");
+    }),
     ("errors/not-found", |api| {
         let error = refused(api, "e100-33");
         assert!(error.is_not_found() && !error.is_token_invalid());
         assert_eq!(error.api_error().unwrap().error_type.as_deref(), Some("IGApiException"));
+    }),
+    ("errors/other-login", |api| {
+        let error = refused(api, "e190parse");
+        assert!(error.is_token_invalid());
+        assert!(error.to_string().contains("this host takes tokens of Instagram Login only"), "{error}");
     }),
     ("errors/parameter", |api| {
         let error = refused(api, "e100");
@@ -116,6 +127,7 @@ const TABLE: &[(&str, Check)] = &[
         let error = refused(api, "e80002");
         assert!(error.is_rate_limited());
         assert_eq!(error.retry_after(), Some(Duration::from_secs(19 * 60)));
+        assert!(error.to_string().contains("; stop calling for 19 min: calls made"), "{error}");
         let api_error = error.api_error().unwrap();
         assert_eq!((api_error.code, api_error.subcode), (Some(80002), Some(2_207_051)));
         assert_eq!(api_error.user_title.as_deref(), Some("Too many calls"));
@@ -123,6 +135,16 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(api_error.trace_id.as_deref(), Some("ARateLimitBusiness"));
         assert_eq!(api.usage().wait(), Some(Duration::from_secs(19 * 60)));
         assert_eq!((api.usage().business[0].id.as_str(), api.usage().business[0].kind.as_deref()), (ME, Some("instagram")));
+    }),
+    ("errors/refused-field", |api| {
+        let error = refused(api, "e100field");
+        assert_eq!((error.refused_field(), error.is_not_found()), (Some("caption"), false));
+        assert!(error.to_string().ends_with("; the field `caption` was refused: request the others without it"), "{error}");
+    }),
+    ("errors/refused-path", |api| {
+        let error = refused(api, "e2500path");
+        assert_eq!(error.refused_field(), Some("children.media_type"));
+        assert!(error.to_string().contains("the field `children.media_type` was refused"), "{error}");
     }),
     ("errors/syntax", |api| {
         let error = refused(api, "e2500");
@@ -154,7 +176,12 @@ const TABLE: &[(&str, Check)] = &[
     ("errors/token-session", |api| assert!(refused(api, "e102").is_token_invalid())),
     ("errors/too-much", |api| {
         let error = refused(api, "e1");
-        assert!(error.is_transient() && error.to_string().ends_with("request fewer fields or a smaller page size"));
+        assert!(error.is_too_much_data() && !error.is_transient());
+        assert!(error.to_string().ends_with("request fewer fields or a smaller page size"));
+    }),
+    ("errors/too-much-told-the-user", |api| {
+        let error = refused(api, "e1user");
+        assert!(error.is_too_much_data() && !error.is_transient(), "{error}");
     }),
     ("errors/unavailable", |api| {
         let error = refused(api, "etext");
@@ -361,6 +388,17 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(ids(&stories), ["17900000000000031", "17900000000000032"]);
         assert_eq!(stories[1].media_product_type, Some(MediaProductType::Story));
     }),
+    ("tags/page-1", |api| {
+        // Cursors and no links.
+        let page = page(tags(api).pages());
+        assert_eq!((page.has_next(), page.next_cursor(), page.cursors.after.as_deref()), (false, None, Some("QVFJdGE")));
+    }),
+    ("tags/page-2", |api| {
+        let mut pages = tags(api).after("QVFJdGE").page_by_cursor().pages();
+        assert_eq!(ids(&pages.next().unwrap().unwrap().data), ["17900000000000043"]);
+        assert_eq!(pages.cursor(), Some("QVFJdGQ"));
+    }),
+    ("tags/page-end", |api| assert_eq!(tags(api).after("QVFJdGQ").page_by_cursor().into_iter().count(), 0)),
     ("tokens/code-used", |api| {
         let error = exchange(api, "CODEused").unwrap_err();
         let wanted = "This authorization code has been used";
@@ -464,6 +502,11 @@ fn feed(api: &Api, cursor: Option<&str>) -> Page<Media> {
 
 fn back(api: &Api, cursor: &str) -> Page<Media> {
     page(api.my_media(&[M::Id]).page_size(2).before(cursor).pages())
+}
+
+fn tags(api: &Api) -> mingram::Edge<Media> {
+    let tags = api.edge("me/tags").page_size(2);
+    tags.param("fields", "id,username")
 }
 
 fn refused(api: &Api, id: &str) -> Error {

@@ -3,8 +3,9 @@
 mod common;
 
 use common::replay::TOKEN;
-use common::{Server, feed_page, feed_server, json, param};
-use mingram::{ErrorKind, Media, MediaField as M};
+use common::{Server, TestClock, feed_page, feed_server, json, param};
+use mingram::insights::Insight;
+use mingram::{Edge, ErrorKind, Media, MediaField as M};
 use std::time::{Duration, UNIX_EPOCH};
 
 fn ids(media: impl Iterator<Item = mingram::Result<Media>>) -> Vec<usize> {
@@ -195,7 +196,7 @@ fn the_last_of_a_hundred_empty_pages_is_the_end() {
 }
 
 #[test]
-fn a_cursor_that_repeats_is_an_error_behind_the_items() {
+fn a_page_whose_cursor_repeats_is_an_error_instead_of_a_page() {
     for repeats in [1, 3] {
         let mut pages: Vec<String> = (0..repeats)
             .map(|i| feed_page(i * 2, i * 2 + 2, 100))
@@ -207,8 +208,8 @@ fn a_cursor_that_repeats_is_an_error_behind_the_items() {
         );
         let server = Server::script(pages.iter().map(|page| json("200 OK", page)));
         let mut items = server.api().my_media(&[]).items();
-        let good: Vec<usize> = ids(items.by_ref().take(repeats * 2 + 2));
-        assert_eq!(good, (0..repeats * 2 + 2).collect::<Vec<_>>());
+        let good: Vec<usize> = ids(items.by_ref().take(repeats * 2));
+        assert_eq!(good, (0..repeats * 2).collect::<Vec<_>>());
         let error = items.next().unwrap().unwrap_err();
         assert_eq!(
             (error.kind(), error.call()),
@@ -216,9 +217,9 @@ fn a_cursor_that_repeats_is_an_error_behind_the_items() {
         );
         assert!(items.next().is_none() && items.next().is_none());
         assert_eq!(server.received().len(), repeats + 1);
-        // Where to go on: the page that could not be continued, all of it taken.
+        // Resumes at the page that was not returned.
         let cursor = format!("c{}", repeats * 2);
-        assert_eq!((items.cursor(), items.taken()), (Some(cursor.as_str()), 2));
+        assert_eq!((items.cursor(), items.taken()), (Some(cursor.as_str()), 0));
     }
 }
 
@@ -409,4 +410,282 @@ fn take_can_be_resumed() {
     let rest = rest.after(first.cursor().unwrap()).items();
     all.extend(ids(rest.skip(first.taken())));
     assert_eq!(all, (0..250).collect::<Vec<_>>());
+}
+
+/// A server that ignores the cursor: the first page again and again.
+#[test]
+fn a_first_page_that_repeats_is_returned_once() {
+    let server = Server::script([json("200 OK", &feed_page(0, 3, 9))]);
+    let mut items = server.api().my_media(&[]).items();
+    assert_eq!(ids(items.by_ref().take(3)), [0, 1, 2]);
+    assert_eq!(items.next().unwrap().unwrap_err().kind(), ErrorKind::Paging);
+    assert!(items.next().is_none());
+    assert_eq!(server.received().len(), 2);
+    // Also from a cursor that was given.
+    let mut pages = server.api().my_media(&[]).after("c3").pages();
+    assert_eq!(pages.next().unwrap().unwrap_err().kind(), ErrorKind::Paging);
+    assert!(pages.next().is_none());
+    assert_eq!(pages.cursor(), Some("c3"));
+}
+
+/// Pages with cursors and no links, as `tags` has.
+fn without_links(page: String) -> String {
+    match page
+        .split_once(r#"},"previous""#)
+        .or(page.split_once(r#"},"next""#))
+    {
+        Some((start, _)) => format!("{start}}}}}}}"),
+        None => page,
+    }
+}
+
+#[test]
+fn an_edge_without_links_is_paged_by_cursor_if_told_to() {
+    let (replay, api) = common::replay();
+    let tags = || {
+        let tags = api.edge::<Media>("me/tags").page_size(2);
+        tags.param("fields", "id,username")
+    };
+    let all: Vec<String> = tags()
+        .page_by_cursor()
+        .into_iter()
+        .map(|media| media.unwrap().id)
+        .collect();
+    let [one, two, three] = [41, 42, 43].map(|n| format!("179000000000000{n}"));
+    assert_eq!(all, [one, two, three]);
+    assert_eq!(replay.received().len(), 3);
+    // An exact number of items costs no further request, and neither does the default.
+    assert_eq!(tags().page_by_cursor().take(3).count(), 3);
+    assert_eq!(replay.received().len(), 5);
+    assert_eq!(tags().into_iter().count(), 2);
+    assert_eq!(replay.received().len(), 6);
+}
+
+#[test]
+fn paging_by_cursor_ends() {
+    let page = |ids: &str, paging: &str| {
+        let data: Vec<String> = ids
+            .chars()
+            .map(|id| format!(r#"{{"id":"{id}"}}"#))
+            .collect();
+        let data = data.join(",");
+        json(
+            "200 OK",
+            &format!(r#"{{"data":[{data}],"paging":{paging}}}"#),
+        )
+    };
+    let after = |cursor: &str| format!(r#"{{"cursors":{{"before":"b","after":"{cursor}"}}}}"#);
+    for (pages, items, requests, error) in [
+        // At the first empty page, whatever cursors it has.
+        (
+            vec![page("01", &after("a")), page("", &after("a"))],
+            2,
+            2,
+            false,
+        ),
+        (
+            vec![page("", &after("a")), page("0", &after("b"))],
+            0,
+            1,
+            false,
+        ),
+        // At a page without a cursor.
+        (vec![page("01", "{}")], 2, 1, false),
+        (vec![page("01", &after(""))], 2, 1, false),
+        // An empty page with a link is not the last one.
+        (
+            vec![
+                page("0", &after("a")),
+                page("", r#"{"cursors":{"after":"b"},"next":"https://x/"}"#),
+                page("1", &after("c")),
+                page("", "{}"),
+            ],
+            2,
+            4,
+            false,
+        ),
+        // A cursor that repeats.
+        (
+            vec![page("01", &after("a")), page("23", &after("a"))],
+            2,
+            2,
+            true,
+        ),
+    ] {
+        let server = Server::script(pages);
+        let mut reading = server.api().my_media(&[]).page_by_cursor().items();
+        assert_eq!(ids(reading.by_ref().take(items)).len(), items);
+        let last = reading.next().map(|item| item.unwrap_err().kind());
+        assert_eq!(last, error.then_some(ErrorKind::Paging));
+        assert!(reading.next().is_none());
+        assert_eq!(server.received().len(), requests);
+    }
+}
+
+#[test]
+fn paging_by_cursor_goes_backwards_too() {
+    let server = Server::start(|request, stream| {
+        let before: usize = param(request, "before").unwrap()[1..].parse().unwrap();
+        let page = feed_page(before.saturating_sub(2), before, 9);
+        let _ = std::io::Write::write_all(stream, json("200 OK", &without_links(page)).as_bytes());
+    });
+    let edge = server.api().my_media(&[]).before("c5").page_by_cursor();
+    assert_eq!(ids(edge.into_iter()), [4, 3, 2, 1, 0]);
+    assert_eq!(server.received().len(), 4);
+    assert_eq!(
+        param(&server.received()[1], "before").as_deref(),
+        Some("c3")
+    );
+}
+
+/// Insights link to other times, not to more insights.
+#[test]
+fn links_to_other_times_are_the_end() {
+    let (replay, api) = common::replay();
+    let insights: Edge<Insight> = api.edge("me/insights");
+    let insights = [
+        ("metric", "reach"),
+        ("period", "day"),
+        ("metric_type", "time_series"),
+        ("since", "1795305600"),
+        ("until", "1795478400"),
+    ]
+    .into_iter()
+    .fold(insights, |edge, (name, value)| edge.param(name, value));
+    let page = insights.clone().pages().next().unwrap().unwrap();
+    assert!(!page.has_next() && !page.has_previous());
+    assert_eq!(insights.into_iter().map(Result::unwrap).count(), 1);
+    assert_eq!(replay.received().len(), 2);
+    // With a cursor, such a link leads to the next page.
+    let page = |id: u8, cursors: &str, after: &str| {
+        json(
+            "200 OK",
+            &format!(
+                r#"{{"data":[{{"id":"{id}"}}],"paging":{{{cursors}"next":"https://x/?since=1&until=2{after}"}}}}"#
+            ),
+        )
+    };
+    let server = Server::script([
+        page(0, r#""cursors":{"after":"a"},"#, ""),
+        page(1, "", "&after=b"),
+        page(2, r#""cursors":{"after":""},"#, "&after="),
+    ]);
+    assert_eq!(ids(server.api().my_media(&[]).into_iter()), [0, 1, 2]);
+}
+
+/// A server that refuses pages of more than `most(position)` items.
+fn limited_server(items: usize, most: fn(usize) -> usize, body: &'static str) -> Server {
+    Server::start(move |request, stream| {
+        let number = |name: &str| {
+            param(request, name).map(|value| value.trim_start_matches('c').parse().unwrap())
+        };
+        let (limit, after) = (number("limit").unwrap_or(25), number("after").unwrap_or(0));
+        let to = items.min(after + limit);
+        let reply = match limit > most(after) {
+            true => json("500 Internal Server Error", body),
+            false => json("200 OK", &feed_page(after, to, items)),
+        };
+        let _ = std::io::Write::write_all(stream, reply.as_bytes());
+    })
+}
+
+const TOO_MUCH: &str = r#"{"error":{"message":"Please reduce the amount of data you're asking for, then retry your request","type":"OAuthException","code":1}}"#;
+const TOLD_THE_USER: &str = r#"{"error":{"message":"An unknown error has occurred.","type":"OAuthException","code":1,"error_user_msg":"Please reduce the amount of data you're asking for","is_transient":true}}"#;
+
+#[test]
+fn too_much_data_is_asked_for_in_smaller_pages() {
+    for body in [TOO_MUCH, TOLD_THE_USER] {
+        let server = limited_server(250, |_| 30, body);
+        let clock = TestClock::new(0);
+        let api = server.api().with_retries(2).with_clock(clock.clone());
+        let media = ids(api.my_media(&[]).page_size(100).into_iter());
+        assert_eq!(media, (0..250).collect::<Vec<_>>());
+        // The same cursor with half the size, and the size that worked from then on.
+        // After eight pages it is doubled: that fails at item 200.
+        let received = server.received();
+        let asked: Vec<_> = received
+            .iter()
+            .map(|request| (param(request, "after"), param(request, "limit").unwrap()))
+            .collect();
+        let after = |n: usize| (n > 0).then(|| format!("c{n}"));
+        let mut wanted = vec![(None, "100".to_owned()), (None, "50".to_owned())];
+        wanted.extend((0..8).map(|page| (after(page * 25), "25".to_owned())));
+        wanted
+            .extend([(200, "50"), (200, "25"), (225, "25")].map(|(n, l)| (after(n), l.to_owned())));
+        assert_eq!(asked, wanted);
+        assert!(clock.slept().is_empty(), "not retried as it was");
+    }
+}
+
+#[test]
+fn without_a_page_size_half_of_the_default_is_asked_for() {
+    let server = limited_server(30, |_| 7, TOO_MUCH);
+    assert_eq!(ids(server.api().my_media(&[]).into_iter()).len(), 30);
+    let limits = limits(&server);
+    assert_eq!(limits[0], None);
+    let sizes: Vec<_> = limits[1..4].iter().flatten().map(String::as_str).collect();
+    assert_eq!(sizes, ["12", "6", "6"]);
+}
+
+/// One item that is heavy does not make all later pages small.
+#[test]
+fn page_sizes_grow_again() {
+    let server = limited_server(300, |after| if after == 0 { 1 } else { 100 }, TOO_MUCH);
+    let media = ids(server.api().my_media(&[]).page_size(16).into_iter());
+    assert_eq!(media, (0..300).collect::<Vec<_>>());
+    // 16, 8, 4, 2, then eight pages each of 1, 2, 4 and 8, and the rest by 16.
+    let requests = 4 + 4 * 8 + (300_usize - 8 * (1 + 2 + 4 + 8)).div_ceil(16);
+    assert_eq!(server.received().len(), requests);
+    assert_eq!(limits(&server).last().unwrap().as_deref(), Some("16"));
+}
+
+#[test]
+fn too_much_data_in_one_item_is_an_error() {
+    let server = limited_server(10, |after| if after < 4 { 4 } else { 0 }, TOO_MUCH);
+    let api = server.api().with_retries(2).with_clock(TestClock::new(0));
+    let mut items = api.my_media(&[]).page_size(4).items();
+    assert_eq!(ids(items.by_ref().take(4)), [0, 1, 2, 3]);
+    let error = items.next().unwrap().unwrap_err();
+    assert!(error.is_too_much_data() && !error.is_transient(), "{error}");
+    assert!(items.next().is_none());
+    assert_eq!((items.cursor(), items.taken()), (Some("c4"), 0));
+    let asked: Vec<_> = limits(&server).into_iter().flatten().collect();
+    assert_eq!(asked, ["4", "4", "2", "1"]);
+    // A limit that is no number cannot be halved.
+    let server = Server::script([json("500 Internal Server Error", TOO_MUCH)]);
+    let edge = server.api().my_media(&[]).param("limit", "all");
+    let error = edge.into_iter().next().unwrap().unwrap_err();
+    assert!(error.is_too_much_data());
+    assert_eq!(server.received().len(), 1);
+}
+
+#[test]
+fn smaller_pages_can_be_resumed_and_go_backwards() {
+    let server = limited_server(40, |_| 3, TOO_MUCH);
+    let api = server.api();
+    for stop in 0..=40 {
+        let mut items = api.my_media(&[]).page_size(9).items();
+        let first = ids(items.by_ref().take(stop));
+        let edge = api.my_media(&[]).page_size(20);
+        let edge = match items.cursor() {
+            Some(cursor) => edge.after(cursor),
+            None => edge,
+        };
+        let rest = ids(edge.into_iter().skip(items.taken()));
+        assert_eq!([first, rest].concat(), (0..40).collect::<Vec<_>>());
+    }
+    let server = Server::start(|request, stream| {
+        let limit: usize = param(request, "limit").unwrap().parse().unwrap();
+        let before: usize = param(request, "before").unwrap()[1..].parse().unwrap();
+        let reply = match limit > 3 {
+            true => json("500 Internal Server Error", TOO_MUCH),
+            false => json(
+                "200 OK",
+                &feed_page(before.saturating_sub(limit), before, 40),
+            ),
+        };
+        let _ = std::io::Write::write_all(stream, reply.as_bytes());
+    });
+    let edge = server.api().my_media(&[]).page_size(10).before("c20");
+    assert_eq!(ids(edge.into_iter()), (0..20).rev().collect::<Vec<_>>());
 }

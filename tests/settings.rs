@@ -437,6 +437,8 @@ fn what_does_not_pass_is_not_tried_again() {
         if lasting.contains("429") {
             assert!(error.is_rate_limited());
             assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+            let text = error.to_string();
+            assert!(text.contains("; stop calling for 30 s: calls"), "{text}");
         }
     }
 }

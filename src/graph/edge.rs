@@ -35,9 +35,46 @@ pub struct Edge<T> {
     pub(super) cursor: Option<String>,
     /// The cursor is the end of the next page, not its start.
     pub(super) backwards: bool,
+    /// Cursors lead to the next page even if there is no link to it.
+    pub(super) by_cursor: bool,
     /// The most items per page that the service returns.
     max_page_size: u32,
+    reduced: Option<Reduced>,
     item: PhantomData<fn() -> T>,
+}
+
+/// The service's page size, if none is set.
+const DEFAULT_PAGE_SIZE: u32 = 25;
+
+/// The pages after which a reduced page size is doubled again.
+const PAGES_UNTIL_DOUBLED: u32 = 8;
+
+/// A page size smaller than the one that was set, because the service refused to return
+/// so much data at once.
+#[derive(Clone, Copy)]
+struct Reduced {
+    size: u32,
+    /// The pages that arrived with this size.
+    pages: u32,
+}
+
+impl Reduced {
+    /// Half of the size in use, which is `full` unless it is reduced; `None` if that
+    /// was 1.
+    fn halve(reduced: Option<Reduced>, full: u32) -> Option<Reduced> {
+        let size = reduced.map_or(full, |reduced| reduced.size) / 2;
+        (size > 0).then_some(Reduced { size, pages: 0 })
+    }
+
+    /// Counts a page that arrived; `None` if the size is no longer reduced.
+    fn count(mut self, full: u32) -> Option<Reduced> {
+        self.pages += 1;
+        if self.pages == PAGES_UNTIL_DOUBLED {
+            self.size = self.size.saturating_mul(2);
+            self.pages = 0;
+        }
+        (self.size < full).then_some(self)
+    }
 }
 
 impl<T: Deserialize> Edge<T> {
@@ -49,7 +86,9 @@ impl<T: Deserialize> Edge<T> {
             params: Vec::new(),
             cursor: None,
             backwards: false,
+            by_cursor: false,
             max_page_size: 100,
+            reduced: None,
             item: PhantomData,
         }
     }
@@ -63,6 +102,10 @@ impl<T: Deserialize> Edge<T> {
     /// The number of items per page, and so per request (`limit`). Default: not sent;
     /// the service then returns 25. Users report that 100 is accepted; larger values
     /// are not known to work. A page may contain fewer items.
+    ///
+    /// If the service refuses a page as [too much data](crate::Error::is_too_much_data),
+    /// iterators request half as many items from the same cursor, down to 1. After eight
+    /// pages they double it again, up to this number.
     ///
     /// To limit the total number of items, use [`take`](Edge::take).
     pub fn page_size(self, items: u32) -> Edge<T> {
@@ -84,6 +127,26 @@ impl<T: Deserialize> Edge<T> {
     pub fn before(mut self, cursor: impl Into<String>) -> Edge<T> {
         self.cursor = Some(cursor.into());
         self.backwards = true;
+        self
+    }
+
+    /// Continues by cursors alone, for an edge that sends them without a link to the next
+    /// page, as `tags` does (Meta's reference, *Tags*). The iteration then ends at the
+    /// first empty page, which costs one request, or at a page without a cursor.
+    /// Default: it ends at a page without a link to the next one, because elsewhere the
+    /// last page has cursors too.
+    ///
+    /// ```no_run
+    /// # fn main() -> mingram::Result<()> {
+    /// # let api = mingram::Api::new("IGQVJ...");
+    /// let tags = api.edge::<mingram::Media>("me/tags").page_by_cursor();
+    /// for media in tags.param("fields", "id,username") {
+    ///     println!("{:?}", media?.username);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn page_by_cursor(mut self) -> Edge<T> {
+        self.by_cursor = true;
         self
     }
 
@@ -119,19 +182,48 @@ impl<T: Deserialize> Edge<T> {
 
     /// Sets the page size for `items` items in total, unless it is set.
     pub(super) fn page_size_for(self, items: usize) -> Edge<T> {
-        match self.params.iter().any(|(name, _)| name == "limit") {
-            true => self,
-            false => {
+        match self.limit() {
+            Some(_) => self,
+            None => {
                 let items = items.clamp(1, self.max_page_size as usize) as u32;
                 self.page_size(items)
             }
         }
     }
 
-    /// Requests the page at the cursor.
-    pub(super) fn fetch(&self) -> Result<Page<T>> {
+    /// Requests the page at the cursor. If it is too much data, requests a smaller one.
+    pub(super) fn fetch(&mut self) -> Result<Page<T>> {
+        loop {
+            let page = self.fetch_once();
+            match &page {
+                Ok(_) => {
+                    let count = |reduced: Reduced| reduced.count(self.full_page_size());
+                    self.reduced = self.reduced.and_then(count);
+                }
+                Err(error) if error.is_too_much_data() => {
+                    let half = Reduced::halve(self.reduced, self.full_page_size());
+                    if half.is_some() {
+                        self.reduced = half;
+                        continue;
+                    }
+                }
+                Err(_) => {}
+            }
+            return page;
+        }
+    }
+
+    fn fetch_once(&self) -> Result<Page<T>> {
+        let reduced = self.reduced.map(|reduced| reduced.size.to_string());
         let mut params = vec![("fields", self.fields.as_str())];
-        params.extend(self.params.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        params.extend(self.params.iter().map(|(n, v)| match &reduced {
+            Some(size) if n == "limit" => ("limit", size.as_str()),
+            _ => (n.as_str(), v.as_str()),
+        }));
+        match &reduced {
+            Some(size) if self.limit().is_none() => params.push(("limit", size)),
+            _ => {}
+        }
         if let Some(cursor) = &self.cursor {
             params.push((if self.backwards { "before" } else { "after" }, cursor));
         }
@@ -146,6 +238,18 @@ impl<T: Deserialize> Edge<T> {
 }
 
 impl<T> Edge<T> {
+    /// The parameter `limit`, if it is set.
+    fn limit(&self) -> Option<&str> {
+        let limit = self.params.iter().find(|(name, _)| name == "limit");
+        limit.map(|(_, value)| value.as_str())
+    }
+
+    /// The page size that is not reduced; 0 if it is set to something else than a number.
+    fn full_page_size(&self) -> u32 {
+        let parse = |limit: &str| limit.parse().unwrap_or(0);
+        self.limit().map_or(DEFAULT_PAGE_SIZE, parse)
+    }
+
     /// The call, for messages.
     pub(super) fn call_name(&self) -> String {
         self.redacted(&format!("GET {}", self.path.as_deref().unwrap_or_default()))
@@ -166,7 +270,9 @@ impl<T> Clone for Edge<T> {
             params: self.params.clone(),
             cursor: self.cursor.clone(),
             backwards: self.backwards,
+            by_cursor: self.by_cursor,
             max_page_size: self.max_page_size,
+            reduced: self.reduced,
             item: PhantomData,
         }
     }

@@ -48,7 +48,9 @@ struct Link(Option<String>);
 
 impl<T> Page<T> {
     /// Whether another page follows. The `next` link decides, not the cursor (Meta's
-    /// *Paginated Results* page).
+    /// *Paginated Results* page). A link without a cursor to another time (`since` and
+    /// `until`), as insights have (recorded), does not count: it leads to other values of
+    /// the same items.
     pub fn has_next(&self) -> bool {
         self.next.is_some()
     }
@@ -74,8 +76,11 @@ impl<T> Page<T> {
 /// The cursor of this end of the page, or else the one in the link.
 fn cursor<'a>(link: &'a Option<Link>, cursor: &'a Option<String>) -> Option<&'a str> {
     let link = link.as_ref()?;
-    let mut known = [cursor.as_deref(), link.0.as_deref()].into_iter().flatten();
-    known.find(|cursor| !cursor.is_empty())
+    not_empty(cursor).or(not_empty(&link.0))
+}
+
+pub(super) fn not_empty(cursor: &Option<String>) -> Option<&str> {
+    cursor.as_deref().filter(|cursor| !cursor.is_empty())
 }
 
 make_place!(Place);
@@ -153,18 +158,20 @@ impl<T> Page<T> {
             Some(_) => return Err(Error),
         }
         // A link contains both cursors; its direction decides which one continues.
-        let link = |key, parameter| match paging.get(key) {
+        let link = |key, parameter, cursor| match paging.get(key) {
             None => Ok(None),
-            Some(Value::Text(link)) if link.is_empty() => Ok(None),
             Some(Value::Text(link)) => {
-                let query = link.split_once('?').map(|(_, query)| query);
-                let cursor = query.and_then(|query| param(query, parameter));
-                Ok(Some(Link(cursor)))
+                let (_, query) = link.split_once('?').unwrap_or_default();
+                let link_cursor = param(query, parameter);
+                let by_time = || ["since", "until"].map(|name| param(query, name).is_some());
+                let leads_on = not_empty(cursor).or(not_empty(&link_cursor)).is_some()
+                    || by_time() != [true, true];
+                Ok((!link.is_empty() && leads_on).then_some(Link(link_cursor)))
             }
             Some(_) => Err(Error),
         };
-        self.next = link("next", "after")?;
-        self.previous = link("previous", "before")?;
+        self.next = link("next", "after", &self.cursors.after)?;
+        self.previous = link("previous", "before", &self.cursors.before)?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The iterators over an edge: page by page, and item by item.
 
 use super::edge::Edge;
-use super::page::Page;
+use super::page::{Page, not_empty};
 use crate::error::{Error, ErrorKind, Result};
 use miniserde::Deserialize;
 use std::fmt;
@@ -65,8 +65,10 @@ impl<T: Deserialize> IntoIterator for Edge<T> {
 
 /// Iterates over an edge page by page, with one request for each.
 ///
-/// It ends when the service sends no link to a further page, and after an error. A
-/// page may be empty even if more follow.
+/// It ends when the service sends no link to a further page (see
+/// [`Edge::page_by_cursor`] for edges without links), and after an error. A page may be
+/// empty even if more follow. A page that leads back to one that was requested before is
+/// an error, [`Paging`](ErrorKind::Paging), instead of a page: its items may be repeated.
 #[must_use = "nothing is sent until it is iterated over"]
 pub struct Pages<T> {
     /// The request for the next page.
@@ -95,28 +97,35 @@ impl<T> Pages<T> {
         self.edge.cursor.as_deref()
     }
 
-    /// Moves to what follows `page`. An error is reported by the next call of `next`,
-    /// after the page itself.
-    fn advance(&mut self, page: &Page<T>) -> Next {
-        let (more, cursor) = match self.edge.backwards {
-            true => (page.has_previous(), page.previous_cursor()),
-            false => (page.has_next(), page.next_cursor()),
+    /// Moves to what follows `page`. Fails if that is a page that was requested before.
+    fn advance(&mut self, page: &Page<T>) -> Result<()> {
+        let (mut more, mut cursor, end) = match self.edge.backwards {
+            true => {
+                let end = &page.cursors.before;
+                (page.has_previous(), page.previous_cursor(), end)
+            }
+            false => (page.has_next(), page.next_cursor(), &page.cursors.after),
         };
-        match cursor {
+        if self.edge.by_cursor && !more && !page.data.is_empty() {
+            cursor = not_empty(end);
+            more = cursor.is_some();
+        }
+        self.next = match cursor {
             _ if !more => Next::End,
             None => Next::Error("the service says that more pages follow but sent no cursor"),
             Some(cursor) => {
                 let hash = hash(cursor);
                 if self.seen.contains(&hash) {
-                    return Next::Error(
+                    return Err(self.fail(
                         "the service sent the same cursor again, so paging would never end",
-                    );
+                    ));
                 }
                 self.seen.push(hash);
                 self.edge.cursor = Some(cursor.to_owned());
                 Next::Page
             }
-        }
+        };
+        Ok(())
     }
 
     /// Ends the iteration with an error.
@@ -141,12 +150,9 @@ impl<T: Deserialize> Iterator for Pages<T> {
             Next::Error(message) => return Some(Err(self.fail(message))),
             Next::Page => {}
         }
+        self.next = Next::End;
         let page = self.edge.fetch();
-        self.next = match &page {
-            Ok(page) => self.advance(page),
-            Err(_) => Next::End,
-        };
-        Some(page)
+        Some(page.and_then(|page| self.advance(&page).map(|()| page)))
     }
 }
 
