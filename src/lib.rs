@@ -62,7 +62,8 @@
 //! an [`ErrorKind`], the service's error object ([`ApiError`]), and predicates based on its
 //! numeric codes. A document with an `error` object is an error at any status. Iterators
 //! stop at the first error; `cursor()` tells you where to resume. Transient failures of
-//! reads are retried up to twice ([`Api::with_retries`]). Rate limits are reported with the
+//! reads are retried up to twice ([`Api::with_retries`]). A page that the service refuses as
+//! too much data is requested again in smaller pages ([`Edge::page_size`]). Rate limits are reported with the
 //! time to wait.
 //!
 //! A [`Token`] is a secret. It is sent only to the configured host, over https or to a

@@ -76,7 +76,7 @@ fn a_reply_without_data_is_an_error() {
 fn a_page_of_comments_has_at_most_50() {
     let server = feed_server(250, 25);
     let api = server.api();
-    assert_eq!(api.comments("1", C::BASIC).take(120).count(), 120);
+    assert_eq!(api.comments("1", C::BASIC).clone().take(120).count(), 120);
     assert_eq!(api.replies("1", &[]).take(60).count(), 60);
     let limits: Vec<_> = server
         .received()

@@ -448,6 +448,7 @@ fn an_edge_without_links_is_paged_by_cursor_if_told_to() {
     };
     let all: Vec<String> = tags()
         .page_by_cursor()
+        .clone()
         .into_iter()
         .map(|media| media.unwrap().id)
         .collect();
