@@ -206,9 +206,8 @@ impl Api {
     /// not included: request [`CommentField::Replies`], or call
     /// [`replies`](Api::replies). With no fields, those that the service chooses.
     ///
-    /// The service returns at most 50 comments per page and ignores
-    /// [`since`](Edge::since) and [`until`](Edge::until) (Meta's reference,
-    /// *Media comments*).
+    /// The service returns at most 50 comments per page and has no filter by time
+    /// (Meta's reference, *Media comments*).
     pub fn comments(&self, media_id: &str, fields: &[CommentField]) -> Edge<Comment> {
         let path = node_path(media_id, "comments");
         Edge::new(&self.client, path, list(fields)).at_most(MAX_COMMENTS)

@@ -52,8 +52,7 @@ pub struct Media {
     pub legacy_instagram_media_id: Option<String>,
     /// The id in older APIs, under another name (recorded).
     pub ig_id: Option<String>,
-    /// Whether the owner labelled the media as made with AI; absent for children of an
-    /// album.
+    /// Whether the media is marked as made with AI; absent for children of an album.
     pub is_ai_generated: Option<bool>,
     /// The sound of a video; absent for other media.
     pub media_audio_type: Option<MediaAudioType>,
