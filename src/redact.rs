@@ -5,6 +5,9 @@ const MASK: &str = "***";
 /// A secret that the end of a text cuts short is masked from this many bytes on.
 const MIN_CUT_SECRET: usize = 5;
 
+/// Shorter secrets are masked only as entire words, because they may be part of any word.
+const MIN_SECRET: usize = 8;
+
 /// Bytes of a text from the service that a message may quote.
 const MAX_QUOTED: usize = 1024;
 
@@ -19,13 +22,29 @@ pub(crate) fn sanitize(text: &str, secrets: &[&str]) -> String {
     text
 }
 
-/// Replaces control characters and line breaks by single spaces.
+/// Characters without a width that hide text or change its order (Unicode's category Cf),
+/// except for the joiners, which are part of emoji and of some languages' words.
+fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
+            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'
+    )
+}
+
+/// Replaces control characters and line breaks by single spaces, and removes hidden
+/// characters.
 pub(crate) fn one_line(text: String) -> String {
-    if !text.contains(char::is_control) {
+    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(|c| is_break(c) || is_hidden(c)) {
         return text;
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
+        if is_hidden(c) {
+            continue;
+        }
         if !c.is_control() && !c.is_whitespace() {
             out.push(c);
         } else if !out.is_empty() && !out.ends_with(' ') {
@@ -90,6 +109,16 @@ type ReadByte = fn(&[u8], usize) -> Option<(u8, usize)>;
 /// The end of the secret, if it is written at `at`. Secrets are visible ASCII,
 /// so a match starts and ends on character boundaries.
 fn secret_at(text: &[u8], at: usize, secret: &[u8]) -> Option<usize> {
+    let is_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let is_short = secret.len() < MIN_SECRET;
+    // The end of `\n`, `%3D` or `\u003d` is no part of a word.
+    let is_escape = |&(back, sign)| at >= back && text[at - back] == sign;
+    if is_short
+        && is_word(text[..at].last())
+        && ![(2, b'\\'), (3, b'%'), (6, b'\\')].iter().any(is_escape)
+    {
+        return None;
+    }
     let run = |next: ReadByte| {
         let (mut at, mut matched) = (at, 0);
         for &wanted in secret {
@@ -100,7 +129,7 @@ fn secret_at(text: &[u8], at: usize, secret: &[u8]) -> Option<usize> {
             }
             matched += 1;
         }
-        Some(at)
+        (!is_short || !is_word(text.get(at))).then_some(at)
     };
     // JSON escapes alone come first, to find a secret that contains a `%`.
     run(json_byte).or_else(|| run(encoded_byte))
@@ -202,7 +231,10 @@ mod tests {
 
     #[test]
     fn masks_every_copy_and_nothing_else() {
-        assert_eq!(redact("aXbXX", &["X"]), "a***b******");
+        assert_eq!(
+            redact("aXXXXXXXXbXXXXXXXXXXXXXXXX", &["XXXXXXXX"]),
+            "a***b******"
+        );
         assert_eq!(redact("IGQVJ/a%b=secreT", &[TOKEN]), "IGQVJ/a%b=secreT");
         assert_eq!(redact("plain", &[]), "plain");
     }
@@ -256,6 +288,30 @@ mod tests {
         for (offset, masked) in [(2, 2), (3, 2), (17, 2), (18, 5), (35, 21), (text.len(), 30)] {
             assert_eq!(redact_at(text, &[TOKEN], offset).1, masked, "{offset}");
         }
+    }
+
+    #[test]
+    fn hides_characters_that_reorder_or_hide_text() {
+        let text = "a\u{202e}b\u{2066}c\u{2069}\u{200f}d\u{61c}e\u{200b}\u{feff}f".to_owned();
+        assert_eq!(one_line(text), "abcdef");
+        assert_eq!(one_line("a\u{2028}b\u{2029}c".to_owned()), "a b c");
+        // Joiners are part of emoji and of Persian words.
+        let kept = "👩\u{200d}🚀 می\u{200c}خواهم é";
+        assert_eq!(one_line(kept.to_owned()), kept);
+    }
+
+    #[test]
+    fn a_short_secret_is_masked_as_a_word_only() {
+        assert_eq!(
+            redact("a media id, code=a&b \"a\"", &["a"]),
+            "*** media id, code=***&b \"***\""
+        );
+        assert_eq!(redact("abcdefg abcdefgh", &["abcdefg"]), "*** abcdefgh");
+        assert_eq!(
+            redact(r"\nabc %3Dabc \u003dabc\u0061 xabc", &["abc"]),
+            r"\n*** %3D*** \u003d***\u0061 xabc"
+        );
+        assert_eq!(redact("xabcdefghx", &["abcdefgh"]), "x***x");
     }
 
     #[test]
