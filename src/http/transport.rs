@@ -120,7 +120,9 @@ impl Response {
         if self.header("transfer-encoding").is_some() {
             return None;
         }
-        self.header("content-length")?.parse().ok()
+        let length = self.header("content-length")?;
+        // Some servers repeat it: `10, 10`.
+        length.split(',').next()?.trim_ascii().parse().ok()
     }
 }
 
@@ -145,7 +147,7 @@ pub(super) fn check_lengths(headers: &[(String, String)]) -> Result<()> {
             .filter(move |(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.trim())
     };
-    let mut lengths = of("content-length");
+    let mut lengths = of("content-length").flat_map(|list| list.split(',').map(str::trim_ascii));
     let mut chunked = of("transfer-encoding");
     match lengths.next() {
         Some(length) if length.starts_with('+') || length.parse::<u64>().is_err() => {
