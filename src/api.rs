@@ -324,8 +324,8 @@ impl Api {
     /// [`open`](Download::open).
     ///
     /// The access token is not sent. The URL and up to five redirects, to any host, must
-    /// use https or lead to a loopback address. Failures are retried until the first byte
-    /// arrives. If a `media_url` has expired, request it again from its node.
+    /// use https; plain http to a loopback address is accepted if the base URL leads to one
+    /// too. Failures are retried until the first byte arrives. If a `media_url` has expired, request it again from its node.
     pub fn download<'a>(&'a self, url: &'a str) -> Download<'a> {
         Download::new(&self.client, url)
     }

@@ -152,6 +152,7 @@ impl<'a> Download<'a> {
     pub fn open(&self) -> Result<Body> {
         let url = Url::parse(self.url)
             .map_err(|problem| Error::invalid(format!("the file's URL is invalid: {problem}")))?;
+        self.client.check_download(&url)?;
         check_length(self.url)?;
         let name = format!("GET {}", url.without_query());
         let mut call = Call::get(Kind::Download, name, without_fragment(self.url).to_owned());

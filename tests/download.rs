@@ -4,7 +4,7 @@ mod common;
 
 use common::replay::TOKEN;
 use common::{Folder, Server, reply};
-use mingram::{Error, ErrorKind};
+use mingram::{Api, Error, ErrorKind};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn a_file_comes_whole_and_without_the_token() {
     assert_eq!(request.target, "/v/a.jpg?oh=1&oe=6A2B7C00");
     assert!(!format!("{request:?}").contains(TOKEN));
     // Nor is a token needed.
-    let api = mingram::Api::without_token();
+    let api = Api::without_token().with_base_url(&server.url());
     assert_eq!(api.download(&url).write_to(&mut io::sink()).unwrap(), 10);
 }
 
@@ -439,4 +439,26 @@ fn save_removes_what_a_killed_program_left() {
     let path = directory.0.join("a.jpg");
     server.api().download(&server.url()).save(&path).unwrap();
     assert_eq!(directory.names(), [".a.jpg.backup", "a.jpg"]);
+}
+
+/// A reply that came over https must not make the program read from a server on its own
+/// machine.
+#[test]
+fn plain_http_on_loopback_needs_a_base_there() {
+    let server = Server::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+    });
+    let file = format!("{}/a.jpg", server.url());
+    let of = |base: &str| {
+        let api = Api::new("IGQVJ...").with_base_url(base);
+        api.download(&file).write_to(&mut Vec::new())
+    };
+    for base in ["https://graph.instagram.com", "https://graph.example"] {
+        let error = of(base).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().contains("use https"), "{error}");
+    }
+    for base in [&server.url(), "http://localhost:1", "https://localhost"] {
+        assert_eq!(of(base).unwrap(), 1);
+    }
 }

@@ -456,7 +456,10 @@ fn calls() -> Vec<(&'static str, Call, Vec<&'static str>)> {
 #[test]
 fn a_transport_that_tells_too_much() {
     let server = Server::script([""]);
-    let api = Api::new(TOKEN).with_transport(Telling).with_retries(0);
+    let api = Api::new(TOKEN)
+        .with_base_url(&server.url())
+        .with_transport(Telling)
+        .with_retries(0);
     for (name, call, secrets) in calls() {
         let error = call(&api, &server).unwrap_err();
         assert!(error.to_string().contains("could not send"), "{error}");

@@ -118,6 +118,18 @@ impl Client {
         Ok(call)
     }
 
+    /// Refuses plain http, which leads to this machine, unless the base URL leads there
+    /// too: the address comes from a reply.
+    pub(crate) fn check_download(&self, url: &Url<'_>) -> Result<()> {
+        let is_local = |base| Url::parse(base).is_ok_and(|base| base.is_loopback());
+        match url.https || is_local(&self.base_url) {
+            true => Ok(()),
+            false => Err(Error::invalid(
+                "the file's URL leads to this machine, but the base URL does not: use https",
+            )),
+        }
+    }
+
     /// Sends the call, and parses its reply with `parse`.
     pub(crate) fn send<T>(
         &self,
