@@ -38,9 +38,6 @@ examples! {
     resume "../examples/resume.rs"
 }
 
-/// The tools, which have tests of their own.
-const TOOLS: &[&str] = &["backup", "feed", "frame", "record", "token"];
-
 const SECONDS_PER_DAY: u64 = 24 * 3600;
 
 fn replay(names: &[&str]) -> Replay {
@@ -81,9 +78,6 @@ fn every_example_is_here_and_short() {
             continue;
         }
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if TOOLS.contains(&name.as_str()) {
-            continue;
-        }
         let lines = fs::read_to_string(&path).unwrap().lines().count();
         assert!((12..=40).contains(&lines), "{name}: {lines} lines");
         found.insert(name);

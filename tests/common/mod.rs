@@ -52,7 +52,10 @@ impl Drop for Folder {
 
 /// Every fixture, by its name without the ending, as `feed/page-1`.
 pub fn fixtures() -> Vec<Exchange> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    // Of the library, whichever package is tested.
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut roots = package.ancestors().map(|path| path.join("fixtures"));
+    let root = roots.find(|path| path.is_dir()).unwrap();
     let mut found = Vec::new();
     for folder in std::fs::read_dir(&root).unwrap() {
         let folder = folder.unwrap().path();

@@ -1,0 +1,122 @@
+//! The line of progress, if there is a terminal to draw it on.
+
+use super::summary::size;
+use crate::dates::span;
+use crate::output;
+use std::cell::Cell;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// How often the line is drawn.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+pub struct Progress {
+    is_shown: bool,
+    begun: Instant,
+    known: Mutex<Known>,
+}
+
+/// What was received, and what is known of what is to come.
+struct Known {
+    drawn: Option<Instant>,
+    files: u64,
+    done: u64,
+    /// Files whose length is not known yet.
+    waiting: u64,
+    bytes: u64,
+    /// Bytes to come of the files that have begun.
+    left: u64,
+}
+
+impl Known {
+    /// Bytes to come of all files: one that has not begun counts as long as those that
+    /// have are on average.
+    fn to_come(&self) -> u64 {
+        let begun = (self.files - self.waiting).max(1);
+        self.left + self.waiting * ((self.bytes + self.left) / begun)
+    }
+
+    fn text(&self, time: Duration) -> String {
+        let (done, files, bytes) = (self.done, self.files, self.bytes);
+        let rate = bytes as f64 / time.as_secs_f64().max(0.1);
+        let (received, per_second) = (size(bytes), size(rate as u64));
+        let text = format!("{done}/{files} files, {received}, {per_second}/s");
+        // The first second says little.
+        if time < Duration::from_secs(1) || bytes == 0 {
+            return text;
+        }
+        let seconds = (self.to_come() as f64 / rate).ceil().min(1e9);
+        format!("{text}, {} left", span(Duration::from_secs(seconds as u64)))
+    }
+}
+
+impl Progress {
+    pub fn new(files: u64) -> Progress {
+        Progress {
+            is_shown: output::shows_progress() && files > 0,
+            begun: Instant::now(),
+            known: Mutex::new(Known {
+                drawn: None,
+                files,
+                done: 0,
+                waiting: files,
+                bytes: 0,
+                left: 0,
+            }),
+        }
+    }
+
+    pub fn file(&self) -> FileProgress<'_> {
+        FileProgress {
+            progress: self,
+            left: Cell::new(None),
+        }
+    }
+
+    /// Notes something, and draws.
+    fn note(&self, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known.lock().unwrap();
+        change(&mut known);
+        if self.is_shown && known.drawn.is_none_or(|drawn| drawn.elapsed() >= INTERVAL) {
+            known.drawn = Some(Instant::now());
+            output::progress(&known.text(self.begun.elapsed()));
+        }
+    }
+}
+
+/// One file's part, until it is dropped.
+pub struct FileProgress<'a> {
+    progress: &'a Progress,
+    /// Bytes to come, once they are known.
+    left: Cell<Option<u64>>,
+}
+
+impl FileProgress<'_> {
+    pub fn begin(&self, bytes: u64) {
+        let before = self.left.replace(Some(bytes));
+        self.progress.note(|known| {
+            known.waiting -= u64::from(before.is_none());
+            known.left = known.left - before.unwrap_or_default() + bytes;
+        });
+    }
+
+    pub fn piece(&self, bytes: u64) {
+        let left = self.left.get().unwrap_or_default();
+        let less = left.min(bytes);
+        self.left.set(Some(left - less));
+        self.progress.note(|known| {
+            known.bytes += bytes;
+            known.left -= less;
+        });
+    }
+}
+
+impl Drop for FileProgress<'_> {
+    fn drop(&mut self) {
+        self.progress.note(|known| {
+            known.done += 1;
+            known.waiting -= u64::from(self.left.get().is_none());
+            known.left -= self.left.get().unwrap_or_default();
+        });
+    }
+}

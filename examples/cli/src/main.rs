@@ -1,0 +1,96 @@
+//! `mingram`: reads an Instagram account. Each command is a module of its own.
+
+mod account;
+mod backup;
+mod dates;
+mod exit;
+mod feed;
+mod fetch;
+mod folder;
+mod frame;
+mod gallery;
+mod names;
+mod options;
+mod output;
+mod record;
+mod sample;
+mod signals;
+mod token;
+
+/// Servers, accounts and folders for the tests.
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use exit::{Failure, Result};
+use lexopt::Arg;
+use options::{Args, Command};
+use std::process::ExitCode;
+
+/// In the order in which a newcomer needs them.
+const COMMANDS: [&Command; 6] = [
+    &feed::COMMAND,
+    &gallery::COMMAND,
+    &token::COMMAND,
+    &backup::COMMAND,
+    &frame::COMMAND,
+    &record::COMMAND,
+];
+
+const VERSION: &str = concat!("mingram ", env!("CARGO_PKG_VERSION"), "\n");
+
+fn main() -> ExitCode {
+    let mut parser = lexopt::Parser::from_env();
+    match parser.next() {
+        Ok(Some(Arg::Value(name))) if name != "help" => match command(&name) {
+            Ok(command) => exit::end(command.name, (command.run)(Args::new(parser, command))),
+            Err(failure) => exit::end("", Err(failure)),
+        },
+        Ok(Some(Arg::Value(_))) => exit::end("", help(parser)),
+        Ok(None | Some(Arg::Long("help") | Arg::Short('h'))) => exit::end("", overview()),
+        Ok(Some(Arg::Long("version") | Arg::Short('V'))) => {
+            exit::end("", output::print(VERSION).map(|()| 0))
+        }
+        Ok(Some(arg)) => exit::end("", Err(arg.unexpected().into())),
+        Err(error) => exit::end("", Err(error.into())),
+    }
+}
+
+fn command(name: &std::ffi::OsStr) -> Result<&'static Command> {
+    let command = COMMANDS.iter().find(|command| name == command.name);
+    command.copied().ok_or_else(|| {
+        let name = name.to_string_lossy();
+        Failure::usage(format!("there is no command `{name}`"))
+    })
+}
+
+/// `mingram help COMMAND`
+fn help(mut parser: lexopt::Parser) -> Result<u8> {
+    match parser.next()? {
+        Some(Arg::Value(name)) => output::print(command(&name)?.help()),
+        None => return overview(),
+        Some(arg) => return Err(arg.unexpected().into()),
+    }
+    .map(|()| 0)
+}
+
+fn overview() -> Result<u8> {
+    let mut text = "\
+Reads an Instagram account: shows it, keeps copies of it, and makes a gallery.
+
+Usage: mingram COMMAND [OPTIONS]
+
+Commands:
+"
+    .to_owned();
+    for command in COMMANDS {
+        text += &format!("  {:<9}{}\n", command.name, command.about);
+    }
+    text += "
+`mingram help COMMAND` lists the options of a command.
+
+Without an access token, `feed`, `gallery`, `backup` and `frame` use a built-in
+sample account. To read your own: `mingram help token`.
+";
+    output::print(text).map(|()| 0)
+}

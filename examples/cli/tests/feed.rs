@@ -1,0 +1,240 @@
+//! The command `feed`.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Output, Stdio};
+use support::common::replay::{Replay, TOKEN};
+use support::common::{Folder, Server, fixtures, json, param};
+use unicode_width::UnicodeWidthStr;
+
+/// The built program, without the caller's environment.
+fn feed(args: &[&str]) -> Command {
+    let mut command = Command::new(support::program::path());
+    command.arg("feed").args(args).env_clear();
+    // Windows programs do not start without.
+    if let Some(root) = std::env::var_os("SystemRoot") {
+        command.env("SystemRoot", root);
+    }
+    command
+}
+
+fn live(url: &str, args: &[&str]) -> Command {
+    let mut command = feed(args);
+    command
+        .env("INSTAGRAM_TOKEN", TOKEN)
+        .env("INSTAGRAM_BASE_URL", url);
+    command
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn done(mut command: Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    output
+}
+
+#[test]
+fn without_a_token_it_plays_the_sample_and_says_so() {
+    let output = done(feed(&[]));
+    assert_eq!(
+        text(&output.stderr),
+        "mingram feed: there is no access token, so this is the built-in sample account\n"
+    );
+    let lines: Vec<&str> = text(&output.stdout).lines().collect();
+    assert_eq!(lines[0], "jayposiris, media creator account, 12 media");
+    assert_eq!(
+        lines[3],
+        "2026-11-21  image      17895695562332989   The harbour before the first ferry. …"
+    );
+    assert_eq!(lines.len(), 3 + 12 + 4);
+}
+
+#[test]
+fn one_row_for_each_media_and_child() {
+    let replay = Replay::start(fixtures()).unwrap();
+    let output = done(live(&replay.url(), &["--page-size=4"]));
+    let lines: Vec<&str> = text(&output.stdout).lines().collect();
+    assert_eq!(lines[0], "jayposiris, personal account, 11 media");
+    assert_eq!(
+        lines[2],
+        "DATE        TYPE       ID                  CAPTION"
+    );
+    assert_eq!(
+        lines[3],
+        "2026-11-21  image      17895695668004550   Morning run along the harbour #runni…"
+    );
+    assert_eq!(lines[6], "            ├ image    17880997618081620");
+    assert_eq!(lines[7], "            └ video    17871527143187462");
+    assert_eq!(lines.len(), 3 + 11 + 5);
+    assert!(lines.iter().all(|line| line.width() <= 80));
+}
+
+#[test]
+fn one_json_object_a_line() {
+    let replay = Replay::start(fixtures()).unwrap();
+    let output = done(live(
+        &replay.url(),
+        &["--json", "--all", "--page-size", "4"],
+    ));
+    let objects: Vec<serde_json::Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(objects.len(), 1 + 11);
+    assert_eq!(objects[0]["username"], "jayposiris");
+    assert_eq!(
+        objects[2]["caption"],
+        "First try at sourdough \u{1f35e}\u{1f525} it rose!"
+    );
+    assert_eq!(objects[3]["children"]["data"][1]["media_type"], "VIDEO");
+    assert_eq!(objects[7]["media_type"], "BROADCAST");
+    // Absent on the wire, absent here.
+    assert!(objects[4].get("caption").is_none());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_token_file_serves_if_the_environment_has_no_token() {
+    let replay = Replay::start(fixtures()).unwrap();
+    let folder = Folder::new();
+    let file = mingram::auth::TokenFile::new(folder.0.join("mingram/token.json"));
+    std::fs::create_dir(folder.0.join("mingram")).unwrap();
+    let now = std::time::SystemTime::now();
+    let token = mingram::auth::LongLivedToken::new(TOKEN, None, now);
+    file.save(&token).unwrap();
+    let with = |name: &str, value: &std::path::Path| {
+        let mut command = feed(&["--page-size=4"]);
+        command.env("INSTAGRAM_BASE_URL", replay.url());
+        command.env(name, value).output().unwrap()
+    };
+    for output in [
+        with("MINGRAM_TOKEN_FILE", file.path()),
+        with("XDG_CONFIG_HOME", &folder.0),
+    ] {
+        assert!(output.status.success(), "{output:?}");
+        assert!(text(&output.stdout).starts_with("jayposiris, personal account"));
+    }
+    // A file that is named must be there: its loss does not go unnoticed.
+    let output = with("MINGRAM_TOKEN_FILE", &folder.0.join("none"));
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).ends_with("`mingram token login` or `mingram token import`\n"));
+}
+
+#[test]
+fn a_limit_of_items() {
+    let output = done(feed(&["--limit", "5", "--json"]));
+    assert_eq!(text(&output.stdout).lines().count(), 1 + 5);
+}
+
+#[test]
+fn with_a_token_it_goes_to_the_service() {
+    let replay = Replay::start(fixtures()).unwrap();
+    let output = done(live(&replay.url(), &["--page-size=4", "--limit=6"]));
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(text(&output.stdout).lines().count(), 3 + 6 + 2);
+    assert_eq!(replay.received().len(), 3, "the profile and two pages");
+}
+
+#[test]
+fn version_and_page_size_are_honoured() {
+    let server = Server::start(|request, stream| {
+        let body = match param(request, "limit") {
+            None => r#"{"id":"1","username":"\u001b[31mred"}"#,
+            Some(_) => r#"{"data":[{"id":"2","caption":"a\u001b]0;title\u0007b"}]}"#,
+        };
+        let _ = stream.write_all(json("200 OK", body).as_bytes());
+    });
+    let mut command = live(&server.url(), &["--limit", "3"]);
+    command.env("INSTAGRAM_API_VERSION", "v25.0");
+    let output = done(command);
+    // What strangers wrote does not reach the terminal as it stands.
+    assert!(!output.stdout.contains(&0x1b));
+    assert!(text(&output.stdout).starts_with("[31mred\n"));
+    let received = server.received();
+    assert!(
+        received
+            .iter()
+            .all(|request| request.target.starts_with("/v25.0/me"))
+    );
+    assert_eq!(param(&received[1], "limit").as_deref(), Some("3"));
+}
+
+#[test]
+fn failures_are_one_clear_line() {
+    for (args, says) in [
+        (
+            &["--limit", "0"][..],
+            "--limit takes a whole number from 1 to 10000 (see --help)",
+        ),
+        (
+            &["--limit"],
+            "missing argument for option '--limit' (see --help)",
+        ),
+        (
+            &["--page-size", "x"],
+            "--page-size takes a whole number from 1 to 100 (see --help)",
+        ),
+        (
+            &["--all", "--limit", "3"],
+            "--all and --limit exclude each other (see --help)",
+        ),
+        (&["--no-such"], "invalid option '--no-such' (see --help)"),
+        (&["extra"], "there is one argument too many (see --help)"),
+    ] {
+        let output = feed(args).output().unwrap();
+        assert_eq!(
+            (text(&output.stderr), output.status.code()),
+            (format!("mingram feed: {says}\n").as_str(), Some(2))
+        );
+        assert!(output.stdout.is_empty());
+    }
+    let server = Server::script([json(
+        "400 Bad Request",
+        r#"{"error":{"message":"Bad IGQVJsample","code":190}}"#,
+    )]);
+    let output = live(&server.url(), &[]).output().unwrap();
+    let says = "mingram feed: GET /me: the service returned error 190 (HTTP 400): Bad ***; the access token is expired, revoked or of the \
+                wrong kind: log in again for a new one\n";
+    assert_eq!(
+        (text(&output.stderr), output.status.code()),
+        (says, Some(3))
+    );
+}
+
+#[test]
+fn help_names_every_option() {
+    let words = ["--limit N", "--all", "--page-size N", "--json"];
+    support::account::check_help("feed", &words);
+}
+
+#[test]
+fn a_broken_pipe_ends_quietly() {
+    let server = support::common::feed_server(5000, 25);
+    let mut child = live(&server.url(), &["--all", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    // feed_server answers `me` with a page, which is a profile in a `data`.
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(line.contains("\"id\":\"0\""), "{line}");
+    let mut errors = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut errors)
+        .unwrap();
+    assert_eq!(
+        (errors.as_str(), child.wait().unwrap().code()),
+        ("", Some(0))
+    );
+    assert!(server.received().len() < 100, "it stopped early");
+}

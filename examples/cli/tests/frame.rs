@@ -1,0 +1,637 @@
+//! The command `frame`, run against servers on the loopback interface.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
+use support::account::*;
+use support::common::replay::TOKEN;
+use support::common::reply;
+
+fn once(account: &Account, dir: &Path, args: &[&str]) -> Output {
+    let mut command = command("frame", &account.server.url());
+    command.arg(dir).arg("--once").args(args).output().unwrap()
+}
+
+/// The pictures in a folder.
+fn pictures(dir: &Path) -> Vec<String> {
+    let mut names = names(dir);
+    names.retain(|name| !name.starts_with('.'));
+    names
+}
+
+/// Everything that a write would change.
+#[cfg(unix)]
+fn state(dir: &Path) -> Vec<(String, u64, i64, i64, i64)> {
+    use std::os::unix::fs::MetadataExt;
+    let of = |name: &str| {
+        let meta = fs::symlink_metadata(dir.join(name)).unwrap();
+        let ino = meta.ino();
+        (
+            name.to_owned(),
+            ino,
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.ctime_nsec(),
+        )
+    };
+    names(dir)
+        .iter()
+        .map(String::as_str)
+        .chain([".", ".frame/list"])
+        .map(of)
+        .collect()
+}
+
+fn feed() -> Vec<Item> {
+    vec![
+        Item::image(9, 50, 3000),
+        Item::video(8, 40, 50_000),
+        Item::album(
+            7,
+            30,
+            vec![Item::video(71, 30, 9000), Item::image(72, 30, 2000)],
+        ),
+        Item::image(6, 20, 40),
+        Item::image(5, 10, 3000),
+    ]
+}
+
+#[test]
+fn keeps_the_newest_and_removes_only_its_own() {
+    let (account, temp) = (Account::new(feed()), Temp::new("frame"));
+    let dir = temp.join("pictures");
+    fs::create_dir(&dir).unwrap();
+    // Not its own, whatever they are called; one is in the way of a picture.
+    let others = [
+        "holiday.jpg",
+        "2020-01-01_1.jpg",
+        "2026-01-21_6.jpg",
+        ".frame.bak",
+        ".frame/notes.part",
+        ".frame/2020-01-01_1.jpg",
+    ];
+    fs::create_dir(dir.join(".frame")).unwrap();
+    for name in others {
+        fs::write(dir.join(name), "mine").unwrap();
+    }
+    let output = once(&account, &dir, &["--count", "4"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(
+        text(&output.stderr),
+        "mingram frame: 3 new, 0 removed, 3 in all\n"
+    );
+    let own = [
+        "2026-02-03_7_01_71.jpg",
+        "2026-02-13_8.jpg",
+        "2026-02-23_9.jpg",
+    ];
+    let mut all: Vec<&str> = own.iter().chain(&others).copied().collect();
+    all.sort();
+    all.retain(|name| !name.starts_with('.'));
+    assert_eq!(pictures(&dir), all);
+    assert_eq!(
+        fs::read(dir.join(own[0])).unwrap(),
+        bytes("71", "jpg", 0, 3000)
+    );
+    assert_eq!(
+        fs::read(dir.join(own[2])).unwrap(),
+        bytes("9", "jpg", 0, 3000)
+    );
+    let list = fs::read_to_string(dir.join(".frame/list")).unwrap();
+    assert_eq!(list.lines().skip(1).collect::<Vec<_>>(), own);
+
+    account
+        .items
+        .lock()
+        .unwrap()
+        .insert(0, Item::image(10, 60, 500));
+    let output = once(&account, &dir, &["--count", "3"]);
+    assert_eq!(
+        text(&output.stderr),
+        "mingram frame: 1 new, 1 removed, 3 in all\n"
+    );
+    assert!(dir.join("2026-03-05_10.jpg").exists());
+    assert!(!dir.join(own[0]).exists());
+    // The whole account goes; what is not its own stays.
+    account.items.lock().unwrap().clear();
+    let output = once(&account, &dir, &[]);
+    assert_eq!(
+        text(&output.stderr),
+        "mingram frame: 0 new, 3 removed, 0 in all\n"
+    );
+    for name in others {
+        assert_eq!(
+            fs::read_to_string(dir.join(name)).unwrap(),
+            "mine",
+            "{name}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn writes_nothing_while_nothing_has_changed() {
+    let (account, temp) = (Account::new(feed()), Temp::new("still"));
+    assert!(once(&account, &temp.0, &[]).status.success());
+    let (before, files) = (state(&temp.0), account.asked("/file/"));
+    assert_eq!(before.len(), 8, "{before:?}");
+    for _ in 0..2 {
+        let output = once(&account, &temp.0, &[]);
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{}",
+            said(&output)
+        );
+    }
+    assert_eq!(state(&temp.0), before);
+    assert_eq!(account.asked("/file/"), files);
+    // Not even where the server gives something that is no picture.
+    let account = Account::with_faults(feed(), |request, _| {
+        let page = reply(
+            "200 OK",
+            &[("Content-Type", "image/jpeg")],
+            "<html>sorry</html>",
+        );
+        match request.target.starts_with("/file/10") {
+            true => Fault::Reply(page),
+            false => Fault::None,
+        }
+    });
+    account
+        .items
+        .lock()
+        .unwrap()
+        .insert(0, Item::image(10, 60, 500));
+    let output = once(&account, &temp.0, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "mingram frame: a file is not a picture: not a picture but some other file\n"
+    );
+    assert_eq!(state(&temp.0), before);
+}
+
+#[test]
+fn an_albums_pictures_by_choice() {
+    let (account, temp) = (Account::new(feed()), Temp::new("albums"));
+    let output = once(&account, &temp.0, &["--albums", "all", "--count", "4"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(
+        pictures(&temp.0),
+        [
+            "2026-02-03_7_01_71.jpg",
+            "2026-02-03_7_02_72.jpg",
+            "2026-02-13_8.jpg",
+            "2026-02-23_9.jpg"
+        ]
+    );
+    let output = once(&account, &temp.0, &["--count", "4"]);
+    assert_eq!(
+        text(&output.stderr),
+        "mingram frame: 1 new, 1 removed, 4 in all\n"
+    );
+    assert!(!temp.join("2026-02-03_7_02_72.jpg").exists());
+    assert!(temp.join("2026-01-21_6.jpg").exists());
+}
+
+/// A picture whose format has changed is there several times, and another does not come.
+#[test]
+fn several_files_of_one_picture_do_not_confuse_it() {
+    let (account, temp) = (Account::new(feed()), Temp::new("twice"));
+    assert!(once(&account, &temp.0, &["--count", "1"]).status.success());
+    let mut list = fs::read_to_string(temp.join(".frame/list")).unwrap();
+    for name in ["2026-02-23_9.png", "2026-02-23_9.webp", "2026-01-01_1.jpg"] {
+        fs::write(temp.join(name), "older").unwrap();
+        list += &format!("{name}\n");
+    }
+    fs::write(temp.join(".frame/list"), list).unwrap();
+    let broken = Account::with_faults(feed(), |request, _| {
+        match request.target.starts_with("/thumb/8") {
+            true => Fault::Silence,
+            false => Fault::None,
+        }
+    });
+    let output = once(&broken, &temp.0, &["--count", "2"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let errors = text(&output.stderr);
+    assert!(
+        errors.starts_with("mingram frame: 0 new, 1 removed, 3 in all\n"),
+        "{errors}"
+    );
+    assert_eq!(
+        pictures(&temp.0),
+        ["2026-02-23_9.jpg", "2026-02-23_9.png", "2026-02-23_9.webp"]
+    );
+}
+
+#[test]
+fn a_picture_that_cannot_be_had_does_not_keep_out_the_others() {
+    for (refusal, begin) in [
+        (
+            "404 Not Found",
+            "mingram frame: the service refuses: GET 127.0.0.1/file/9: HTTP 404 ",
+        ),
+        (
+            "503 Service Unavailable",
+            "mingram frame: the service is in trouble: GET 127.0.0.1/file/9: HTTP 503 ",
+        ),
+    ] {
+        let account = Account::with_faults(feed(), move |request, _| {
+            match request.target.starts_with("/file/9") {
+                true => Fault::Reply(reply(refusal, &[], "")),
+                false => Fault::None,
+            }
+        });
+        let temp = Temp::new("others");
+        let output = once(&account, &temp.0, &["--count", "3"]);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let errors = text(&output.stderr);
+        assert!(
+            errors.starts_with("mingram frame: 2 new, 0 removed, 2 in all\n"),
+            "{errors}"
+        );
+        assert!(errors.contains(begin), "{errors}");
+        assert_eq!(
+            pictures(&temp.0),
+            ["2026-02-03_7_01_71.jpg", "2026-02-13_8.jpg"]
+        );
+    }
+}
+
+#[test]
+fn a_damaged_list_makes_nothing_its_own() {
+    let (account, temp) = (Account::new(feed()), Temp::new("list"));
+    fs::write(temp.join("precious.jpg"), "mine").unwrap();
+    fs::create_dir(temp.join("2026-01-01_3.jpg")).unwrap();
+    fs::write(temp.join("2026-01-01_4.jpg"), "mine").unwrap();
+    let outside = temp.0.with_extension("outside");
+    fs::write(&outside, "mine").unwrap();
+    let outside_name = outside.file_name().unwrap().to_str().unwrap();
+    fs::create_dir(temp.join(".frame")).unwrap();
+    fs::write(
+        temp.join(".frame/list"),
+        format!("precious.jpg\n../{outside_name}\n/etc/passwd\n2026-01-01_3.jpg\n2026-01-01_4\n\u{0}\n2026-01-01_4.txt\n"),
+    )
+    .unwrap();
+    let output = once(&account, &temp.0, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    for path in [
+        temp.join("precious.jpg"),
+        temp.join("2026-01-01_4.jpg"),
+        outside.clone(),
+    ] {
+        assert_eq!(fs::read_to_string(path).unwrap(), "mine");
+    }
+    assert!(temp.join("2026-01-01_3.jpg").is_dir());
+    fs::remove_file(outside).unwrap();
+}
+
+/// A viewer that is pointed at the folder may list hidden files too, though not
+/// what is in folders: at no time is there anything but pictures.
+#[test]
+fn what_is_not_whole_lies_in_a_folder_of_its_own() {
+    let account = Account::with_faults(feed(), |request, _| {
+        match request.target.contains("file/") {
+            true => Fault::Slow(1000, Duration::from_millis(20)),
+            false => Fault::None,
+        }
+    });
+    let temp = Temp::new("hidden");
+    let mut running = start(&account, &temp.0);
+    wait_for(|| {
+        let files = |name: &String| temp.join(name).is_file();
+        let shown: Vec<String> = names(&temp.0).into_iter().filter(files).collect();
+        assert!(shown.iter().all(|name| name.ends_with(".jpg")), "{shown:?}");
+        shown.len() == 5
+    });
+    running.0.kill().unwrap();
+    assert_eq!(names(&temp.join(".frame")), ["list"]);
+}
+
+/// A link or a file in the place of the hidden folder is not followed.
+#[cfg(unix)]
+#[test]
+fn the_hidden_folder_is_a_folder() {
+    let (account, temp) = (Account::new(feed()), Temp::new("link"));
+    let (dir, outside) = (temp.join("pictures"), temp.join("outside"));
+    fs::create_dir(&dir).unwrap();
+    fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, dir.join(".frame")).unwrap();
+    fs::write(outside.join("2020-01-01_1.part"), "mine").unwrap();
+    let output = once(&account, &dir, &[]);
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    assert!(text(&output.stderr).ends_with("/.frame: it is not a directory\n"));
+    assert_eq!(names(&outside), ["2020-01-01_1.part"]);
+    assert_eq!(pictures(&dir).len(), 0);
+}
+
+#[test]
+fn errors_have_a_status() {
+    let dead = include_str!("../../../fixtures/errors/token-invalid.http");
+    let limit = include_str!("../../../fixtures/errors/rate-limit.http");
+    for (fixture, code, begin) in [
+        (
+            dead,
+            3,
+            "mingram frame: the access token is dead: GET /me/media: ",
+        ),
+        (
+            limit,
+            4,
+            "mingram frame: the rate limit is reached: GET /me/media: ",
+        ),
+    ] {
+        let reply = fixture.split_once("\n\n").unwrap().1.to_owned();
+        let account = Account::with_faults(feed(), move |_, _| Fault::Reply(reply.clone()));
+        let output = once(&account, &Temp::new("status").0, &[]);
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+        let errors = text(&output.stderr);
+        assert!(
+            errors.starts_with(begin) && errors.lines().count() == 1,
+            "{errors}"
+        );
+        assert!(!errors.contains(TOKEN));
+    }
+    let account = Account::new(feed());
+    let temp = Temp::new("usage");
+    for args in [
+        ["--every", "0s"],
+        ["--every", "fast"],
+        ["--every", "15"],
+        ["--every", "é"],
+        ["--count", "0"],
+        ["--albums", "some"],
+    ] {
+        let output = once(&account, &temp.0, &args);
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(
+            errors.starts_with(&format!("mingram frame: {} takes ", args[0])),
+            "{errors}"
+        );
+        assert_eq!(errors.lines().count(), 1);
+    }
+}
+
+#[test]
+fn help_names_every_option_and_status() {
+    check_help(
+        "frame",
+        &[
+            "Usage: mingram frame [OPTIONS] DIR",
+            "DIR/.frame",
+            "--count N",
+            "--albums WHICH",
+            "--every TIME",
+            "--once",
+        ],
+    );
+}
+
+/// A program that is ended when the test is.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(account: &Account, dir: &Path) -> Running {
+    let mut command = command("frame", &account.server.url());
+    let command = command.arg(dir).args(["--every", "1s"]);
+    Running(command.stderr(Stdio::piped()).spawn().unwrap())
+}
+
+fn wait_for(what: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !what() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "it never happened"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_end_it_cleanly() {
+    let slow = Fault::Slow(8, Duration::from_millis(100));
+    for (signal, at, fault) in [
+        ("-TERM", "/me/media", Fault::None),
+        ("-INT", "/me/media", Fault::None),
+        ("-TERM", "/file/5", slow),
+        // A server that says nothing more, in a file and before any reply.
+        ("-TERM", "/file/5", Fault::Hang(500)),
+        ("-INT", "/me/media", Fault::Hang(0)),
+    ] {
+        let told = format!("{signal} {at} {fault:?}");
+        let looks = usize::from(fault == Fault::None);
+        let account = Account::with_faults(feed(), move |request, _| {
+            match request.target.starts_with(at) {
+                true => fault.clone(),
+                false => Fault::None,
+            }
+        });
+        let temp = Temp::new("signal");
+        let mut running = start(&account, &temp.0);
+        wait_for(|| account.asked(at) > looks);
+        let begun = Instant::now();
+        let id = running.0.id().to_string();
+        let kill = std::process::Command::new("kill")
+            .args([signal, &id])
+            .status();
+        assert!(kill.unwrap().success());
+        let status = running.0.wait().unwrap();
+        let time = begun.elapsed();
+        assert!(time < Duration::from_secs(2), "{told}: {time:?}");
+        assert_eq!(status.code(), Some(0), "{told}");
+        let mut errors = String::new();
+        std::io::Read::read_to_string(&mut running.0.stderr.take().unwrap(), &mut errors).unwrap();
+        assert!(errors.ends_with("mingram frame: ended\n"), "{errors}");
+        for name in pictures(&temp.0) {
+            let id = name.rsplit(['_', '.']).nth(1).unwrap();
+            let held = fs::read(temp.join(&name)).unwrap();
+            assert!(
+                held == bytes(id, "jpg", 0, held.len() as u64) && held.len() >= 40,
+                "{name}"
+            );
+        }
+    }
+}
+
+/// With `--once` too: a download that the signal breaks off is no failure.
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_single_look_cleanly() {
+    let account = Account::with_faults(feed(), |request, _| {
+        match request.target.starts_with("/file/5") {
+            true => Fault::Slow(8, Duration::from_millis(100)),
+            false => Fault::None,
+        }
+    });
+    let temp = Temp::new("once");
+    let mut running = command("frame", &account.server.url());
+    running.arg(&temp.0).arg("--once").stderr(Stdio::piped());
+    let mut running = Running(running.spawn().unwrap());
+    wait_for(|| account.asked("/file/5") > 0);
+    let id = running.0.id().to_string();
+    let kill = std::process::Command::new("kill").arg(&id).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+    let mut errors = String::new();
+    std::io::Read::read_to_string(&mut running.0.stderr.take().unwrap(), &mut errors).unwrap();
+    assert_eq!(
+        errors,
+        "mingram frame: 4 new, 0 removed, 4 in all\nmingram frame: ended\n"
+    );
+}
+
+#[test]
+fn kills_leave_no_picture_that_is_nobodys() {
+    let items: Vec<Item> = (0..12)
+        .map(|i| Item::image(100 + i, 40 - i as u32, 9000))
+        .collect();
+    let account = Account::with_faults(items.clone(), |request, _| {
+        match request.target.starts_with("/file/") {
+            true => Fault::Slow(3000, Duration::from_millis(1)),
+            false => Fault::None,
+        }
+    });
+    let mut random = Random(0x0426_1123);
+    let mut among = 0;
+    for round in 0..10 {
+        let temp = Temp::new("killed");
+        fs::write(temp.join("2026-01-01_1.jpg"), "mine").unwrap();
+        fs::create_dir(temp.join(".frame")).unwrap();
+        fs::write(temp.join(".frame/notes.part"), "mine").unwrap();
+        fs::write(temp.join(".frame/2020-01-01_7.part"), "left behind").unwrap();
+        *account.items.lock().unwrap() = items.clone();
+        let mut running = start(&account, &temp.0);
+        // While it downloads, or between the first picture and the last.
+        match round % 2 {
+            0 => std::thread::sleep(Duration::from_millis(random.below(100))),
+            _ => wait_for(|| pictures(&temp.0).len() > 1),
+        }
+        running.0.kill().unwrap();
+        running.0.wait().unwrap();
+        let shown = pictures(&temp.0);
+        among += u32::from((2..13).contains(&shown.len()));
+        for name in shown.iter().filter(|name| !name.ends_with("_1.jpg")) {
+            let held = fs::read(temp.join(name)).unwrap();
+            assert!(held == bytes(&name[11..14], "jpg", 0, 9000), "{name}");
+        }
+        account.items.lock().unwrap().clear();
+        let output = once(&account, &temp.0, &[]);
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(names(&temp.0), [".frame", "2026-01-01_1.jpg"]);
+        assert_eq!(names(&temp.join(".frame")), ["list", "notes.part"]);
+    }
+    println!("{among} of 10 were killed between the first picture and the last");
+}
+
+/// Runs a shell's script beside a disk of 64 KiB, in a mount of its own, which
+/// ends with the shell; `$0` is the program. `None` where that cannot be done.
+#[cfg(target_os = "linux")]
+fn beside_a_small_disk(temp: &Temp, script: &str, urls: &[String]) -> Option<Output> {
+    fs::create_dir(temp.join("disk")).unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size=64k tmpfs disk || exit 99
+        touch mounted
+        {script}"
+    );
+    let made = command("frame", &urls[0]);
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        for (name, value) in made
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)))
+        {
+            command.env(name, value);
+        }
+        command
+            .args(args)
+            .args(["sh", "-c", &script])
+            .arg(made.get_program())
+            .args(urls);
+        let output = command.current_dir(&temp.0).output().ok()?;
+        temp.join("mounted").exists().then_some(output)
+    };
+    let output = run(&["-m"]).or_else(|| run(&["-rm"]));
+    if output.is_none() {
+        println!("skipped: no mount of one's own here");
+    }
+    output
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_waited_out() {
+    let account = Account::new(feed());
+    let temp = Temp::new("full");
+    let script = "head -c 57000 /dev/zero >disk/filler
+        \"$0\" frame --every 1s disk 2>log & pid=$!
+        for i in $(seq 100); do grep -q full log && break; sleep 0.05; done
+        rm disk/filler
+        for i in $(seq 100); do grep -q recovered log && break; sleep 0.05; done
+        kill -TERM $pid; wait $pid; code=$?; ls disk; exit $code";
+    let Some(output) = beside_a_small_disk(&temp, script, &[account.server.url()]) else {
+        return;
+    };
+    let log = fs::read_to_string(temp.join("log")).unwrap();
+    assert!(output.status.success(), "{}{log}", said(&output));
+    assert!(
+        log.contains("mingram frame: the disk is full: disk/.frame/"),
+        "{log}"
+    );
+    assert_eq!(log.matches("No space left on device").count(), 1, "{log}");
+    assert!(log.contains("mingram frame: recovered after "), "{log}");
+    assert_eq!(text(&output.stdout).lines().count(), 5, "{}", said(&output));
+}
+
+/// Pictures that have dropped out make room for the new ones, where these do
+/// not fit, and where their list does not any more.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_made_room_on() {
+    let [a, b, c] = [9, 8, 7].map(|id| Item::image(id, 10 + id as u32, 12_000));
+    for (large, first) in [(24_000, "code 5"), (20_000, "code 0")] {
+        let old = Account::new(vec![a.clone(), b.clone(), c.clone()]);
+        let new = Account::new(vec![
+            Item::image(11, 50, 3000),
+            Item::image(10, 40, large),
+            a.clone(),
+        ]);
+        let temp = Temp::new("room");
+        let script = "[ $(getconf PAGESIZE) = 4096 ] || { echo pages; exit; }
+            \"$0\" frame --once --count 3 disk || exit
+            export INSTAGRAM_BASE_URL=\"$2\"
+            \"$0\" frame --once --count 3 disk; echo code $?
+            \"$0\" frame --once --count 3 disk; echo code $?; ls disk; ls disk/.frame; cp disk/* .";
+        let urls = [old.server.url(), new.server.url()];
+        let Some(output) = beside_a_small_disk(&temp, script, &urls) else {
+            return;
+        };
+        let out = text(&output.stdout);
+        if out == "pages\n" {
+            println!("skipped: the numbers are for pages of 4 KiB");
+            return;
+        }
+        let rest = "code 0\n2026-01-20_9.jpg\n2026-02-13_10.jpg\n2026-02-23_11.jpg\nlist\n";
+        assert_eq!(out, format!("{first}\n{rest}"), "{}", said(&output));
+        let errors = text(&output.stderr);
+        let full =
+            errors.contains("mingram frame: the disk is full: disk/.frame/2026-02-13_10.part: ");
+        assert_eq!(full, first == "code 5", "{errors}");
+        for item in new.items.lock().unwrap().iter() {
+            let name = format!("{}_{}.jpg", &item.timestamp[..10], item.id);
+            let held = fs::read(temp.join(&name)).unwrap();
+            assert!(held == bytes(&item.id, "jpg", 0, item.length), "{name}");
+        }
+    }
+}

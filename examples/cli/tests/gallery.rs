@@ -1,0 +1,758 @@
+//! The command `gallery`, run as built against an account on the loopback interface.
+
+use miniserde::json::{self, Array, Value};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::SystemTime;
+
+const PICTURE: &[u8] = include_bytes!("../sample/media/portrait.png");
+const VIDEO: &[u8] = include_bytes!("../sample/media/tide.mp4");
+
+/// A directory that is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("mingram-gallery-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.join(name)).unwrap()
+    }
+
+    fn names(&self, name: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.join(name)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// Every file with what changes when it is written again.
+    fn state(&self) -> BTreeMap<String, (u64, SystemTime, Vec<u8>)> {
+        let mut state = BTreeMap::new();
+        for folder in ["", "media/"] {
+            for name in self.names(folder) {
+                let name = format!("{folder}{name}");
+                let meta = fs::metadata(self.join(&name)).unwrap();
+                if meta.is_file() {
+                    #[cfg(unix)]
+                    let inode = std::os::unix::fs::MetadataExt::ino(&meta);
+                    #[cfg(not(unix))]
+                    let inode = 0;
+                    let bytes = fs::read(self.join(&name)).unwrap();
+                    state.insert(name, (inode, meta.modified().unwrap(), bytes));
+                }
+            }
+        }
+        state
+    }
+
+    /// The posts of `instagram.json`; checks that each of their files is there and has the
+    /// recorded size.
+    fn posts(&self) -> Array {
+        let Ok(Value::Array(posts)) = json::from_str(&self.read("instagram.json")) else {
+            panic!("instagram.json is not an array");
+        };
+        for post in &posts {
+            let children = array(post, "children").iter();
+            let nested = children.flat_map(|child| array(child, "files"));
+            for file in array(post, "files").iter().chain(nested) {
+                let meta = fs::metadata(self.join(text(file, "path"))).unwrap();
+                assert_eq!(json::to_string(field(file, "size")), meta.len().to_string());
+            }
+        }
+        posts
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let posts = self.posts();
+        posts
+            .iter()
+            .map(|post| text(post, "id").to_owned())
+            .collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
+    let Value::Object(object) = value else {
+        panic!("{value:?} is not an object");
+    };
+    &object[name]
+}
+
+fn array<'a>(value: &'a Value, name: &str) -> &'a Array {
+    match field(value, name) {
+        Value::Array(array) => array,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    match field(value, name) {
+        Value::String(text) => text,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// Instead of a status: ends the connection in the middle of the body.
+const BREAKS: u16 = 0;
+
+/// Instead of a status: never replies.
+const HANGS: u16 = 1;
+
+/// What the account has, and what goes wrong.
+#[derive(Default)]
+struct State {
+    media: Vec<String>,
+    biography: String,
+    picture: String,
+    /// The reply to requests for a path, or, after a `?`, with this in their query.
+    faults: BTreeMap<String, (u16, &'static str)>,
+    requests: Vec<String>,
+}
+
+struct Account {
+    url: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Account {
+    fn new(media: &[String]) -> Account {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = State {
+            media: media.to_vec(),
+            picture: "me.jpg".to_owned(),
+            ..State::default()
+        };
+        let state = Arc::new(Mutex::new(state));
+        let (base, shared) = (url.clone(), state.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (base, shared) = (base.clone(), shared.clone());
+                thread::spawn(move || serve(stream, &base, &shared));
+            }
+        });
+        Account { url, state }
+    }
+
+    fn set(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap());
+    }
+
+    fn fault(&self, path: &str, status: u16, body: &'static str) {
+        self.set(|state| {
+            state.faults.insert(path.to_owned(), (status, body));
+        });
+    }
+
+    /// The paths that were requested since the last call.
+    fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().requests)
+    }
+
+    fn command(&self, folder: &Folder, args: &[&str]) -> Command {
+        let mut command = command(folder, args);
+        command.env("INSTAGRAM_TOKEN", "IGQVJsampletoken");
+        command.env("INSTAGRAM_BASE_URL", &self.url);
+        command
+    }
+
+    fn run(&self, folder: &Folder, args: &[&str]) -> Output {
+        self.command(folder, args).output().unwrap()
+    }
+
+    /// Runs the command, which must exit with this code. Returns what it said on stderr.
+    fn expect(&self, folder: &Folder, args: &[&str], code: i32) -> String {
+        let output = self.run(folder, args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    }
+}
+
+fn command(folder: &Folder, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mingram"));
+    command.env_clear().arg("gallery").args(args).arg(&folder.0);
+    command.env("XDG_CONFIG_HOME", folder.join("no such folder"));
+    // Windows programs do not start without.
+    if let Some(root) = std::env::var_os("SystemRoot") {
+        command.env("SystemRoot", root);
+    }
+    command
+}
+
+fn serve(stream: TcpStream, base: &str, state: &Mutex<State>) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader
+                .read_line(&mut line)
+                .ok()
+                .filter(|&length| length > 0)?;
+            match line.trim_end() {
+                "" => break,
+                line => lines.push(line.to_owned()),
+            }
+        }
+        let target = lines[0].split(' ').nth(1)?.to_owned();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let (status, body) = {
+            let mut state = state.lock().unwrap();
+            state.requests.push(path.to_owned());
+            let is_meant = |fault: &str| match fault.strip_prefix('?') {
+                Some(part) => query.contains(part),
+                None => fault == path,
+            };
+            match state.faults.iter().find(|(fault, _)| is_meant(fault)) {
+                Some((_, &(status, body))) => (status, body.as_bytes().to_vec()),
+                None => (200, answer(&state, base, path, query)),
+            }
+        };
+        if status == HANGS {
+            // Until the other end is gone.
+            reader.read_line(&mut String::new()).ok()?;
+            return None;
+        }
+        let stream = reader.get_mut();
+        let length = body.len() + if status == BREAKS { 1000 } else { 0 };
+        let head = format!(
+            "HTTP/1.1 {} -\r\nContent-Length: {length}\r\n\r\n",
+            status.max(200)
+        );
+        stream.write_all(&[head.as_bytes(), &body].concat()).ok()?;
+        if status == BREAKS {
+            return None;
+        }
+    }
+}
+
+fn answer(state: &State, base: &str, path: &str, query: &str) -> Vec<u8> {
+    let parameter = |name: &str| {
+        let parts = query.split('&').find_map(|part| part.strip_prefix(name));
+        parts.and_then(|value| value.parse::<usize>().ok())
+    };
+    let json = match path {
+        "/me" => format!(
+            r#"{{"id":"7","username":"jayposiris","name":"Jay","biography":"{}","profile_picture_url":"{base}/file/{}?oe=1","media_count":{}}}"#,
+            state.biography,
+            state.picture,
+            state.media.len()
+        ),
+        "/me/media" => {
+            // Three to a page, whatever is requested.
+            let from = parameter("after=").unwrap_or(0);
+            let to = state
+                .media
+                .len()
+                .min(from + parameter("limit=").unwrap_or(25).min(3));
+            let next = match to < state.media.len() {
+                true => format!(r#","next":"{base}/next""#),
+                false => String::new(),
+            };
+            let data = state.media[from..to].join(",");
+            format!(r#"{{"data":[{data}],"paging":{{"cursors":{{"after":"{to}"}}{next}}}}}"#)
+        }
+        "/30/children" => format!(r#"{{"data":[{},{}]}}"#, image(31, ""), image(32, "")),
+        path if path.contains(".mp4") => return VIDEO.to_vec(),
+        path if path.starts_with("/file/") => return PICTURE.to_vec(),
+        path => state
+            .media
+            .iter()
+            .find(|media| media.contains(&format!(r#""id":"{}""#, &path[1..])))
+            .cloned()
+            .unwrap_or_default(),
+    };
+    json.replace("BASE", base).into_bytes()
+}
+
+/// An image, with more fields.
+fn image(id: u32, more: &str) -> String {
+    let day = 1 + id % 28;
+    format!(
+        r#"{{"id":"{id}","media_type":"IMAGE","media_url":"BASE/file/{id}.jpg","permalink":"https://www.instagram.com/p/{id}/","timestamp":"2026-11-{day:02}T07:12:00+0000"{more}}}"#
+    )
+}
+
+fn images(ids: impl Iterator<Item = u32>) -> Vec<String> {
+    ids.map(|id| image(id, &format!(r#","caption":"about {id}""#)))
+        .collect()
+}
+
+#[test]
+fn shows_the_sample_without_a_token() {
+    let folder = Folder::new();
+    let output = command(&folder, &[]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("sample"), "{said}");
+    assert_eq!(
+        folder.names(""),
+        ["feed.xml", "index.html", "instagram.json", "media"]
+    );
+    let posts = folder.posts();
+    assert_eq!((posts.len(), folder.names("media").len()), (12, 17));
+    let kinds: Vec<&str> = posts.iter().map(|post| text(post, "kind")).collect();
+    let count = |kind| kinds.iter().filter(|found| **found == kind).count();
+    assert_eq!((count("image"), count("video"), count("album")), (10, 1, 1));
+    let page = folder.read("index.html");
+    assert!(page.contains(r#"<span class="count" aria-hidden="true">1/4</span>"#));
+    assert!(page.contains(r#"width="480" height="600""#));
+    // Whoever gives a token file wants that one.
+    let output = command(&folder, &["--token-file", "/no/such/file"])
+        .output()
+        .unwrap();
+    assert_ne!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_sample_never_replaces_an_account() {
+    let account = Account::new(&images(1..3));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let before = folder.state();
+    let output = command(&folder, &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(folder.state(), before);
+    // But the other way round.
+    let folder = Folder::new();
+    for _ in 0..2 {
+        assert!(command(&folder, &[]).status().unwrap().success());
+    }
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2"]);
+    assert_eq!(folder.names("media").len(), 3);
+}
+
+#[test]
+fn files_get_the_time_of_publication() {
+    let account = Account::new(&images(1..2));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let meta = fs::metadata(folder.join("media/2026-11-02_1.png")).unwrap();
+    let time = meta.modified().unwrap();
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(seconds.as_secs(), 1_793_603_520);
+}
+
+#[test]
+fn a_summary_for_scripts() {
+    let account = Account::new(&images(1..4));
+    account.fault("/file/2.jpg", 404, "gone");
+    let folder = Folder::new();
+    let summary = |args: &[&str]| {
+        let out = account.run(&folder, args).stdout;
+        String::from_utf8(out).unwrap()
+    };
+    let first = summary(&["--json"]);
+    let start =
+        r#"{"posts":2,"files":3,"downloaded":3,"removed":0,"missing":["media/2026-11-03_2: "#;
+    assert!(first.starts_with(start), "{first}");
+    assert!(
+        first.ends_with("\"unavailable\":[],\"error\":null}\n"),
+        "{first}"
+    );
+    account.fault("/me", 200, "<html>");
+    let second = summary(&["--json"]);
+    assert!(
+        matches!(json::from_str(&second), Ok(Value::Object(_))),
+        "{second}"
+    );
+    assert!(!second.contains(r#""error":null"#), "{second}");
+    assert_eq!(summary(&["-q"]), "");
+}
+
+#[test]
+fn a_second_run_writes_and_downloads_nothing() {
+    let account = Account::new(&images(1..8));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2", "3", "4", "5", "6", "7"]);
+    let (before, requests) = (folder.state(), account.requests());
+    assert_eq!(before.len(), 3 + 8);
+    assert_eq!(
+        requests
+            .iter()
+            .filter(|path| path.starts_with("/file/"))
+            .count(),
+        8
+    );
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.state(), before);
+    let requests = account.requests();
+    assert!(
+        !requests.iter().any(|path| path.starts_with("/file/")),
+        "{requests:?}"
+    );
+    // An edited caption changes three files and no media.
+    account.set(|state| state.media[0] = image(1, r#","caption":"edited""#));
+    account.expect(&folder, &[], 0);
+    let mut after = folder.state();
+    for name in ["index.html", "instagram.json", "feed.xml"] {
+        assert!(
+            String::from_utf8_lossy(&after[name].2).contains("edited"),
+            "{name}"
+        );
+        after.insert(name.to_owned(), before[name].clone());
+    }
+    assert_eq!(after, before);
+}
+
+#[test]
+fn posts_and_files_that_left_are_removed() {
+    let account = Account::new(&images(1..6));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let profile = folder.names("media").pop().unwrap();
+    fs::write(folder.join("media/notes.txt"), "mine").unwrap();
+    fs::write(folder.join("media/IMG_0001.jpg"), "mine").unwrap();
+    fs::write(
+        folder.join(".gallery-2026-01-01_9.part"),
+        "from a run that was killed",
+    )
+    .unwrap();
+    account.set(|state| {
+        state.media.remove(1);
+        state.picture = "new.jpg".to_owned();
+    });
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "3", "4", "5"]);
+    let names = folder.names("media");
+    assert!(!names.contains(&"2026-11-03_2.png".to_owned()), "{names:?}");
+    assert!(!names.contains(&profile), "{names:?}");
+    assert_eq!(names.len(), 4 + 1 + 2, "{names:?}");
+    assert!(!folder.read("index.html").contains("about 2"));
+    assert!(!folder.read("feed.xml").contains("about 2"));
+    assert_eq!(folder.names("").len(), 4);
+    // Every post may go, if the service counts none.
+    account.set(|state| state.media.clear());
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.read("instagram.json"), "[]\n");
+}
+
+#[test]
+fn a_failed_run_leaves_the_old_gallery() {
+    let account = Account::new(&images(1..6));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let before = folder.state();
+    let error = |code: u32| match code {
+        190 => r#"{"error":{"message":"no","type":"OAuthException","code":190}}"#,
+        4 => r#"{"error":{"message":"no","type":"OAuthException","code":4}}"#,
+        _ => r#"{"error":{"message":"no","type":"OAuthException","code":10}}"#,
+    };
+    // Two posts are new, and one has left.
+    account.set(|state| {
+        state.media.remove(4);
+        state.media.extend(images(8..10));
+    });
+    for (path, status, body, code) in [
+        ("/me", 400, error(190), 3),
+        ("/me/media", 403, error(4), 4),
+        ("/me/media", 403, error(10), 1),
+        ("/me/media", 200, "<html>", 1),
+        ("/me/media", 200, r#"{"data":[]}"#, 1),
+        ("/file/9.jpg", BREAKS, "\u{7f}half of it", 1),
+        ("/file/9.jpg", 500, "", 1),
+    ] {
+        account.fault(path, status, body);
+        account.expect(&folder, &[], code);
+        let mut after = folder.state();
+        // What was received before the failure is kept for the next run.
+        after.retain(|name, _| !name.contains(".gallery-") && name != "media/2026-11-09_8.png");
+        assert_eq!(after, before, "{path} {status}");
+        account.set(|state| state.faults.clear());
+    }
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2", "3", "4", "8", "9"]);
+    assert_eq!(folder.names("").len(), 4);
+}
+
+#[test]
+fn the_page_is_written_last() {
+    let account = Account::new(&images(1..3));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let page = folder.read("index.html");
+    account.set(|state| {
+        state.media.remove(0);
+    });
+    fs::remove_file(folder.join("instagram.json")).unwrap();
+    fs::create_dir(folder.join("instagram.json")).unwrap();
+    account.expect(&folder, &[], 5);
+    assert_eq!(folder.read("index.html"), page);
+    // And what it shows is there.
+    assert_eq!(folder.names("media").len(), 3);
+    fs::remove_dir(folder.join("instagram.json")).unwrap();
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.names("media").len(), 2);
+}
+
+#[test]
+fn hostile_texts_stay_texts() {
+    let captions = [
+        r#"<script>alert(1)<\/script>\"><img src=x onerror=alert(1)>"#,
+        r#"\u202eevil\u2066 line\u2028line #a\"><b> \u0000\u0008 ]]>"#,
+        r#"' onmouseover='alert(1) #tag' &lt;b&gt;"#,
+    ];
+    let links = [
+        "javascript:alert(1)",
+        r#"https:\/\/x.example\/\"><b>"#,
+        "data:text/html,x",
+    ];
+    let media = captions
+        .iter()
+        .zip(links)
+        .enumerate()
+        .map(|(i, (caption, link))| {
+            let more = format!(r#","caption":"{caption}","alt_text":"{caption}""#);
+            let image = image(i as u32 + 1, &more);
+            image.replace(&format!("https://www.instagram.com/p/{}/", i + 1), link)
+        });
+    let account = Account::new(&media.collect::<Vec<_>>());
+    account.set(|state| state.biography = captions[0].to_owned());
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let (page, feed) = (folder.read("index.html"), folder.read("feed.xml"));
+    for file in [&page, &feed] {
+        for bad in [
+            "<script",
+            "<img src=x",
+            "<b>",
+            "javascript:",
+            "data:text",
+            "]]>",
+        ] {
+            assert!(!file.contains(bad), "{bad}");
+        }
+        for bad in ['\u{202e}', '\u{2066}', '\u{2028}', '\0', '\u{8}'] {
+            assert!(!file.contains(bad), "{bad:?}");
+        }
+    }
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&gt;&lt;img src=x"));
+    assert!(page.contains("#a</a>&quot;&gt;&lt;b&gt;"));
+    assert!(page.contains("&amp;lt;b&amp;gt;"));
+    assert!(page.contains(r#"href="https://x.example/&quot;&gt;&lt;b&gt;""#));
+    // The data are as they came, but for links that must not be followed.
+    let posts = folder.posts();
+    assert!(text(&posts[1], "caption").starts_with("\u{202e}evil\u{2066} line\u{2028}line"));
+    assert!(matches!(field(&posts[0], "permalink"), Value::Null));
+    assert!(matches!(field(&posts[2], "permalink"), Value::Null));
+}
+
+#[test]
+fn count_limits_the_posts() {
+    let account = Account::new(&images(1..9));
+    let folder = Folder::new();
+    account.expect(&folder, &["--count", "4"], 0);
+    assert_eq!(folder.ids(), ["1", "2", "3", "4"]);
+    assert_eq!(folder.names("media").len(), 5);
+    let pages = account
+        .requests()
+        .iter()
+        .filter(|path| *path == "/me/media")
+        .count();
+    assert_eq!(pages, 2);
+    account.expect(&folder, &["-n2"], 0);
+    assert_eq!(folder.ids(), ["1", "2"]);
+    assert_eq!(folder.names("media").len(), 3);
+    for bad in ["0", "10001", "many", "-1"] {
+        account.expect(&folder, &["--count", bad], 2);
+    }
+}
+
+#[test]
+fn a_page_is_optional_and_never_overwrites_another() {
+    let account = Account::new(&images(1..3));
+    let folder = Folder::new();
+    fs::write(folder.join("index.html"), "<h1>My site</h1>").unwrap();
+    let said = account.expect(&folder, &[], 5);
+    assert!(said.contains("another folder"), "{said}");
+    assert_eq!(folder.names(""), ["index.html"]);
+    assert_eq!(folder.read("index.html"), "<h1>My site</h1>");
+    account.expect(&folder, &["--no-html"], 0);
+    assert_eq!(folder.read("index.html"), "<h1>My site</h1>");
+    assert_eq!(folder.ids(), ["1", "2"]);
+    fs::remove_file(folder.join("index.html")).unwrap();
+    account.expect(&folder, &[], 0);
+    assert!(folder.join("index.html").exists());
+    account.expect(&folder, &["--no-html"], 0);
+    assert!(!folder.join("index.html").exists());
+}
+
+#[test]
+fn albums_and_videos() {
+    let video = r#"{"id":"20","media_type":"VIDEO","media_url":"BASE/file/20.mp4","thumbnail_url":"BASE/file/20.jpg","timestamp":"2026-11-03T07:12:00+0000"}"#;
+    let silent = r#"{"id":"21","media_type":"VIDEO","thumbnail_url":"BASE/file/21.jpg","timestamp":"2026-11-02T07:12:00+0000"}"#;
+    let bare = r#"{"id":"22","media_type":"VIDEO","media_url":"BASE/file/22.mp4"}"#;
+    // The children of one came with it; those of the other are listed.
+    let nested = format!(
+        r#"{{"id":"29","media_type":"CAROUSEL_ALBUM","timestamp":"2026-11-01T07:12:00+0000","children":{{"data":[{},{}]}}}}"#,
+        image(41, ""),
+        video.replace("20", "42").replace("4226", "2026")
+    );
+    let listed = r#"{"id":"30","media_type":"CAROUSEL_ALBUM","caption":"Two of them.","timestamp":"2026-11-01T07:12:00+0000"}"#;
+    let nothing = r#"{"id":"31","media_type":"IMAGE"}"#;
+    let media = [video, silent, bare, &nested, listed, nothing].map(str::to_owned);
+    let account = Account::new(&media);
+    let folder = Folder::new();
+    assert_eq!(account.expect(&folder, &[], 0), "");
+    let said = account.expect(&folder, &["-v"], 0);
+    assert!(
+        said.contains("2026-11-02_21") && said.contains("0000-00-00_31"),
+        "{said}"
+    );
+    let posts = folder.posts();
+    let kinds = |files: &Array| -> Vec<String> {
+        files
+            .iter()
+            .map(|file| text(file, "kind").to_owned())
+            .collect()
+    };
+    let found: Vec<_> = posts
+        .iter()
+        .map(|post| {
+            let children = array(post, "children").iter();
+            let nested: Vec<_> = children.map(|child| kinds(array(child, "files"))).collect();
+            (
+                text(post, "id"),
+                text(post, "kind"),
+                kinds(array(post, "files")),
+                nested,
+            )
+        })
+        .collect();
+    let files = |kinds: &[&str]| {
+        kinds
+            .iter()
+            .map(|kind| (*kind).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let (image, both) = (files(&["image"]), files(&["image", "video"]));
+    assert_eq!(
+        found,
+        [
+            ("20", "video", both.clone(), vec![]),
+            ("21", "video", image.clone(), vec![]),
+            ("22", "video", files(&["video"]), vec![]),
+            ("29", "album", image.clone(), vec![image.clone(), both]),
+            (
+                "30",
+                "album",
+                image.clone(),
+                vec![image.clone(), image.clone()]
+            ),
+        ]
+    );
+    let page = folder.read("index.html");
+    assert!(page.contains(r#"poster="media/2026-11-03_20_poster.png""#));
+    assert!(page.contains(r#"alt="Two of them. (2 of 2)""#));
+    assert!(page.contains(r#"alt="Video of 3 November 2026""#));
+    assert_eq!(page.matches("1/2</span>").count(), 2);
+    let before = folder.state();
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.state(), before);
+}
+
+#[test]
+fn a_refused_file_costs_one_post() {
+    let account = Account::new(&images(1..4));
+    let folder = Folder::new();
+    account.fault("/file/2.jpg", 404, "gone");
+    account.fault("/file/3.jpg", 200, "<html>an apology</html>");
+    let said = account.expect(&folder, &[], 1);
+    assert!(
+        said.contains("2026-11-03_2") && said.contains("2026-11-04_3"),
+        "{said}"
+    );
+    assert_eq!(folder.ids(), ["1"]);
+    account.set(|state| state.faults.clear());
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2", "3"]);
+}
+
+#[test]
+fn asks_for_fewer_fields_if_one_is_refused() {
+    let account = Account::new(&images(1..6));
+    let folder = Folder::new();
+    let refused = r#"{"error":{"message":"(#100) Tried accessing nonexisting field","type":"IGApiException","code":100}}"#;
+    account.fault("?alt_text", 400, refused);
+    account.fault("?website", 400, refused);
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2", "3", "4", "5"]);
+}
+
+/// A run that is killed while it downloads.
+#[test]
+fn a_killed_run_leaves_the_old_gallery() {
+    let account = Account::new(&images(1..4));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let before = folder.state();
+    account.set(|state| state.media.extend(images(8..10)));
+    account.fault("/file/9.jpg", HANGS, "");
+    account.requests();
+    let mut running = account.command(&folder, &[]).spawn().unwrap();
+    while !account
+        .state
+        .lock()
+        .unwrap()
+        .requests
+        .contains(&"/file/9.jpg".to_owned())
+    {
+        assert!(
+            running.try_wait().unwrap().is_none(),
+            "it ended before the download"
+        );
+        thread::sleep(std::time::Duration::from_millis(10));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let mut after = folder.state();
+    after.retain(|name, _| !name.starts_with(".gallery-") && name != "media/2026-11-09_8.png");
+    assert_eq!(after, before);
+    account.set(|state| state.faults.clear());
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2", "3", "8", "9"]);
+    assert_eq!(folder.names("").len(), 4);
+}
+
+#[test]
+fn says_what_is_wrong_with_the_command_line() {
+    let folder = Folder::new();
+    let account = Account::new(&[]);
+    account.expect(&folder, &["--colour"], 2);
+    let without = Command::new(env!("CARGO_BIN_EXE_mingram"))
+        .arg("gallery")
+        .output()
+        .unwrap();
+    assert_eq!(without.status.code(), Some(2));
+    let help = account.run(&folder, &["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&help.stdout).contains("--count"));
+}
