@@ -6,6 +6,7 @@ use crate::client::call::{Call, Kind};
 use crate::client::client::Client;
 use crate::client::reply::{content_type, retry_after};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file_version::FileVersion;
 use crate::http::transport::Response;
 use crate::http::url::{Url, check_length, without_fragment};
 use crate::redact::redact;
@@ -39,7 +40,8 @@ type Progress<'a> = dyn FnMut(u64, Option<u64>) + 'a;
 pub struct Download<'a> {
     client: &'a Client,
     url: &'a str,
-    from: u64,
+    /// The first byte to request, and the version it must be from.
+    resume: Option<(u64, &'a FileVersion)>,
     accept_unknown_length: bool,
     progress: Option<Box<Progress<'a>>>,
 }
@@ -59,16 +61,39 @@ impl<'a> Download<'a> {
         Download {
             client,
             url,
-            from: 0,
+            resume: None,
             accept_unknown_length: false,
             progress: None,
         }
     }
 
-    /// Requests only the bytes from this one on. A server that does not support this
-    /// sends the entire file: check [`Body::start`]. Default: 0, the entire file.
-    pub fn resume_from(mut self, byte: u64) -> Download<'a> {
-        self.from = byte;
+    /// Requests only the bytes from this one on, if the file is still of this version, which
+    /// an earlier download returned as [`Body::version`]. Default: the entire file.
+    ///
+    /// The server compares the version (`If-Range`), and so does mingram. You get the entire
+    /// file if its version is another one, if the server does not send parts, and if there is
+    /// no such byte: check [`Body::start`], and if it is 0, truncate your file first.
+    ///
+    /// ```no_run
+    /// # use std::io::Seek;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (api, url) = (mingram::Api::new("IGQVJ..."), "https://cdn.example/v/a.mp4");
+    /// let mut file = std::fs::OpenOptions::new().append(true).open("a.mp4.part")?;
+    /// let version = std::fs::read_to_string("a.mp4.version")?.parse()?;
+    /// let length = file.metadata()?.len();
+    /// let mut body = api.download(url).resume_from(length, &version).open()?;
+    /// if body.start() == 0 {
+    ///     file.set_len(0)?;
+    ///     std::fs::remove_file("a.mp4.version")?;
+    ///     if let Some(version) = body.version() {
+    ///         std::fs::write("a.mp4.version", version.to_string())?;
+    ///     }
+    /// }
+    /// body.write_to(&mut file)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn resume_from(mut self, byte: u64, version: &'a FileVersion) -> Download<'a> {
+        self.resume = Some((byte, version));
         self
     }
 
@@ -99,7 +124,7 @@ impl<'a> Download<'a> {
     /// temporary file is removed. [`InvalidInput`](ErrorKind::InvalidInput) if
     /// [`resume_from`](Download::resume_from) is set.
     pub fn save(self, path: impl AsRef<Path>) -> Result<Saved> {
-        if self.from != 0 {
+        if self.resume.is_some() {
             return Err(Error::invalid(
                 "`save` writes entire files: use `open` and your own file with `resume_from`",
             ));
@@ -133,12 +158,13 @@ impl<'a> Download<'a> {
     /// ended early, [`UnknownLength`](ErrorKind::UnknownLength) if the file's length is not
     /// known, [`Status`](ErrorKind::Status) if the server refused, and
     /// [`Io`](ErrorKind::Io) if `writer` failed. [`InvalidInput`](ErrorKind::InvalidInput),
-    /// with nothing written, if the server ignored [`resume_from`](Download::resume_from)
-    /// and sent the entire file; use [`open`](Download::open) to handle both cases.
+    /// with nothing written, if the server sent the entire file in spite of
+    /// [`resume_from`](Download::resume_from); use [`open`](Download::open) to handle both
+    /// cases.
     pub fn write_to(self, writer: &mut dyn Write) -> Result<u64> {
         let mut body = self.open()?;
-        if body.start() != self.from {
-            let message = "the server only sends the entire file: start again with an empty one";
+        if body.start() != self.resume.map_or(0, |(byte, _)| byte) {
+            let message = "the file has changed, or the server only sends the entire file: start again with an empty one";
             return Err(Error::invalid(message).in_call(&body.name, &[]));
         }
         body.copy(writer, self.progress)
@@ -150,39 +176,67 @@ impl<'a> Download<'a> {
     ///
     /// As for [`write_to`](Download::write_to), without those of the writer.
     pub fn open(&self) -> Result<Body> {
+        let part = self
+            .resume
+            .filter(|(byte, version)| (1..version.total()).contains(byte));
+        let (of_part, of_all) = (self.call(part)?, self.call(None)?);
+        self.client.retrying(&of_part, || {
+            let response = self.client.open(&of_part)?;
+            match part {
+                Some((_, version)) if is_missing(&response, version) => {
+                    // Closes its connection first.
+                    drop(response);
+                    let response = self.client.open(&of_all)?;
+                    self.check(&of_all, None, response)
+                }
+                _ => self.check(&of_part, part, response),
+            }
+        })
+    }
+
+    /// The call for a part or for the entire file.
+    fn call<'b>(&'b self, part: Option<(u64, &'b FileVersion)>) -> Result<Call<'b>> {
         let url = Url::parse(self.url)
             .map_err(|problem| Error::invalid(format!("the file's URL is invalid: {problem}")))?;
         self.client.check_download(&url)?;
         check_length(self.url)?;
         let name = format!("GET {}", url.without_query());
         let mut call = Call::get(Kind::Download, name, without_fragment(self.url).to_owned());
-        call.range_from = self.from;
+        if let Some((byte, version)) = part {
+            (call.range_from, call.if_range) = (byte, Some(version.validator()));
+        }
         // The token does not belong in a file's URL, but must not be shown if it is there.
         call.secrets.push(self.client.token.expose());
-        self.client.retrying(&call, || {
-            let response = self.client.open(&call)?;
-            self.check(&call, response)
-        })
+        Ok(call)
     }
 
     /// Checks that the response is the requested file or part.
-    fn check(&self, call: &Call<'_>, response: Response) -> Result<Body> {
+    fn check(
+        &self,
+        call: &Call<'_>,
+        part: Option<(u64, &FileVersion)>,
+        response: Response,
+    ) -> Result<Body> {
         check_encoding(&response)?;
         let malformed = |message| Err(Error::new(ErrorKind::Malformed, message));
         let length = response.length();
+        let from = part.map_or(0, |(byte, _)| byte);
         let (start, end, total) = match response.status {
             200 => (0, length, length),
-            206 => match response.header("content-range").and_then(content_range) {
-                Some((start, _, _)) if start != self.from => {
+            206 => match range(&response) {
+                Some((start, _, _)) if start != from => {
                     return malformed("the server sent another part than requested");
                 }
-                Some((start, end, total)) if total.is_none_or(|total| total == end) => {
+                Some((start, end, total)) => {
+                    let total = total.or(part.map(|(_, version)| version.total()));
+                    if total.is_some_and(|total| total != end) {
+                        return malformed("the server sent less than the rest of the file");
+                    }
                     if length.is_some_and(|length| length != end - start) {
                         return malformed("the part's content-length contradicts its range");
                     }
                     (start, Some(end), total)
                 }
-                Some(_) => return malformed("the server sent less than the rest of the file"),
                 None => {
                     return malformed("the server sent a part (HTTP 206) without a valid range");
                 }
@@ -194,9 +248,14 @@ impl<'a> Download<'a> {
             return Err(Error::new(ErrorKind::UnknownLength, message).with_status(response.status));
         }
         let content_type = response.header("content-type").map(str::to_owned);
+        let version = match part {
+            Some((_, version)) if start > 0 => Some(version.clone()),
+            _ => total.and_then(|total| FileVersion::of(&response, total)),
+        };
         Ok(Body {
             name: redact(&call.name, &call.secrets),
             content_type,
+            version,
             start,
             position: start,
             end,
@@ -204,6 +263,16 @@ impl<'a> Download<'a> {
             has_length: length.is_some(),
             inner: response.body,
         })
+    }
+}
+
+/// Whether the server has no such part of this version: there is no such byte, or the part
+/// is of another version, because the server did not compare them.
+fn is_missing(response: &Response, version: &FileVersion) -> bool {
+    match (response.status, range(response)) {
+        (416, _) => true,
+        (206, Some((_, _, total))) => !version.includes(response, total),
+        _ => false,
     }
 }
 
@@ -225,6 +294,11 @@ fn refused(call: &Call<'_>, response: Response) -> Error {
         .with_retry_after(wait)
 }
 
+/// The range of a part: first byte, end and total.
+fn range(response: &Response) -> Option<(u64, u64, Option<u64>)> {
+    response.header("content-range").and_then(content_range)
+}
+
 /// Parses `bytes 5-9/10` into first byte, end and total.
 fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
@@ -243,7 +317,7 @@ impl fmt::Debug for Download<'_> {
         let url = self.url.split(['?', '#']).next().unwrap_or_default();
         f.debug_struct("Download")
             .field("url", &redact(url, &[self.client.token.expose()]))
-            .field("resume_from", &self.from)
+            .field("resume", &self.resume)
             .finish_non_exhaustive()
     }
 }
@@ -256,6 +330,7 @@ impl fmt::Debug for Download<'_> {
 pub struct Body {
     name: String,
     content_type: Option<String>,
+    version: Option<FileVersion>,
     start: u64,
     position: u64,
     end: Option<u64>,
@@ -267,8 +342,8 @@ pub struct Body {
 }
 
 impl Body {
-    /// The first byte of the file that is read: the one requested, or 0 if the server
-    /// only sends the entire file.
+    /// The first byte of the file that is read: the one requested, or 0 if the entire
+    /// file is sent.
     pub fn start(&self) -> u64 {
         self.start
     }
@@ -282,6 +357,13 @@ impl Body {
     /// [`accept_unknown_length`](Download::accept_unknown_length) is set.
     pub fn total(&self) -> Option<u64> {
         self.total
+    }
+
+    /// The version of the file, for [`resume_from`](Download::resume_from). `None` if the
+    /// server sent no validator that is [strong](FileVersion): then a part of this file
+    /// cannot be resumed.
+    pub fn version(&self) -> Option<&FileVersion> {
+        self.version.as_ref()
     }
 
     /// The content type sent by the server, for example `image/jpeg`.
@@ -366,6 +448,7 @@ impl fmt::Debug for Body {
             .field("start", &self.start)
             .field("position", &self.position)
             .field("total", &self.total)
+            .field("version", &self.version)
             .field("content_type", &self.content_type)
             .finish_non_exhaustive()
     }

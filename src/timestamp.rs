@@ -59,6 +59,25 @@ pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     from_unix(unix_seconds(text.as_bytes())?)
 }
 
+/// Parses a date of an HTTP header: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110,
+/// section 5.6.7). Its two obsolete forms are not read.
+pub(crate) fn parse_http_date(text: &str) -> Option<SystemTime> {
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let text: &[u8; 29] = text.as_bytes().try_into().ok()?;
+    let is_framed = text[..3].iter().all(u8::is_ascii_alphabetic)
+        && &text[3..5] == b", "
+        && [text[7], text[11], text[16]] == *b"   "
+        && &text[25..] == b" GMT";
+    let month = MONTHS.chunks(3).position(|month| *month == text[8..11])?;
+    let month = month as u8 + 1;
+    let mut timestamp = *b"0000-00-00T00:00:00Z";
+    timestamp[..4].copy_from_slice(&text[12..16]);
+    timestamp[5..7].copy_from_slice(&[b'0' + month / 10, b'0' + month % 10]);
+    timestamp[8..10].copy_from_slice(&text[5..7]);
+    timestamp[11..19].copy_from_slice(&text[17..25]);
+    is_framed.then(|| from_unix(unix_seconds(&timestamp)?))?
+}
+
 fn unix_seconds(text: &[u8]) -> Option<i64> {
     let is = |at: usize, byte: u8| text.get(at) == Some(&byte);
     for (at, separator) in [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')] {
@@ -156,6 +175,35 @@ mod tests {
             "２017-08-31T18:10:00Z",
         ] {
             assert_eq!(unix_seconds(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn parses_http_dates() {
+        for (text, seconds) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+            ("Tue, 31 Dec 2024 23:59:60 GMT", 1_735_689_600),
+            ("Thu, 29 Feb 2024 12:00:00 GMT", 1_709_208_000),
+        ] {
+            assert_eq!(parse_http_date(text), from_unix(seconds), "{text}");
+        }
+        for bad in [
+            "",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 06 ovD 1994 08:49:37 GMT",
+            "Sun, 31 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sun, 06 Nov 1994 08.49.37 GMT",
+            "Sun, 6  Nov 1994 08:49:37 GMT",
+            "Sun  06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 GMT ",
+            "Sun, 06 Nov 1994 08:49:3\u{e9}GMT",
+        ] {
+            assert_eq!(parse_http_date(bad), None, "{bad}");
         }
     }
 

@@ -2,14 +2,19 @@
 
 mod common;
 
-use common::replay::TOKEN;
+use common::replay::{self, TOKEN};
 use common::{Folder, Server, reply};
-use mingram::{Api, Error, ErrorKind};
+use mingram::{Api, Error, ErrorKind, FileVersion};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
 const FILE: &str = "0123456789";
+
+/// What the servers here call the version of `FILE`.
+fn version() -> FileVersion {
+    "10 \"v1\"".parse().unwrap()
+}
 
 fn whole() -> Server {
     Server::script([reply("200 OK", &[("Content-Type", "image/jpeg")], FILE)])
@@ -89,53 +94,153 @@ fn progress_is_told() {
 
 #[test]
 fn the_rest_of_a_file() {
+    const TAG: (&str, &str) = ("ETag", "\"v1\"");
     let server = Server::start(|request, stream| {
-        let range = request
-            .headers
-            .iter()
-            .find(|(name, _)| name == "range")
-            .map(|(_, value)| value.as_str());
-        let reply = match range {
-            Some("bytes=4-") => reply(
+        let reply = match (header(request, "range"), header(request, "if-range")) {
+            (Some("bytes=4-"), Some("\"v1\"")) => reply(
                 "206 Partial Content",
-                &[("Content-Range", "bytes 4-9/10")],
+                &[TAG, ("Content-Range", "bytes 4-9/10")],
                 &FILE[4..],
             ),
-            None => reply("200 OK", &[], FILE),
+            (None, None) => reply("200 OK", &[TAG], FILE),
             other => panic!("{other:?}"),
         };
         let _ = stream.write_all(reply.as_bytes());
     });
     let (api, url) = (server.api(), server.url());
+    let version = api.download(&url).open().unwrap().version().cloned();
+    let version = version.unwrap();
+    assert_eq!((version.total(), &version), (10, &self::version()));
     let mut file = FILE.as_bytes()[..4].to_vec();
     assert_eq!(
         api.download(&url)
-            .resume_from(4)
+            .resume_from(4, &version)
             .write_to(&mut file)
             .unwrap(),
         10
     );
     assert_eq!(file, FILE.as_bytes());
-    let body = api.download(&url).resume_from(4).open().unwrap();
+    let body = api.download(&url).resume_from(4, &version).open().unwrap();
     assert_eq!(
-        (body.start(), body.position(), body.total()),
-        (4, 4, Some(10))
+        (body.start(), body.position(), body.total(), body.version()),
+        (4, 4, Some(10), Some(&version))
+    );
+    // There is nothing before the first byte and nothing after the last one.
+    for byte in [0, 10, 11, u64::MAX] {
+        let body = api.download(&url).resume_from(byte, &version).open();
+        assert_eq!(body.unwrap().start(), 0, "{byte}");
+    }
+}
+
+fn header<'a>(request: &'a replay::Received, name: &str) -> Option<&'a str> {
+    let header = request.headers.iter().find(|(key, _)| key == name);
+    header.map(|(_, value)| value.as_str())
+}
+
+/// A server sends the entire file if its version has changed; one that ignores `If-Range`
+/// sends a part of the other version, or has no such byte, and is asked again.
+#[test]
+fn two_versions_are_never_combined() {
+    const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const OTHER: &str = "ABCDEFGHIJ";
+    let part = |headers: &[(&str, &str)], range| {
+        let headers = [headers, &[("Content-Range", range)]].concat();
+        reply("206 Partial Content", &headers, &OTHER[4..])
+    };
+    let tag = [("ETag", "\"v1\"")];
+    for (version, first, requests) in [
+        ("10 \"v1\"", reply("200 OK", &[], OTHER), 1),
+        // Another entity tag, none, a weak one, another total.
+        ("10 \"v1\"", part(&[("ETag", "\"v2\"")], "bytes 4-9/10"), 2),
+        ("10 \"v1\"", part(&[], "bytes 4-9/10"), 2),
+        (
+            "10 \"v1\"",
+            part(&[("ETag", "W/\"v1\"")], "bytes 4-9/10"),
+            2,
+        ),
+        ("11 \"v1\"", part(&tag, "bytes 4-9/10"), 2),
+        // Another date.
+        (
+            &format!("10 {OLD}"),
+            part(
+                &[("Last-Modified", "Mon, 07 Nov 1994 08:49:37 GMT")],
+                "bytes 4-9/10",
+            ),
+            2,
+        ),
+        (
+            "10 \"v1\"",
+            reply("416 No", &[("Content-Range", "bytes */3")], ""),
+            2,
+        ),
+    ] {
+        let server = Server::script([first.clone(), reply("200 OK", &[], OTHER)]);
+        let (api, url) = (server.api(), server.url());
+        let version: FileVersion = version.parse().unwrap();
+        let mut body = api.download(&url).resume_from(4, &version).open().unwrap();
+        assert_eq!(body.start(), 0, "{version} {first}");
+        let mut file = Vec::new();
+        assert_eq!(body.write_to(&mut file).unwrap(), 10);
+        assert_eq!(file, OTHER.as_bytes());
+        let received = server.received();
+        assert_eq!(received.len(), requests, "{version} {first}");
+        let sent = header(&received[0], "if-range").unwrap();
+        assert_eq!(format!("{} {sent}", version.total()), version.to_string());
+        for request in &received[1..] {
+            assert_eq!(header(request, "range"), None);
+            assert_eq!(header(request, "if-range"), None);
+        }
+        // Nothing is written to a file that has the beginning of another version.
+        let server = Server::script([first, reply("200 OK", &[], OTHER)]);
+        let (api, url) = (server.api(), server.url());
+        let download = api.download(&url).resume_from(4, &version);
+        let error = download.write_to(&mut file).unwrap_err();
+        assert_eq!((error.kind(), file.len()), (ErrorKind::InvalidInput, 10));
+    }
+}
+
+#[test]
+fn a_part_by_date_and_a_part_without_a_total() {
+    let dates = [
+        ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("Date", "Mon, 07 Nov 1994 08:49:37 GMT"),
+    ];
+    let server = Server::script([
+        reply("200 OK", &dates, FILE),
+        reply(
+            "206 Partial Content",
+            &[("Content-Range", "bytes 4-9/*")],
+            &FILE[4..],
+        ),
+    ]);
+    let (api, url) = (server.api(), server.url());
+    let version = api.download(&url).open().unwrap().version().cloned();
+    let version = version.unwrap();
+    let mut file = FILE.as_bytes()[..4].to_vec();
+    let mut body = api.download(&url).resume_from(4, &version).open().unwrap();
+    assert_eq!((body.start(), body.total()), (4, Some(10)));
+    body.write_to(&mut file).unwrap();
+    assert_eq!(file, FILE.as_bytes());
+    assert_eq!(
+        header(&server.received()[1], "if-range"),
+        Some("Sun, 06 Nov 1994 08:49:37 GMT")
     );
 }
 
 #[test]
 fn a_server_that_cannot_resume_says_so_before_a_byte_is_written() {
     let server = whole();
-    let (api, url) = (server.api(), server.url());
+    let (api, url, version) = (server.api(), server.url(), version());
     let mut file = Vec::new();
     let error = api
         .download(&url)
-        .resume_from(4)
+        .resume_from(4, &version)
         .write_to(&mut file)
         .unwrap_err();
     assert_eq!((error.kind(), file.len()), (ErrorKind::InvalidInput, 0));
-    let mut body = api.download(&url).resume_from(4).open().unwrap();
+    let mut body = api.download(&url).resume_from(4, &version).open().unwrap();
     assert_eq!((body.start(), body.content_type()), (0, Some("image/jpeg")));
+    assert_eq!(body.version(), None);
     body.read_to_end(&mut file).unwrap();
     assert_eq!(file, FILE.as_bytes());
 }
@@ -151,11 +256,15 @@ fn a_part_that_is_not_the_one_asked_for() {
     ] {
         let server = Server::script([reply(
             "206 Partial Content",
-            &[("Content-Range", range)],
+            &[("ETag", "\"v1\""), ("Content-Range", range)],
             &FILE[..length],
         )]);
-        let (api, url) = (server.api(), server.url());
-        let error = api.download(&url).resume_from(4).open().unwrap_err();
+        let (api, url, version) = (server.api(), server.url(), version());
+        let error = api
+            .download(&url)
+            .resume_from(4, &version)
+            .open()
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Malformed, "{range}: {error}");
     }
 }
@@ -416,11 +525,11 @@ fn save_refuses_places_that_cannot_hold_a_file() {
 #[test]
 fn save_does_not_resume() {
     let (server, directory) = (whole(), Folder::new());
-    let url = server.url();
+    let (url, version) = (server.url(), version());
     let download = server
         .api()
         .download(&url)
-        .resume_from(4)
+        .resume_from(4, &version)
         .save(directory.0.join("a.jpg"));
     assert_eq!(download.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert!(server.received().is_empty() && directory.names().is_empty());

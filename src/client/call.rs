@@ -27,6 +27,8 @@ pub(crate) struct Call<'a> {
     pub(crate) secrets: Vec<&'a str>,
     /// The first byte of a file to request.
     pub(crate) range_from: u64,
+    /// Which version of the file they must be from, or else all of it is requested.
+    pub(crate) if_range: Option<&'a str>,
 }
 
 /// What a call is for. It decides the timeout, how a call may be sent and what may be
@@ -55,6 +57,7 @@ impl<'a> Call<'a> {
             form: None,
             secrets: Vec::new(),
             range_from: 0,
+            if_range: None,
         }
     }
 

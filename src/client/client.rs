@@ -186,6 +186,7 @@ impl Client {
         }
         if call.range_from > 0 {
             headers.push(("Range", &range));
+            headers.extend(call.if_range.map(|version| ("If-Range", version)));
         }
         let timeout = match call.kind {
             Kind::Download => self.download_timeout,

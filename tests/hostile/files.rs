@@ -3,32 +3,35 @@
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server};
 use crate::{DEADLINE, Do, TOKEN, api_for, fails, file, gives, row, sends, try_all};
-use mingram::{Api, ErrorKind as K};
+use mingram::{Api, ErrorKind as K, FileVersion};
 use std::io::{self, Read, Write};
 use std::time::Instant;
+
+/// What the servers here call the version of a file of ten bytes.
+fn version() -> FileVersion {
+    "10 \"v1\"".parse().unwrap()
+}
 
 /// The rest of a file of ten bytes, of which five are there.
 fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
     let url = format!("{}/f.jpg", server.url());
-    let mut file = Vec::new();
-    let length = api.download(&url).resume_from(5).write_to(&mut file)?;
+    let (mut file, version) = (Vec::new(), version());
+    let rest = api.download(&url).resume_from(5, &version);
+    let length = rest.write_to(&mut file)?;
     assert_eq!(length, 5 + file.len() as u64);
     Ok(String::from_utf8(file).unwrap())
 }
 
-/// The same and the total, taken where that is unknown.
-fn resumed_of_any_length(api: &Api, server: &Server) -> mingram::Result<String> {
-    let url = format!("{}/f.jpg", server.url());
-    let mut body = api
-        .download(&url)
-        .resume_from(5)
-        .accept_unknown_length()
-        .open()?;
+/// The same by `open`, which also takes the entire file, and what it tells.
+fn resumed_or_whole(api: &Api, server: &Server) -> mingram::Result<String> {
+    let (url, version) = (format!("{}/f.jpg", server.url()), version());
+    let mut body = api.download(&url).resume_from(5, &version).open()?;
     let mut file = Vec::new();
     body.write_to(&mut file)?;
     Ok(format!(
-        "{} of {:?}",
+        "{} from {} of {:?}",
         String::from_utf8(file).unwrap(),
+        body.start(),
         body.total()
     ))
 }
@@ -86,19 +89,25 @@ fn whole_files() {
 #[test]
 #[rustfmt::skip]
 fn parts_of_files() {
-    let part = |headers: &str, body: &str| sends(format!("HTTP/1.1 206 Partial Content\r\n{headers}\r\n{body}"));
+    let part = |headers: &str, body: &str| sends(format!("HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\n{headers}\r\n{body}"));
     let ranged = |range: &str, body: &str| part(&format!("Content-Range: {range}\r\nContent-Length: {}\r\n", body.len()), body);
     let open = |headers: &str, body: &str| [part(headers, body), vec![Do::Hang]].concat();
     let malformed = |piece| fails(K::Malformed, piece);
     let unknown = || fails(K::UnknownLength, "a truncated file could not be recognised");
+    let other = |tag: &str, total: &str| sends(format!("HTTP/1.1 206 Partial Content\r\n{tag}Content-Range: bytes 5-9/{total}\r\nContent-Length: 5\r\n\r\n56789"));
     let unreadable = || malformed("without a valid range");
     let less = || malformed("less than the rest of the file");
     try_all(vec![
         row("the rest", ranged("bytes 5-9/10", "56789"), resumed, gives("56789")),
-        row("the rest, total unknown", ranged("bytes 5-9/*", "56789"), resumed, unknown()),
-        row("the rest, total unknown, taken", ranged("bytes 5-9/*", "56789"), resumed_of_any_length, gives("56789 of None")),
-        row("short, total unknown, taken", part("Content-Range: bytes 5-9/*\r\nContent-Length: 5\r\n", "567"), resumed_of_any_length, fails(K::Truncated, "after 8 of 10 bytes")),
-        row("the rest, total known, taken", ranged("bytes 5-9/10", "56789"), resumed_of_any_length, gives("56789 of Some(10)")),
+        row("the rest, and its total", ranged("bytes 5-9/10", "56789"), resumed_or_whole, gives("56789 from 5 of Some(10)")),
+        row("the rest, total not repeated", ranged("bytes 5-9/*", "56789"), resumed_or_whole, gives("56789 from 5 of Some(10)")),
+        row("another end, total not repeated", ranged("bytes 5-8/*", "5678"), resumed, less()),
+        row("short, total not repeated", part("Content-Range: bytes 5-9/*\r\nContent-Length: 5\r\n", "567"), resumed, fails(K::Truncated, "after 8 of 10 bytes")),
+        // Another version, and no entire file when asked for one.
+        row("no tag", other("", "10"), resumed, malformed("another part than requested")),
+        row("another tag", other("ETag: \"v2\"\r\n", "10"), resumed, malformed("another part than requested")),
+        row("two tags, the first another", other("ETag: \"v2\"\r\nETag: \"v1\"\r\n", "10"), resumed, malformed("another part than requested")),
+        row("another total", other("ETag: \"v1\"\r\n", "12"), resumed, malformed("another part than requested")),
         row("unasked, total unknown", ranged("bytes 0-3/*", "file"), file, unknown()),
         row("the rest, in chunks", part("Content-Range: bytes 5-9/10\r\nTransfer-Encoding: chunked\r\n", "5\r\n56789\r\n0\r\n\r\n"), resumed, gives("56789")),
         row("the rest, without a length", part("Content-Range: bytes 5-9/10\r\n", "56789"), resumed, gives("56789")),
@@ -114,7 +123,7 @@ fn parts_of_files() {
         row("another start", ranged("bytes 4-9/10", "456789"), resumed, malformed("another part than requested")),
         row("from the start", ranged("bytes 0-9/10", "0123456789"), resumed, malformed("another part than requested")),
         row("another end", ranged("bytes 5-7/10", "567"), resumed, less()),
-        row("an end behind the file", ranged("bytes 5-9/8", "56789"), resumed, less()),
+        row("an end behind the file", ranged("bytes 5-9/8", "56789"), resumed, malformed("another part than requested")),
         row("another length", part("Content-Range: bytes 5-9/10\r\nContent-Length: 4\r\n", "5678"), resumed, malformed("content-length contradicts its range")),
         row("no range", part("Content-Length: 5\r\n", "56789"), resumed, unreadable()),
         row("no unit", ranged("5-9/10", "56789"), resumed, unreadable()),
@@ -125,6 +134,7 @@ fn parts_of_files() {
         row("the largest end", ranged("bytes 5-18446744073709551615/10", "56789"), resumed, unreadable()),
         row("several parts", part("Content-Type: multipart/byteranges; boundary=x\r\nContent-Length: 5\r\n", "--x--"), resumed, unreadable()),
         row("all of it instead", sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"), resumed, fails(K::InvalidInput, "only sends the entire file")),
+        row("all of it instead, taken", sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"), resumed_or_whole, gives("0123456789 from 0 of Some(10)")),
     ]);
 }
 

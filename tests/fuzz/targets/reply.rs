@@ -52,9 +52,10 @@ fuzz_target!(|data: &[u8]| {
         b'k' => {
             download = true;
             let mut file = Vec::new();
+            let version = "10 \"v1\"".parse().unwrap();
             let rest = api
                 .download("https://cdn.example/a.jpg")
-                .resume_from(5)
+                .resume_from(5, &version)
                 .accept_unknown_length();
             match rest.write_to(&mut file) {
                 Ok(length) => {
