@@ -4,19 +4,16 @@ use crate::folder::{Failure, Folder, length_of};
 use crate::names::{self, HEAD, Want};
 use crate::output;
 use mingram::transport::Clock;
-use mingram::{Api, ErrorKind, url_expires_at};
+use mingram::{Api, ErrorKind, FileVersion, url_expires_at};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Before a partial download is resumed, this many of its last bytes are fetched again and
-/// compared: the server may have another version of the file by now.
-const OVERLAP: u64 = 4096;
-
 /// Nothing is written after a multiple of this many bytes before everything up to there is
 /// on the disk. A power cut can leave holes only after the last of them, so a later run
-/// fetches again what comes after it.
+/// fetches again what comes after it, if the server still has the version of the file that
+/// was noted beside it.
 const BLOCK: u64 = 8 * 1024 * 1024;
 
 /// A file to fetch.
@@ -45,14 +42,22 @@ pub struct Fetch<'a> {
 pub struct Fetched {
     pub name: String,
     pub bytes: u64,
-    /// The server's tag of this version, if it sent one.
-    pub etag: Option<String>,
+    /// The version of the file, if the server identified it.
+    pub version: Option<FileVersion>,
     part: PathBuf,
 }
 
 impl Fetched {
     pub fn place(self, folder: &Folder) -> Result<(), Failure> {
-        folder.place(&self.part, &self.name)
+        folder.place(&self.part, &self.name)?;
+        folder.forget(self.stem())
+    }
+
+    /// The server's entity tag of this version, if it is strong.
+    pub fn etag(&self) -> Option<String> {
+        let version = self.version.as_ref()?.to_string();
+        let (_, validator) = version.split_once(' ')?;
+        validator.starts_with('"').then(|| validator.to_owned())
     }
 
     pub fn stem(&self) -> &str {
@@ -71,6 +76,7 @@ impl Fetch<'_> {
         }
         let mut here = Here {
             bytes: settled(length_of(&self.folder.part(self.stem))),
+            version: self.folder.noted_version(self.stem),
             lost: 0,
         };
         let (mut furthest, mut tries) = (here.bytes, 0);
@@ -108,21 +114,21 @@ impl Fetch<'_> {
         let part = self.folder.part(self.stem);
         let disk = |error| Broken::Off(Failure::of_file(&part, error));
         let held = held(&part).filter(|held| here.bytes > 0 && self.want.takes(held));
-        if held.is_none() {
-            here.bytes = 0;
-        }
-        let from = here.bytes.saturating_sub(OVERLAP);
+        let version = here.version.clone().filter(|_| held.is_some());
         let time = self.time.saturating_mul(1 << here.lost.min(8));
         let api = self.api.clone().with_download_timeout(time);
-        let mut body = match api.download(url).resume_from(from).open() {
+        let download = match &version {
+            Some(version) => api.download(url).resume_from(here.bytes, version),
+            None => api.download(url),
+        };
+        let mut body = match download.open() {
             Ok(body) => body,
             Err(error) => match error.status() {
-                // What is here is longer than the file, so it is another version.
-                Some(416) if from > 0 => return self.anew(url, here),
                 Some(403 | 404 | 410) => return Err(Broken::Refused(error)),
                 // Its ranges are wrong.
-                _ if from > 0 && error.kind() == ErrorKind::Malformed => {
-                    return self.anew(url, here);
+                _ if version.is_some() && error.kind() == ErrorKind::Malformed => {
+                    here.version = None;
+                    return self.attempt(url, here);
                 }
                 _ => return Err(Broken::Off(error.into())),
             },
@@ -133,34 +139,20 @@ impl Fetch<'_> {
             return Err(Broken::Off(Failure::Content(what)));
         }
         (self.begin)(body.total().unwrap_or_default() - body.start());
-        let resumed = held.filter(|_| body.start() > 0);
-        // First the end of what is here, or the head of the file.
-        let expected = if resumed.is_some() {
-            OVERLAP
-        } else {
-            HEAD as u64
-        };
-        let mut first = Vec::new();
-        body.by_ref()
-            .take(expected)
-            .read_to_end(&mut first)
-            .map_err(|error| Broken::of_body(error.into()))?;
         let mut file;
-        let extension = if let Some(extension) = resumed {
+        let extension = if let Some(extension) = held.filter(|_| body.start() > 0) {
             file = self.folder.open_part(self.stem).map_err(disk)?;
-            let mut end = [0; OVERLAP as usize];
-            file.seek(SeekFrom::Start(from)).map_err(disk)?;
-            file.read_exact(&mut end).map_err(disk)?;
-            if end[..] != first[..] {
-                return self.anew(url, here);
-            }
+            file.seek(SeekFrom::Start(here.bytes)).map_err(disk)?;
             extension
         } else {
-            let extension = self.extension(&first).map_err(Broken::Off)?;
+            let mut head = Vec::new();
+            body.by_ref()
+                .take(HEAD as u64)
+                .read_to_end(&mut head)
+                .map_err(|error| Broken::of_body(error.into()))?;
+            let extension = self.extension(&head).map_err(Broken::Off)?;
             file = self.folder.open_part(self.stem).map_err(disk)?;
-            if from > 0 {
-                here.lost += 1;
-            }
+            here.lost += u32::from(here.bytes > 0);
             here.bytes = 0;
             if length_of(&part) > 0 {
                 // Durably removed before anything else takes its place.
@@ -168,11 +160,18 @@ impl Fetch<'_> {
                     .and_then(|()| file.sync_all())
                     .map_err(disk)?;
             }
-            file.write_all(&first).map_err(disk)?;
-            here.bytes = first.len() as u64;
+            here.version = body.version().cloned();
+            // A later run resumes only after a block that is on the disk.
+            let noted = here
+                .version
+                .as_ref()
+                .filter(|version| version.total() > BLOCK);
+            self.folder.note_version(self.stem, noted).map_err(disk)?;
+            file.write_all(&head).map_err(disk)?;
+            here.bytes = head.len() as u64;
+            (self.piece)(here.bytes);
             extension
         };
-        (self.piece)(first.len() as u64);
         let mut pieces = Pieces {
             file: &mut file,
             at: &mut here.bytes,
@@ -193,15 +192,9 @@ impl Fetch<'_> {
         Ok(Fetched {
             name: format!("{}.{extension}", self.stem),
             bytes,
-            etag: None,
+            version: here.version.take(),
             part,
         })
-    }
-
-    /// Starts again: what is here is not what the server has.
-    fn anew(&self, url: &str, here: &mut Here) -> Result<Fetched, Broken> {
-        here.bytes = 0;
-        self.attempt(url, here)
     }
 
     /// The extension of a file that begins like this, if it is wanted.
@@ -222,7 +215,10 @@ impl Fetch<'_> {
 struct Here {
     /// The first bytes, which can be resumed after.
     bytes: u64,
-    /// How often they were lost because the server does not support ranges.
+    /// The version of the file that they belong to, if it is known.
+    version: Option<FileVersion>,
+    /// How often they were lost: the server has another version, or does not support
+    /// what resuming needs.
     lost: u32,
 }
 

@@ -3,7 +3,8 @@
 
 use crate::exit;
 use crate::names::{EXTENSIONS, is_stem};
-use mingram::{Error, ErrorKind};
+use mingram::{Error, ErrorKind, FileVersion};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -93,6 +94,11 @@ impl Folder {
         self.join(&format!("{}{name}.part", self.prefix))
     }
 
+    /// Where the version of the file is noted that the unfinished one belongs to.
+    fn version(&self, name: &str) -> PathBuf {
+        self.part(&format!("{name}.version"))
+    }
+
     /// Where the unfinished files lie.
     fn hidden(&self) -> PathBuf {
         match self.prefix.rsplit_once('/') {
@@ -156,10 +162,13 @@ impl Folder {
     }
 
     /// The unfinished files of an earlier run, by their stems; a node's with its `.json`.
-    pub fn unfinished(&self) -> Vec<String> {
+    pub fn unfinished(&self) -> BTreeSet<String> {
         let prefix = self.prefix.rsplit('/').next().unwrap_or_default();
         let names = fs::read_dir(self.hidden()).into_iter().flatten();
-        let stem = |name: &str| Some(name.strip_prefix(prefix)?.strip_suffix(".part")?.into());
+        let stem = |name: &str| {
+            let stem = name.strip_prefix(prefix)?.strip_suffix(".part")?;
+            Some(stem.strip_suffix(".version").unwrap_or(stem).to_owned())
+        };
         names
             .flatten()
             .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()))
@@ -170,8 +179,34 @@ impl Folder {
 
     /// Removes an unfinished file.
     pub fn forget(&self, stem: &str) -> Result<(), Failure> {
-        let part = self.part(stem);
-        remove_if_there(&part).map_err(|error| Failure::of_file(&part, error))
+        for path in [self.part(stem), self.version(stem)] {
+            remove_if_there(&path).map_err(|error| Failure::of_file(&path, error))?;
+        }
+        Ok(())
+    }
+
+    /// The version of the file that the unfinished one belongs to, if it was noted.
+    pub fn noted_version(&self, stem: &str) -> Option<FileVersion> {
+        let path = self.version(stem);
+        let text = (length_of(&path) <= 4096).then(|| fs::read_to_string(&path));
+        text?.ok()?.parse().ok()
+    }
+
+    /// Notes the version, while the unfinished file is empty on the disk. `None` removes
+    /// what an earlier run noted.
+    pub fn note_version(&self, stem: &str, version: Option<&FileVersion>) -> io::Result<()> {
+        let path = self.version(stem);
+        if version.is_none() && fs::symlink_metadata(&path).is_err() {
+            return Ok(());
+        }
+        remove_if_there(&path)?;
+        if let Some(version) = version {
+            let mut options = OpenOptions::new();
+            let mut file = options.write(true).create_new(true).open(&path)?;
+            file.write_all(format!("{version}\n").as_bytes())?;
+            file.sync_all()?;
+        }
+        sync_names(&self.hidden())
     }
 
     /// Opens the unfinished file of this stem: the one of an earlier run, if there is one.

@@ -125,7 +125,7 @@ impl Outcome<'_> {
 }
 
 fn place(folder: &Folder, task: Task, fetched: Fetched) -> Result<(), Failure> {
-    let (name, size, etag) = (fetched.name.clone(), fetched.bytes, fetched.etag.clone());
+    let (name, size, etag) = (fetched.name.clone(), fetched.bytes, fetched.etag());
     fetched.place(folder)?;
     if let Some(old) = task.replaces.filter(|old| *old != name) {
         folder.remove(&old)?;

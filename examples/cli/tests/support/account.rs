@@ -138,8 +138,12 @@ pub enum Fault {
     Reply(String),
     /// Takes no notice of a range.
     NoRanges,
+    /// Sends nothing that identifies a version.
+    NoTag,
     /// Sends another version of the file.
     OtherVersion,
+    /// The same, and takes no notice of `If-Range`.
+    OtherVersionUnasked,
 }
 
 type Faults = dyn Fn(&Received, u64) -> Fault + Send + Sync;
@@ -308,10 +312,22 @@ fn file(
     length: u64,
     fault: Fault,
 ) -> std::io::Result<()> {
-    let range = request.headers.iter().find(|(name, _)| name == "range");
-    let from = range
+    let header = |wanted: &str| {
+        let header = request.headers.iter().find(|(name, _)| name == wanted);
+        header.map(|(_, value)| value.as_str())
+    };
+    let salt = match fault {
+        Fault::OtherVersion | Fault::OtherVersionUnasked => format!("{id}-other"),
+        _ => id.to_owned(),
+    };
+    let tag = format!("\"{salt}\"");
+    let from = header("range")
         .filter(|_| !matches!(fault, Fault::NoRanges | Fault::SlowWhole(..)))
-        .and_then(|(_, range)| {
+        .filter(|_| {
+            fault == Fault::OtherVersionUnasked
+                || header("if-range").is_none_or(|wanted| wanted == tag)
+        })
+        .and_then(|range| {
             range
                 .strip_prefix("bytes=")?
                 .strip_suffix('-')?
@@ -337,9 +353,13 @@ fn file(
     } else {
         "image/jpeg"
     };
+    let tag = match fault {
+        Fault::NoTag => String::new(),
+        _ => format!("ETag: {tag}\r\n"),
+    };
     write!(
         stream,
-        "HTTP/1.1 {status}Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+        "HTTP/1.1 {status}{tag}Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
         length - from
     )?;
     let (piece, pause) = match fault {
@@ -349,10 +369,6 @@ fn file(
     let end = match fault {
         Fault::Cut(at) | Fault::Hang(at) => (from + at).min(length),
         _ => length,
-    };
-    let salt = match fault {
-        Fault::OtherVersion => format!("{id}-other"),
-        _ => id.to_owned(),
     };
     let mut at = from;
     while at < end {
