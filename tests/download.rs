@@ -31,7 +31,7 @@ fn a_file_comes_whole_and_without_the_token() {
     assert_eq!(request.target, "/v/a.jpg?oh=1&oe=6A2B7C00");
     assert!(!format!("{request:?}").contains(TOKEN));
     // Nor is a token needed.
-    let api = Api::without_token().with_base_url(&server.url());
+    let api = Api::without_token().with_base_url(server.url());
     assert_eq!(api.download(&url).write_to(&mut io::sink()).unwrap(), 10);
 }
 

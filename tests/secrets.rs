@@ -457,7 +457,7 @@ fn calls() -> Vec<(&'static str, Call, Vec<&'static str>)> {
 fn a_transport_that_tells_too_much() {
     let server = Server::script([""]);
     let api = Api::new(TOKEN)
-        .with_base_url(&server.url())
+        .with_base_url(server.url())
         .with_transport(Telling)
         .with_retries(0);
     for (name, call, secrets) in calls() {
