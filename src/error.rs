@@ -252,11 +252,16 @@ impl Error {
             None => {
                 let (_, rest) = api.message.split_once(" at character ")?;
                 let (at, fields) = rest.split_once(": ")?;
-                let at = at.parse().unwrap_or(0).min(fields.len());
-                let before = fields.get(..at)?.rfind([',', '{', '}']);
-                let after = fields.get(at..)?.find([',', '{', '}']);
-                let start = before.map_or(0, |before| before + 1);
-                &fields[start..after.map_or(fields.len(), |after| at + after)]
+                let digit = |at: usize, byte| (at * 10 + usize::from(byte & 15)).min(0xFFFF);
+                let at = at.bytes().fold(0, digit).min(fields.len());
+                let (before, after) = fields.as_bytes().split_at(at);
+                let is_end = |byte: &u8| b",{}".contains(byte);
+                let start = before
+                    .iter()
+                    .rposition(is_end)
+                    .map_or(0, |before| before + 1);
+                let end = after.iter().position(is_end);
+                &fields[start..end.map_or(fields.len(), |end| at + end)]
             }
         };
         (!field.is_empty()).then_some(field)
@@ -341,10 +346,14 @@ impl Error {
     /// Adds to the message what to do about it.
     fn advise(&mut self) {
         let advice = if self.is_rate_limited() {
-            let wait = match self.0.retry_after.map(|wait| wait.as_secs()) {
-                None | Some(0) => "a while".to_owned(),
-                Some(seconds) if seconds % 60 == 0 => format!("{} min", seconds / 60),
-                Some(seconds) => format!("{seconds} s"),
+            let seconds = self.0.retry_after.map_or(0, |wait| wait.as_secs());
+            let (number, unit) = match seconds % 60 {
+                0 => (seconds / 60, "min"),
+                _ => (seconds, "s"),
+            };
+            let wait = match number {
+                0 => "a while".to_owned(),
+                _ => format!("{number} {unit}"),
             };
             format!("; stop calling for {wait}: calls made while limited also count")
         } else if let Some(field) = self.refused_field() {

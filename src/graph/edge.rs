@@ -31,6 +31,7 @@ pub struct Edge<T> {
     path: Option<String>,
     fields: String,
     params: Vec<(String, String)>,
+    page_size: Option<u32>,
     /// Where the next page starts; `None` for the first page.
     pub(super) cursor: Option<String>,
     /// The cursor is the end of the next page, not its start.
@@ -84,6 +85,7 @@ impl<T: Deserialize> Edge<T> {
             path,
             fields,
             params: Vec::new(),
+            page_size: None,
             cursor: None,
             backwards: false,
             by_cursor: false,
@@ -108,8 +110,9 @@ impl<T: Deserialize> Edge<T> {
     /// pages they double it again, up to this number.
     ///
     /// To limit the total number of items, use [`take`](Edge::take).
-    pub fn page_size(self, items: u32) -> Edge<T> {
-        self.param("limit", items.to_string())
+    pub fn page_size(mut self, items: u32) -> Edge<T> {
+        self.page_size = Some(items);
+        self
     }
 
     /// Starts after this cursor and continues with older items. Overrides
@@ -175,33 +178,40 @@ impl<T: Deserialize> Edge<T> {
             }
             _ => {}
         }
+        let value = value.into();
         self.params.retain(|(set, _)| *set != name);
-        self.params.push((name, value.into()));
+        if name == "limit" {
+            self.page_size = value.parse().ok();
+            if self.page_size.is_some() {
+                return self;
+            }
+        }
+        self.params.push((name, value));
         self
     }
 
     /// Sets the page size for `items` items in total, unless it is set.
-    pub(super) fn page_size_for(self, items: usize) -> Edge<T> {
-        match self.limit() {
-            Some(_) => self,
-            None => {
-                let items = items.clamp(1, self.max_page_size as usize) as u32;
-                self.page_size(items)
-            }
-        }
+    pub(super) fn page_size_for(mut self, items: usize) -> Edge<T> {
+        let size = items.clamp(1, self.max_page_size as usize) as u32;
+        self.page_size.get_or_insert(size);
+        self
     }
 
     /// Requests the page at the cursor. If it is too much data, requests a smaller one.
     pub(super) fn fetch(&mut self) -> Result<Page<T>> {
+        // A limit that is not a number is a parameter like others, and cannot be halved.
+        let is_number = self.params.iter().all(|(name, _)| name != "limit");
+        let full = self
+            .page_size
+            .unwrap_or(if is_number { DEFAULT_PAGE_SIZE } else { 0 });
         loop {
             let page = self.fetch_once();
             match &page {
                 Ok(_) => {
-                    let count = |reduced: Reduced| reduced.count(self.full_page_size());
-                    self.reduced = self.reduced.and_then(count);
+                    self.reduced = self.reduced.and_then(|reduced| reduced.count(full));
                 }
                 Err(error) if error.is_too_much_data() => {
-                    let half = Reduced::halve(self.reduced, self.full_page_size());
+                    let half = Reduced::halve(self.reduced, full);
                     if half.is_some() {
                         self.reduced = half;
                         continue;
@@ -214,16 +224,11 @@ impl<T: Deserialize> Edge<T> {
     }
 
     fn fetch_once(&self) -> Result<Page<T>> {
-        let reduced = self.reduced.map(|reduced| reduced.size.to_string());
+        let size = self.reduced.map(|reduced| reduced.size).or(self.page_size);
+        let size = size.map(|size| size.to_string());
         let mut params = vec![("fields", self.fields.as_str())];
-        params.extend(self.params.iter().map(|(n, v)| match &reduced {
-            Some(size) if n == "limit" => ("limit", size.as_str()),
-            _ => (n.as_str(), v.as_str()),
-        }));
-        match &reduced {
-            Some(size) if self.limit().is_none() => params.push(("limit", size)),
-            _ => {}
-        }
+        params.extend(size.as_deref().map(|size| ("limit", size)));
+        params.extend(self.params.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         if let Some(cursor) = &self.cursor {
             params.push((if self.backwards { "before" } else { "after" }, cursor));
         }
@@ -238,18 +243,6 @@ impl<T: Deserialize> Edge<T> {
 }
 
 impl<T> Edge<T> {
-    /// The parameter `limit`, if it is set.
-    fn limit(&self) -> Option<&str> {
-        let limit = self.params.iter().find(|(name, _)| name == "limit");
-        limit.map(|(_, value)| value.as_str())
-    }
-
-    /// The page size that is not reduced; 0 if it is set to something else than a number.
-    fn full_page_size(&self) -> u32 {
-        let parse = |limit: &str| limit.parse().unwrap_or(0);
-        self.limit().map_or(DEFAULT_PAGE_SIZE, parse)
-    }
-
     /// The call, for messages.
     pub(super) fn call_name(&self) -> String {
         self.redacted(&format!("GET {}", self.path.as_deref().unwrap_or_default()))
@@ -268,6 +261,7 @@ impl<T> Clone for Edge<T> {
             path: self.path.clone(),
             fields: self.fields.clone(),
             params: self.params.clone(),
+            page_size: self.page_size,
             cursor: self.cursor.clone(),
             backwards: self.backwards,
             by_cursor: self.by_cursor,

@@ -163,9 +163,8 @@ impl<T> Page<T> {
             Some(Value::Text(link)) => {
                 let (_, query) = link.split_once('?').unwrap_or_default();
                 let link_cursor = param(query, parameter);
-                let by_time = || ["since", "until"].map(|name| param(query, name).is_some());
-                let leads_on = not_empty(cursor).or(not_empty(&link_cursor)).is_some()
-                    || by_time() != [true, true];
+                let by_time = query.contains("since=") && query.contains("until=");
+                let leads_on = not_empty(cursor).or(not_empty(&link_cursor)).is_some() || !by_time;
                 Ok((!link.is_empty() && leads_on).then_some(Link(link_cursor)))
             }
             Some(_) => Err(Error),

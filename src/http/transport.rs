@@ -140,28 +140,30 @@ impl fmt::Debug for Response {
 /// Refuses a response whose length is ambiguous or unreadable (RFC 9112, section
 /// 6.3): request smuggling relies on readers that disagree about it.
 pub(super) fn check_lengths(headers: &[(String, String)]) -> Result<()> {
-    let malformed = |message: &str| Err(Error::new(ErrorKind::Malformed, message));
-    let of = |name: &'static str| {
-        let named = headers
-            .iter()
-            .filter(move |(key, _)| key.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.trim())
-    };
-    let mut lengths = of("content-length").flat_map(|list| list.split(',').map(str::trim_ascii));
-    let mut chunked = of("transfer-encoding");
-    match lengths.next() {
-        Some(length) if length.starts_with('+') || length.parse::<u64>().is_err() => {
-            malformed("the reply's content-length is not a number")
+    let mut length = None;
+    let mut chunked = false;
+    let mut problem = "";
+    for (name, value) in headers {
+        if name.eq_ignore_ascii_case("content-length") {
+            for part in value.split(',').map(str::trim_ascii) {
+                if part.starts_with('+') || part.parse::<u64>().is_err() {
+                    problem = "the reply's content-length is not a number";
+                } else if length.replace(part).is_some_and(|other| other != part) {
+                    problem = "the reply has two different content-lengths";
+                }
+            }
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            chunked = true;
+            if !value.trim_ascii().eq_ignore_ascii_case("chunked") {
+                problem = "the reply has a transfer-encoding other than chunked";
+            }
         }
-        Some(length) if lengths.any(|other| other != length) => {
-            malformed("the reply has two different content-lengths")
-        }
-        Some(_) if chunked.next().is_some() => {
-            malformed("the reply has both a content-length and a transfer-encoding")
-        }
-        None if chunked.any(|coding| !coding.eq_ignore_ascii_case("chunked")) => {
-            malformed("the reply has a transfer-encoding other than chunked")
-        }
-        _ => Ok(()),
+    }
+    if chunked && length.is_some() {
+        problem = "the reply has both a content-length and a transfer-encoding";
+    }
+    match problem {
+        "" => Ok(()),
+        _ => Err(Error::new(ErrorKind::Malformed, problem)),
     }
 }
