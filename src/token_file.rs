@@ -62,8 +62,10 @@ pub enum RefreshOutcome {
     /// Nothing was sent: the token is less than 24 hours old, and the service would
     /// refuse.
     TooYoung,
-    /// Nothing was sent: the clock is behind the time the token was obtained, so its age
-    /// is unknown. This happens on boards without a clock battery until their time is set.
+    /// The clock is behind the time the token was obtained, so its age and its expiry are
+    /// unknown, and it is not refreshed. This happens on boards without a clock battery
+    /// until their time is set. If the clock is right, the time in the file is wrong; log it:
+    /// the token will expire unnoticed unless it is replaced.
     ClockBehind,
     /// The new token is stored.
     Refreshed,
@@ -83,7 +85,7 @@ impl fmt::Display for RefreshOutcome {
                 f.write_str("too young for a refresh, which requires an age of 24 hours")
             }
             RefreshOutcome::ClockBehind => {
-                f.write_str("not refreshed: the clock is behind the time the token was obtained")
+                f.write_str("not refreshed: the clock is behind the time the token was obtained: set the clock, or if it is right, log in again")
             }
             RefreshOutcome::Refreshed => f.write_str("refreshed"),
             RefreshOutcome::RefreshFailed(error) => {
@@ -236,7 +238,11 @@ impl TokenFile {
         // A token that was stored during this call is newer.
         match self.load() {
             Ok(other) if other.token != token.token => {
-                let (token, outcome) = (other, RefreshOutcome::NotDue);
+                let outcome = match api.now() < other.obtained_at {
+                    true => RefreshOutcome::ClockBehind,
+                    false => RefreshOutcome::NotDue,
+                };
+                let token = other;
                 return Ok(Refresh { token, outcome });
             }
             _ => {}

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Folder, TestClock};
 use mingram::auth::{App, Code};
-use mingram::transport::Replay;
+use mingram::transport::{Clock, Replay};
 use mingram::{Api, Error, ErrorKind, MediaField as M, UserField as U};
 use std::path::Path;
 use std::thread;
@@ -321,4 +321,15 @@ fn what_is_no_fixture_is_refused() {
     std::fs::write(folder.0.join("a.http"), "odd").unwrap();
     let message = refused(Replay::new().with_directory(&folder.0));
     assert!(message.starts_with("the fixture a is invalid"), "{message}");
+}
+
+/// A token of an old recording has the age of the test.
+#[test]
+fn the_date_of_a_recording_is_not_played() {
+    let clock = TestClock::new(2_000_000_000);
+    let replay = Replay::new().with_file(folder("tokens/refresh.http"));
+    let token = play(&replay.unwrap())
+        .with_clock(clock.clone())
+        .refresh_token();
+    assert_eq!(token.unwrap().obtained_at, Clock::now(&clock));
 }

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Folder, Server, TestClock, api, json};
-use mingram::auth::{LongLivedToken, RefreshOutcome, TokenFile};
+use common::{Folder, Server, TestClock, api, json, reply};
+use mingram::auth::{App, LongLivedToken, RefreshOutcome, TokenFile};
 use mingram::{Api, ErrorKind};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 const DAY: u64 = 24 * 3600;
-/// 2026-11-23, in Unix seconds.
+/// 2026-11-23 12:00 UTC, in Unix seconds.
 const NOW: u64 = 1_795_435_200;
 
 /// The token file in this folder.
@@ -428,6 +428,82 @@ fn sends_the_token_of_the_file_and_notes_when_it_was_answered() {
     assert!(matches!(again.outcome, RefreshOutcome::TooYoung));
     assert_eq!(again.token, refresh.token);
     assert_eq!(server.received().len(), 1);
+}
+
+/// NOW and later days, as the server's `Date` header has them.
+const DATES: [&str; 3] = [
+    "Mon, 23 Nov 2026 12:00:00 GMT",
+    "Tue, 24 Nov 2026 12:00:00 GMT",
+    "Tue, 24 Nov 2026 12:00:01 GMT",
+];
+
+/// A clock that is wrong must not get into the file: a token refreshed while it is ahead
+/// would look healthy long after its death.
+#[test]
+fn the_servers_date_counts_if_the_clock_is_off_by_more_than_a_day() {
+    let app = App::new("1", "SECRETsample", "https://example.com/");
+    for (clock, date, obtained_at) in [
+        (NOW + 300 * DAY, DATES[0], NOW),
+        (0, DATES[0], NOW),
+        (NOW, DATES[1], NOW),
+        (NOW, DATES[2], NOW + DAY + 1),
+        (NOW + DAY, DATES[0], NOW + DAY),
+        (NOW + DAY + 1, DATES[0], NOW),
+        (NOW + 300 * DAY, "today", NOW + 300 * DAY),
+    ] {
+        let server = Server::script([reply("200 OK", &[("Date", date)], FRESH)]);
+        let api = api_at(&server, clock);
+        for token in [api.exchange_token(&app), api.refresh_token()] {
+            assert_eq!(
+                token.unwrap().obtained_at,
+                at(obtained_at),
+                "{clock} {date}"
+            );
+        }
+    }
+    let folder = Folder::new();
+    let file = file_in(&folder);
+    file.save(&token("IGQVJold", 45)).unwrap();
+    let server = Server::script([reply("200 OK", &[("Date", DATES[0])], FRESH)]);
+    let ahead = api_at(&server, NOW + 300 * DAY);
+    file.refresh_if_due(&ahead).unwrap();
+    assert_eq!(file.load().unwrap().expires_at(), Some(at(NOW + 60 * DAY)));
+    // By a clock that is right, the next refresh comes in time.
+    for (days, due) in [(39, false), (40, true)] {
+        let api = api_at(&server, NOW + days * DAY);
+        let outcome = file.refresh_if_due(&api).unwrap().outcome;
+        assert_eq!(matches!(outcome, RefreshOutcome::Refreshed), due);
+    }
+}
+
+/// Whatever put such a time into the file.
+#[test]
+fn a_token_from_the_future_is_reported_on_every_path() {
+    let folder = Folder::new();
+    let file = file_in(&folder);
+    let future = LongLivedToken::new("IGQVJfuture", Some(days(60)), at(NOW + 1));
+    let server = Server::start({
+        let (file, future) = (file.clone(), future.clone());
+        move |_, stream| {
+            file.save(&future).unwrap();
+            let _ = std::io::Write::write_all(stream, json("200 OK", FRESH).as_bytes());
+        }
+    });
+    let api = api_at(&server, NOW);
+    for stored in [future, token("IGQVJold", 45)] {
+        for forced in [false, true] {
+            file.save(&stored).unwrap();
+            let refresh = match forced {
+                true => file.refresh(&api).unwrap(),
+                false => file.refresh_if_due(&api).unwrap(),
+            };
+            let outcome = refresh.outcome;
+            assert!(matches!(outcome, RefreshOutcome::ClockBehind), "{outcome}");
+            assert_eq!(refresh.token.token.expose(), "IGQVJfuture");
+            assert!(outcome.to_string().contains("set the clock"), "{outcome}");
+        }
+    }
+    assert_eq!(server.received().len(), 2);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::client::call::Call;
 use crate::error::Result;
 use crate::http::query::push_param;
 use crate::json::value::Value;
+use std::time::{Duration, SystemTime};
 
 impl Api {
     /// Exchanges a login's code for a short-lived token
@@ -22,7 +23,9 @@ impl Api {
         push_param(&mut form, "code", code);
         let mut call = self.client.login_form("/oauth/access_token", form)?;
         call.secrets.extend([secret, code]);
-        self.obtain(&call, "ShortLivedToken", ShortLivedToken::from_reply)
+        self.obtain(&call, "ShortLivedToken", |reply, _| {
+            ShortLivedToken::from_reply(reply)
+        })
     }
 
     /// Exchanges the short-lived token of this `Api` for a long-lived one
@@ -48,8 +51,8 @@ impl Api {
     }
 
     fn obtain_long_lived(&self, call: &Call<'_>) -> Result<LongLivedToken> {
-        self.obtain(call, "LongLivedToken", |reply| {
-            LongLivedToken::from_reply(reply, self.now())
+        self.obtain(call, "LongLivedToken", |reply, date| {
+            LongLivedToken::from_reply(reply, obtained_at(self.now(), date))
         })
     }
 
@@ -57,14 +60,25 @@ impl Api {
         &self,
         call: &Call<'_>,
         type_name: &str,
-        token: impl Fn(&Value) -> Option<T>,
+        token: impl Fn(&Value, Option<SystemTime>) -> Option<T>,
     ) -> Result<T> {
         let (token, _) = self.client.send(call, |reply| {
             let value = reply.parse(call, type_name)?;
-            token(&value).ok_or_else(|| {
+            token(&value, reply.date).ok_or_else(|| {
                 reply.unexpected(call, type_name, "object, it has no valid `access_token`")
             })
         })?;
         Ok(token)
     }
+}
+
+/// The time by the local clock, unless the server's `Date` differs by more than a day: a
+/// board without a clock battery may be years off.
+fn obtained_at(now: SystemTime, date: Option<SystemTime>) -> SystemTime {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let differs = |date: &SystemTime| {
+        let ahead = now.duration_since(*date);
+        ahead.unwrap_or_else(|behind| behind.duration()) > DAY
+    };
+    date.filter(differs).unwrap_or(now)
 }

@@ -110,7 +110,8 @@ pub struct LongLivedToken {
     /// zero if the service sent a negative time. `None` if it sent none: then nothing
     /// is known about the expiry.
     pub expires_in: Option<Duration>,
-    /// When the token was obtained, by the local clock.
+    /// When the token was obtained: by the local clock, or by the `Date` of the reply if the
+    /// two differ by more than a day.
     pub obtained_at: SystemTime,
 }
 

@@ -8,13 +8,16 @@ use crate::http::transport::Response;
 use crate::json::reader::{self, JsonError, JsonErrorKind};
 use crate::json::value::{Object, Value};
 use crate::redact::sanitize;
+use crate::timestamp::parse_http_date;
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A document that arrived with a successful status and begins like JSON.
 pub(crate) struct Reply {
     pub(crate) usage: Usage,
+    /// The time by the server's clock.
+    pub(crate) date: Option<SystemTime>,
     text: String,
     status: u16,
     retry_after: Option<Duration>,
@@ -34,6 +37,7 @@ impl Reply {
         let status = response.status;
         let retry_after = usage.wait().or_else(|| retry_after(&response));
         let content_type = content_type(&response, call);
+        let date = response.header("date").and_then(parse_http_date);
         let has_length = response.length().is_some();
         let body = read_body(response, limit).map_err(|error| error.with_status(status))?;
         let bytes = body.len();
@@ -77,6 +81,7 @@ impl Reply {
         }
         Ok(Reply {
             usage,
+            date,
             text,
             status,
             retry_after,

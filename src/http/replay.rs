@@ -43,7 +43,8 @@ const IGNORED: &[&str] = &["access_token", "client_secret"];
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput). The message names the request and the
 /// most similar exchange.
 ///
-/// Replies are played as they are, including errors and truncated bodies. To receive a
+/// Replies are played as they are, including errors and truncated bodies, but without the
+/// `Date` of the recording, which would date new tokens. To receive a
 /// [transient](crate::Error::is_transient) error, set
 /// [`with_retries(0)`](crate::Api::with_retries), or add an exchange for each retry.
 ///
@@ -248,7 +249,10 @@ impl Exchange {
                 break;
             }
             let (name, value) = line.split_once(':').ok_or("a header has no colon")?;
-            headers.push((name.to_owned(), value.trim().to_owned()));
+            // It would be taken for the time of the reply.
+            if !name.eq_ignore_ascii_case("date") {
+                headers.push((name.to_owned(), value.trim().to_owned()));
+            }
         }
         Ok(Exchange {
             name: name.to_owned(),

@@ -60,13 +60,25 @@ impl Exchange {
             origin: url[..path].to_owned(),
             target: url[path..].to_owned(),
             form: form.to_owned(),
-            reply: file[end + 2..].to_owned(),
+            reply: without_date(&file[end + 2..]),
         })
     }
 
     fn answers(&self, request: &Received) -> bool {
         self.method == request.method && self.target == request.target && self.form == request.body
     }
+}
+
+/// The reply without the `Date` of its recording: a server sends the time of day.
+fn without_date(reply: &[u8]) -> Vec<u8> {
+    let header = reply.windows(8).position(|eight| eight == b"\r\nDate: ");
+    let head = reply.windows(4).position(|four| four == b"\r\n\r\n");
+    let Some(start) = header.filter(|header| Some(*header) < head) else {
+        return reply.to_owned();
+    };
+    let line = reply[start + 2..].iter().position(|&byte| byte == b'\r');
+    let end = start + 2 + line.unwrap_or_default();
+    [&reply[..start], &reply[end..]].concat()
 }
 
 /// A request as the server read it.

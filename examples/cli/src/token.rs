@@ -207,6 +207,11 @@ fn status(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
         Some(at) if now >= token.obtained_at => Some(at.duration_since(now).unwrap_or_default()),
         _ => None,
     };
+    if now < token.obtained_at {
+        let line = format!("the access token is {}", RefreshOutcome::ClockBehind);
+        output::error("token", &line);
+        exit = FAILED;
+    }
     let within = options.within.unwrap_or(7 * DAY);
     if valid == Some(false) || left == Some(Duration::ZERO) && valid.is_none() {
         output::error("token", "the access token is dead: log in again");

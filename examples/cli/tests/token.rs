@@ -482,13 +482,17 @@ fn status_tells_soon_and_dead_by_its_code() {
     // The service still takes it, whatever this clock says.
     assert_eq!(code(DAY * 61, Some(60), "status"), soon(7));
     assert_eq!(code(DAY * 300, None, "status --offline"), fine);
-    // A clock that stands before the token was obtained declares nothing dead.
+    // A clock that stands before the token was obtained declares nothing dead, and
+    // nothing well.
     let ahead = SystemTime::now() + DAY * 1000;
     let token = LongLivedToken::new(TOKEN, Some(DAY), ahead);
     desk.file().save(&token).unwrap();
-    let ended = desk.run("status --offline");
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.out.contains("clock      20"), "{ended:?}");
+    for args in ["status --offline", "status"] {
+        let ended = desk.run(args);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.out.contains("clock      20"), "{ended:?}");
+        assert!(error(&ended).contains("the clock is behind"), "{ended:?}");
+    }
 }
 
 #[test]
