@@ -1,22 +1,20 @@
 //! Logs a user in and stores a token that is valid for 60 days: `cargo run --example login`
 
-use mingram::auth::{App, Code, Login, TokenFile};
+use mingram::auth::{App, Code, Login, State, TokenFile};
 use mingram::{Api, Result};
 use std::env::var;
-use std::hash::{BuildHasher, RandomState};
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let id = var("INSTAGRAM_CLIENT_ID")?;
     let secret = var("INSTAGRAM_CLIENT_SECRET")?;
     let app = App::new(id, &secret, var("INSTAGRAM_REDIRECT_URI")?);
-    // Seeded by the operating system, so nobody can guess it.
-    let state = format!("{:016x}", RandomState::new().hash_one(()));
-    let url = app.authorize_url(Login::Instagram, Login::Instagram.scopes(), Some(&state));
+    let state = State::random()?;
+    let url = app.authorize_url(Login::Instagram, Login::Instagram.scopes(), &state);
     println!("Open this URL in a browser and log in:\n\n{url}\n");
     println!("Then paste the URL of the page that you were sent to:");
     let mut redirect = String::new();
     std::io::stdin().read_line(&mut redirect)?;
-    let code = Code::from_redirect(&redirect, Some(&state))?;
+    let code = Code::from_redirect(&redirect, &state)?;
     run(
         &Api::without_token(),
         &app,

@@ -35,7 +35,7 @@
 //! | the numbers of a media, or of your account | [`Api::media_insights`], [`Api::my_insights`] | [`Insight`](insights::Insight)s |
 //! | anything else | [`Api::node`], [`Api::edge`] | your own type |
 //! | a file | [`Api::download`] | [`Download`], verified |
-//! | a token for a login's code | [`App`](auth::App), [`Code`](auth::Code), [`Api::exchange_code`] | [`ShortLivedToken`](auth::ShortLivedToken) |
+//! | a token for a login's code | [`App`](auth::App), [`State`](auth::State), [`Code`](auth::Code), [`Api::exchange_code`] | [`ShortLivedToken`](auth::ShortLivedToken) |
 //! | a token valid for 60 days | [`Api::exchange_token`], [`Api::refresh_token`] | [`LongLivedToken`](auth::LongLivedToken) |
 //!
 //! With no fields, the service returns only ids. Iterate over an [`Edge`] item by item
@@ -162,10 +162,12 @@ mod client {
 pub mod auth {
     pub(crate) mod login;
     mod secret;
+    pub(crate) mod state;
     pub(crate) mod token;
 
     pub use crate::token_file::{Refresh, RefreshOutcome, TokenFile};
     pub use login::{App, Code, Login};
+    pub use state::State;
     pub use token::{LongLivedToken, ShortLivedToken};
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Server, json as ok};
-use mingram::auth::{App, Code, Login};
+use mingram::auth::{App, Code, Login, State};
 use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, Edge, Error, ErrorKind, Media, MediaField, Page, User};
 use proptest::collection::vec;
@@ -206,16 +206,16 @@ proptest! {
         prop_assume!(!code.ends_with("#_"));
         let app = App::new(&id, &secret, &address);
         let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-        let url = Url::parse(&app.authorize_url(Login::Instagram, &scopes, Some(state.as_str()).filter(|state| !state.is_empty()))).unwrap();
-        let mut wanted = vec![
+        prop_assume!(!state.is_empty());
+        let kept = State::restore(state.as_str());
+        let url = Url::parse(&app.authorize_url(Login::Instagram, &scopes, &kept)).unwrap();
+        let wanted = vec![
             ("client_id", id.clone()),
             ("redirect_uri", address.clone()),
             ("scope", scopes.join(",")),
             ("response_type", "code".to_owned()),
+            ("state", state.clone()),
         ];
-        if !state.is_empty() {
-            wanted.push(("state", state.clone()));
-        }
         let wanted: Vec<(String, String)> =
             wanted.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         prop_assert_eq!(pairs(&url), wanted);
@@ -223,7 +223,7 @@ proptest! {
         // The service sends the browser back with the code and the state.
         let mut back = Url::parse("https://example.com/auth").unwrap();
         back.query_pairs_mut().append_pair("code", &code).append_pair("state", &state);
-        let found = Code::from_redirect(&format!("{back}#_"), Some(&state)).unwrap();
+        let found = Code::from_redirect(&format!("{back}#_"), &kept).unwrap();
         prop_assert_eq!(&found, &Code::new(&code));
 
         let server = Answers::new(|_| (200, r#"{"access_token":"new"}"#.to_owned()));

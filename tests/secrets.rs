@@ -6,7 +6,7 @@ mod common;
 
 use common::Server;
 use common::secrets::{debugged, found, shown};
-use mingram::auth::{App, Code, Login, LongLivedToken, TokenFile};
+use mingram::auth::{App, Code, Login, LongLivedToken, State, TokenFile};
 use mingram::transport::{
     Clock, DefaultTransport, Method, Request, Response, SystemClock, Transport,
 };
@@ -129,8 +129,8 @@ fn every_type() {
     hidden("Download", &debugged(&download), &ALL);
     hidden("Body", &debugged(&download.open().unwrap()), &ALL);
     let code = Code::from_redirect(
-        &format!("https://example.com/?code={}#_", written(CODE)[1]),
-        None,
+        &format!("https://example.com/?code={}&state=s#_", written(CODE)[1]),
+        &State::restore("s"),
     );
     let long = common::json(
         "200 OK",
@@ -685,7 +685,7 @@ fn redirect_addresses() {
             format!("https://example.com/auth?error=access_denied&code={code}"),
             format!("https://example.com/auth#code={code}"),
         ] {
-            let error = Code::from_redirect(&address, Some("state")).unwrap_err();
+            let error = Code::from_redirect(&address, &State::restore("state")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Login);
             hidden(&address, &shown(&error), &[CODE]);
         }

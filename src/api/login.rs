@@ -13,6 +13,9 @@ impl Api {
     /// Exchanges a login's code for a short-lived token
     /// (`POST https://api.instagram.com/oauth/access_token`). A code is valid for one
     /// hour and for one use. Requires no token.
+    ///
+    /// The [`user_id`](ShortLivedToken::user_id) of the reply is app-scoped: do not store it
+    /// as the account's id.
     pub fn exchange_code(&self, app: &App, code: &Code) -> Result<ShortLivedToken> {
         let (secret, code) = (app.secret()?, code.checked()?);
         let mut form = String::new();

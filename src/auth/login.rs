@@ -1,9 +1,10 @@
 //! Logging in: the app, the authorize URL and the code.
 
 use super::secret::Secret;
+use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::query::{param, push_param};
-use crate::http::url::without_fragment;
+use crate::http::url::query_of;
 use std::fmt;
 
 /// The login product, which decides the authorize URL.
@@ -32,6 +33,8 @@ pub struct App {
     pub(crate) client_id: String,
     pub(crate) client_secret: Secret,
     pub(crate) redirect_uri: String,
+    force_reauth: Option<bool>,
+    facebook_login: Option<bool>,
 }
 
 impl App {
@@ -46,15 +49,33 @@ impl App {
             client_id: client_id.into(),
             client_secret: Secret::new(client_secret),
             redirect_uri: redirect_uri.into(),
+            force_reauth: None,
+            facebook_login: None,
         }
+    }
+
+    /// Whether the user must enter a password even if the browser is logged in to Instagram
+    /// (`force_reauth`; Meta's *Business Login for Instagram* page). Use it to let somebody
+    /// log in with another account. Only for [`Login::Instagram`]. Default: not sent.
+    pub fn with_force_reauth(mut self, force: bool) -> App {
+        self.force_reauth = Some(force);
+        self
+    }
+
+    /// Whether Instagram's login page, if it is shown, offers to log in with Facebook
+    /// (`enable_fb_login`; Meta's *Business Login for Instagram* page). Only for
+    /// [`Login::Instagram`]. Default: not sent; Instagram then offers it.
+    pub fn with_facebook_login(mut self, offer: bool) -> App {
+        self.facebook_login = Some(offer);
+        self
     }
 
     /// The URL to open in the user's browser (Meta's *Business Login for Instagram*
     /// and *Basic Display: Oauth Authorize* pages).
     ///
-    /// The redirect returns `state` unchanged. Choose a value that cannot be guessed
-    /// and pass the same one to [`Code::from_redirect`].
-    pub fn authorize_url(&self, login: Login, scopes: &[&str], state: Option<&str>) -> String {
+    /// The redirect returns `state` unchanged: pass the same one to
+    /// [`Code::from_redirect`].
+    pub fn authorize_url(&self, login: Login, scopes: &[&str], state: &State) -> String {
         let mut url = match login {
             Login::Instagram => "https://www.instagram.com/oauth/authorize?".to_owned(),
             Login::BasicDisplay => "https://api.instagram.com/oauth/authorize?".to_owned(),
@@ -63,8 +84,16 @@ impl App {
         push_param(&mut url, "redirect_uri", &self.redirect_uri);
         push_param(&mut url, "scope", &scopes.join(","));
         push_param(&mut url, "response_type", "code");
-        if let Some(state) = state {
-            push_param(&mut url, "state", state);
+        push_param(&mut url, "state", state.as_str());
+        if login == Login::Instagram {
+            for (name, value) in [
+                ("force_reauth", self.force_reauth),
+                ("enable_fb_login", self.facebook_login),
+            ] {
+                if let Some(value) = value {
+                    push_param(&mut url, name, if value { "true" } else { "false" });
+                }
+            }
         }
         url
     }
@@ -89,18 +118,16 @@ impl Code {
 
     /// Takes the code from the URL that the browser was redirected to.
     ///
-    /// `state` is the value passed to [`App::authorize_url`]; with `None` it is not
-    /// compared.
+    /// `state` is the one that was passed to [`App::authorize_url`].
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Login`](crate::ErrorKind::Login) if the user or the service
     /// refused the login (with the reason), if the URL contains no code, or if the
-    /// state differs.
-    pub fn from_redirect(url: &str, state: Option<&str>) -> Result<Code> {
+    /// [state differs](State::check).
+    pub fn from_redirect(url: &str, state: &State) -> Result<Code> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Login, message));
-        let url = without_fragment(url.trim_ascii());
-        let query = url.split_once('?').map_or(url, |(_, query)| query);
+        let query = query_of(url);
         if let Some(error) = param(query, "error") {
             let reason = param(query, "error_reason").unwrap_or(error);
             return refuse(match param(query, "error_description") {
@@ -114,11 +141,7 @@ impl Code {
                     .to_owned(),
             );
         };
-        if state.is_some() && param(query, "state").as_deref() != state {
-            return refuse(
-                "the state in this URL belongs to another login: start again".to_owned(),
-            );
-        }
+        state.check(url)?;
         Ok(Code::new(&code))
     }
 
@@ -142,60 +165,65 @@ mod tests {
 
     #[test]
     fn takes_the_code_from_a_redirect() {
+        let state = State::restore("s&t");
         for url in [
             "https://example.com/auth?code=AQ-x_1&state=s%26t#_",
             " https://example.com/auth?state=s%26t&code=AQ-x_1#_\n",
             "code=AQ-x_1&state=s%26t",
         ] {
-            assert_eq!(
-                Code::from_redirect(url, Some("s&t")).unwrap().0.expose(),
-                "AQ-x_1"
-            );
+            let code = Code::from_redirect(url, &state).unwrap();
+            assert_eq!(code.0.expose(), "AQ-x_1");
         }
         assert_eq!(Code::new(" AQ-x_1#_\n").0.expose(), "AQ-x_1");
-        assert_eq!(
-            Code::from_redirect("?code=a%23_", None).unwrap().0.expose(),
-            "a"
-        );
+        let code = Code::from_redirect("?state=s%26t&code=a%23_", &state);
+        assert_eq!(code.unwrap().0.expose(), "a");
     }
 
     #[test]
     fn refused_logins_report_the_reason() {
-        let message = |url, state: &'static str| {
-            let error = Code::from_redirect(url, Some(state).filter(|state| !state.is_empty()))
-                .unwrap_err();
+        let message = |url| {
+            let error = Code::from_redirect(url, &State::restore("s")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Login);
             error.to_string()
         };
         assert_eq!(
             message(
                 "https://example.com/auth?error=access_denied&error_reason=user_denied\
-                 &error_description=The+user+denied+your+request",
-                "s"
+                 &error_description=The+user+denied+your+request"
             ),
             "the login was refused (user_denied): The user denied your request"
         );
         assert_eq!(
-            message("?error=access_denied", ""),
+            message("?error=access_denied&state=s"),
             "the login was refused (access_denied)"
         );
-        assert!(message("?code=a&state=t", "s").contains("state"));
-        assert!(message("?code=a", "s").contains("state"));
-        assert!(message("https://example.com/", "").contains("no `code`"));
-        assert!(message("https://example.com/", "s").contains("no `code`"));
-        assert!(message("?code=", "").contains("no `code`"));
+        assert!(message("?code=a&state=t").contains("belongs to another login"));
+        assert!(message("?code=a").contains("no `state`"));
+        assert!(message("https://example.com/").contains("no `code`"));
+        assert!(message("?code=&state=s").contains("no `code`"));
     }
 
     #[test]
     fn authorize_urls() {
         let app = App::new("99", "SECRET", "https://example.com/auth?x=1");
-        assert_eq!(
-            app.authorize_url(Login::Instagram, Login::Instagram.scopes(), Some("a b")),
-            "https://www.instagram.com/oauth/authorize?client_id=99&redirect_uri=https%3A%2F%2Fexample.com%2Fauth%3Fx%3D1\
-             &scope=instagram_business_basic&response_type=code&state=a%20b"
-        );
-        let basic = app.authorize_url(Login::BasicDisplay, Login::BasicDisplay.scopes(), None);
+        let url = |app: &App, login: Login| {
+            app.authorize_url(login, login.scopes(), &State::restore("a b"))
+        };
+        const INSTAGRAM: &str = "https://www.instagram.com/oauth/authorize?client_id=99&redirect_uri=https%3A%2F%2Fexample.com%2Fauth%3Fx%3D1\
+             &scope=instagram_business_basic&response_type=code&state=a%20b";
+        assert_eq!(url(&app, Login::Instagram), INSTAGRAM);
+        let basic = url(&app, Login::BasicDisplay);
         assert!(basic.starts_with("https://api.instagram.com/oauth/authorize?client_id=99&"));
-        assert!(basic.ends_with("&scope=user_profile,user_media&response_type=code"));
+        assert!(basic.ends_with("&scope=user_profile,user_media&response_type=code&state=a%20b"));
+
+        let app = app.with_force_reauth(true).with_facebook_login(false);
+        assert_eq!(
+            url(&app, Login::Instagram),
+            format!("{INSTAGRAM}&force_reauth=true&enable_fb_login=false")
+        );
+        // Basic Display has neither.
+        assert_eq!(url(&app, Login::BasicDisplay), basic);
+        let app = app.with_force_reauth(false).with_facebook_login(true);
+        assert!(url(&app, Login::Instagram).ends_with("&force_reauth=false&enable_fb_login=true"));
     }
 }

@@ -68,7 +68,10 @@ impl fmt::Debug for Token {
 pub struct ShortLivedToken {
     /// The token.
     pub token: Token,
-    /// The user's id, if the service sent it.
+    /// The user's app-scoped id, if the service sent it: the same as
+    /// [`User::id`](crate::User::id). It is not the professional account's own id, which
+    /// webhooks carry and [`User::user_id`](crate::User::user_id) holds (Meta's *Business
+    /// Login for Instagram* page calls this one Instagram-scoped).
     pub user_id: Option<String>,
     /// The permissions that the user granted, if the service sent them.
     pub permissions: Vec<String>,

@@ -23,6 +23,12 @@ pub(crate) fn without_fragment(url: &str) -> &str {
     url.split('#').next().unwrap_or_default()
 }
 
+/// The query of a URL that a person copied, or of what is one already.
+pub(crate) fn query_of(url: &str) -> &str {
+    let url = without_fragment(url.trim_ascii());
+    url.split_once('?').map_or(url, |(_, query)| query)
+}
+
 /// Whether resolvers would take this host for an IPv4 address: they accept
 /// spellings like `127.1`, `2130706433` and `0x7f.1`. No domain name looks so.
 fn ends_in_number(host: &str) -> bool {

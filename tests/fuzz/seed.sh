@@ -50,8 +50,8 @@ for call in a b c d; do
     printf '%sHTTP/1.0 302 Found\nLocation: /x\n\n' $call > "corpus/socket/redirect-$call"
 done
 
-printf '\nhttps://example.com/auth?code=AQB%%2Dx#_' > corpus/redirect/plain
+printf 's\nhttps://example.com/auth?code=AQB%%2Dx&state=s#_' > corpus/redirect/plain
 printf 'a b\nhttps://example.com/auth?x=1&code=AQBx&state=a+b#_' > corpus/redirect/state
 printf '\n?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request' > corpus/redirect/refused
-printf '\ncode=AQB%%23_' > corpus/redirect/query
+printf 's\nstate=s&code=AQB%%23_' > corpus/redirect/query
 printf '{"call_count":28,"total_time":25,"total_cputime":25}\n{"17841405793187218":[{"type":"instagram","call_count":100,"total_cputime":25,"total_time":25,"estimated_time_to_regain_access":19}]}' > corpus/usage/both

@@ -5,7 +5,7 @@ use crate::common::Server;
 use crate::common::replay::Received;
 use crate::common::secrets::{found, shown};
 use crate::{CODE, TOKEN, app, json};
-use mingram::auth::{App, Code};
+use mingram::auth::{App, Code, State};
 use mingram::{Api, ErrorKind, MediaField as M, Token, UserField as U};
 use std::io::Write;
 use url::Url;
@@ -400,20 +400,17 @@ fn addresses() {
 fn login_addresses() {
     for text in texts().into_iter().filter(|text| text.len() < 1024) {
         let app = App::new(text.as_str(), "s", text.as_str());
-        let state = Some(text.as_str()).filter(|state| !state.is_empty());
-        let address =
-            Url::parse(&app.authorize_url(mingram::auth::Login::Instagram, &[&text], state))
-                .unwrap();
+        let state = State::restore(text.as_str());
+        let address = app.authorize_url(mingram::auth::Login::Instagram, &[&text], &state);
+        let address = Url::parse(&address).unwrap();
         assert_eq!(address.host_str(), Some("www.instagram.com"));
-        let mut wanted = vec![
+        let wanted = vec![
             pair("client_id", &text),
             pair("redirect_uri", &text),
             pair("scope", &text),
             pair("response_type", "code"),
+            pair("state", &text),
         ];
-        if !text.is_empty() {
-            wanted.push(pair("state", &text));
-        }
         assert_eq!(
             address.query_pairs().into_owned().collect::<Vec<_>>(),
             wanted
@@ -421,11 +418,12 @@ fn login_addresses() {
         // And back: no text makes this panic, and a state is compared whole.
         let back: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let redirect = format!("https://example.com/auth?code=AQ&state={back}#_");
-        assert!(
-            Code::from_redirect(&redirect, Some(&text)).is_ok(),
+        assert_eq!(
+            Code::from_redirect(&redirect, &state).is_ok(),
+            !text.is_empty(),
             "{text:.40?}"
         );
-        let _ = Code::from_redirect(&text, Some(&text));
+        let _ = Code::from_redirect(&text, &state);
     }
 }
 

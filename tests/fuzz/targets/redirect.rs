@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mingram::auth::Code;
+use mingram::auth::{Code, State};
 use mingram_fuzz::{Player, SECRET, app};
 use url::form_urlencoded;
 
@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
     };
-    let code = match Code::from_redirect(address, Some(state).filter(|state| !state.is_empty())) {
+    let code = match Code::from_redirect(address, &State::restore(state)) {
         Ok(code) => code,
         Err(error) => {
             let line = error.to_string();
@@ -25,14 +25,15 @@ fuzz_target!(|data: &[u8]| {
             assert!(
                 find("error").is_some()
                     || find("code").is_none_or(|code| code.is_empty())
-                    || (!state.is_empty() && find("state").as_deref() != Some(state)),
+                    || state.is_empty()
+                    || find("state").as_deref() != Some(state),
                 "{line}"
             );
             return;
         }
     };
     assert_eq!(find("error"), None);
-    assert!(state.is_empty() || find("state").as_deref() == Some(state));
+    assert!(!state.is_empty() && find("state").as_deref() == Some(state));
     let found = find("code").unwrap();
     let found = found.trim_ascii();
     let found = found.strip_suffix("#_").unwrap_or(found).trim_ascii();

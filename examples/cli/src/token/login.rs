@@ -4,11 +4,9 @@ use super::{Options, name, table};
 use crate::account::env;
 use crate::exit::{CANNOT_WRITE, FAILED, Failure, Result, code};
 use crate::output::{self, print, report};
-use mingram::auth::{App, Code, Login, LongLivedToken, TokenFile};
+use mingram::auth::{App, Code, Login, LongLivedToken, State, TokenFile};
 use mingram::{Api, Error, Token, UserField as U};
-use std::collections::hash_map::RandomState;
 use std::fs;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -17,8 +15,8 @@ pub fn login(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
     let (app, login) = app(options)?;
     // A code works once: what can fail before is tried before.
     check_place(file)?;
-    let state = random_state();
-    let url = app.authorize_url(login, login.scopes(), Some(&state));
+    let state = State::random()?;
+    let url = app.authorize_url(login, login.scopes(), &state);
     print(format_args!(
         "Open this URL in a browser and log in:\n\n{url}\n\n"
     ))?;
@@ -29,7 +27,7 @@ pub fn login(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
         return Err(Failure::new(FAILED, message));
     }
     let code = match answer.contains("://") || answer.contains('=') {
-        true => Code::from_redirect(&answer, Some(&state))?,
+        true => Code::from_redirect(&answer, &state)?,
         false => Code::new(&answer),
     };
     let short = api.exchange_code(&app, &code).map_err(refused_code)?;
@@ -89,13 +87,6 @@ fn exchange(api: &Api, app: &App) -> Result<LongLivedToken> {
         }
     }
     Ok(api.exchange_token(app)?)
-}
-
-/// std's hashers are seeded by the system's randomness: enough for a word that is valid
-/// for one login.
-fn random_state() -> String {
-    let word = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", word(), word())
 }
 
 pub fn import(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
