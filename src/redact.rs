@@ -22,30 +22,29 @@ pub(crate) fn sanitize(text: &str, secrets: &[&str]) -> String {
     text
 }
 
-/// Characters without a width that hide text or change its order (Unicode's category Cf),
-/// except for the joiners, which are part of emoji and of some languages' words.
+/// Line separators, and the characters without a width that hide text or change its order
+/// (Unicode's category Cf). The joiners U+200C and U+200D are part of emoji and of some
+/// languages' words. Tags (U+E0020 to U+E007F) can spell hidden text; without them three
+/// regional flags become plain black ones.
 fn is_hidden(c: char) -> bool {
     matches!(
         c,
         '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
-            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
-            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'
+            | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E007F}'
     )
 }
 
-/// Replaces control characters and line breaks by single spaces, and removes hidden
-/// characters.
+/// Replaces control characters, line breaks and hidden characters by single spaces. They
+/// are not removed: that could put the pieces of a secret together.
 pub(crate) fn one_line(text: String) -> String {
-    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if !text.contains(|c| is_break(c) || is_hidden(c)) {
+    let is_odd = |c: char| c.is_control() || is_hidden(c);
+    if !text.contains(is_odd) {
         return text;
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_hidden(c) {
-            continue;
-        }
-        if !c.is_control() && !c.is_whitespace() {
+        if !is_odd(c) && !c.is_whitespace() {
             out.push(c);
         } else if !out.is_empty() && !out.ends_with(' ') {
             out.push(' ');
@@ -293,7 +292,7 @@ mod tests {
     #[test]
     fn hides_characters_that_reorder_or_hide_text() {
         let text = "a\u{202e}b\u{2066}c\u{2069}\u{200f}d\u{61c}e\u{200b}\u{feff}f".to_owned();
-        assert_eq!(one_line(text), "abcdef");
+        assert_eq!(one_line(text), "a b c d e f");
         assert_eq!(one_line("a\u{2028}b\u{2029}c".to_owned()), "a b c");
         // Joiners are part of emoji and of Persian words.
         let kept = "👩\u{200d}🚀 می\u{200c}خواهم é";
@@ -317,5 +316,8 @@ mod tests {
     #[test]
     fn flattens_text_to_one_line() {
         assert_eq!(one_line("a\r\n b\tc\0d".into()), "a b c d");
+        // Nothing else is touched.
+        let text = " a  b\u{200c}\u{200d}\u{a0}\u{fe0f}\u{600}\u{e0100} ";
+        assert_eq!(one_line(text.into()), text);
     }
 }

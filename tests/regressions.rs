@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Server, json, reply};
+use mingram::auth::{Code, State};
 use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, ErrorKind};
 use std::sync::{Arc, Mutex};
@@ -166,4 +167,64 @@ fn a_usage_header_with_the_word_access_token_in_it() {
         Some((131, 22))
     );
     assert_eq!(usage.business[0].call_count, 9);
+}
+
+/// Text of the service is shown without the characters that reorder or hide text, so that
+/// an error reads as what it says. Data keeps them.
+#[test]
+fn characters_that_hide_or_reorder_text_are_not_shown() {
+    const FAMILY: &str = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+    let hidden = "\u{ad}\u{61c}\u{180e}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\
+        \u{202c}\u{202d}\u{202e}\u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{206f}\u{feff}\
+        \u{fff9}\u{1d173}\u{e0001}\u{e0041}";
+    for c in hidden.chars() {
+        let text = format!("a{c}b {FAMILY}");
+        let api = |status, body: String| {
+            let transport = Same {
+                status,
+                body: Box::leak(body.into_boxed_str()),
+                ..Same::default()
+            };
+            let api = Api::new(common::replay::TOKEN).with_transport(transport);
+            api.with_retries(0)
+        };
+        for body in [
+            format!(r#"{{"error":{{"message":"{text}","type":"{text}","code":190}}}}"#),
+            format!("<html>{text}"),
+            format!(r#"{{"id":["{text}"]}}"#),
+        ] {
+            for status in [200, 400] {
+                let error = api(status, body.clone()).me(&[]).unwrap_err();
+                let message = error.to_string();
+                assert!(message.contains(&format!("a b {FAMILY}")), "{message:?}");
+                assert!(!format!("{error:?}").contains(c), "{c:?}");
+            }
+        }
+        let refused = format!("?error=x&error_description={}", text.replace(' ', "+"));
+        let error = Code::from_redirect(&refused, &State::restore("s")).unwrap_err();
+        assert!(error.to_string().ends_with(&format!("a b {FAMILY}")));
+        let user = api(200, format!(r#"{{"id":"1","username":"{text}"}}"#)).me(&[]);
+        assert_eq!(user.unwrap().username, Some(text));
+    }
+}
+
+/// Hidden characters between the pieces of a token: what is shown must not join them.
+#[test]
+fn a_token_with_hidden_characters_in_it_is_not_put_together() {
+    const TOKEN: &str = common::replay::TOKEN;
+    for c in ['\u{200b}', '\u{202e}', '\u{ad}', '\u{2028}'] {
+        let (start, end) = TOKEN.split_at(4);
+        let error = Same {
+            status: 400,
+            body: Box::leak(
+                format!(r#"{{"error":{{"message":"no {start}{c}{end}","code":190}}}}"#).into(),
+            ),
+            ..Same::default()
+        };
+        let api = Api::new(TOKEN).with_transport(error).with_retries(0);
+        let error = api.me(&[]).unwrap_err();
+        let message = &error.api_error().unwrap().message;
+        assert_eq!(message, &format!("no {start} {end}"));
+        assert!(!format!("{error} {error:?}").contains(TOKEN));
+    }
 }
