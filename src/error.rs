@@ -252,9 +252,11 @@ impl Error {
             None => {
                 let (_, rest) = api.message.split_once(" at character ")?;
                 let (at, fields) = rest.split_once(": ")?;
-                let digit = |at: usize, byte| (at * 10 + usize::from(byte & 15)).min(0xFFFF);
-                let at = at.bytes().fold(0, digit).min(fields.len());
-                let (before, after) = fields.as_bytes().split_at(at);
+                let digit =
+                    |at: usize, byte| at.checked_mul(10)?.checked_add(usize::from(byte & 15));
+                let at = at.bytes().try_fold(0, digit).unwrap_or(0).min(fields.len());
+                let (before, after) = fields.split_at_checked(at)?;
+                let (before, after) = (before.as_bytes(), after.as_bytes());
                 let is_end = |byte: &u8| b",{}".contains(byte);
                 let start = before
                     .iter()
@@ -346,16 +348,17 @@ impl Error {
     /// Adds to the message what to do about it.
     fn advise(&mut self) {
         let advice = if self.is_rate_limited() {
-            let seconds = self.0.retry_after.map_or(0, |wait| wait.as_secs());
+            let seconds = self.0.retry_after.map_or(0, |wait| wait.as_secs() as u32);
             let (number, unit) = match seconds % 60 {
                 0 => (seconds / 60, "min"),
                 _ => (seconds, "s"),
             };
-            let wait = match number {
-                0 => "a while".to_owned(),
-                _ => format!("{number} {unit}"),
-            };
-            format!("; stop calling for {wait}: calls made while limited also count")
+            match number {
+                0 => "; stop calling for a while: calls made while limited also count".to_owned(),
+                _ => format!(
+                    "; stop calling for {number} {unit}: calls made while limited also count"
+                ),
+            }
         } else if let Some(field) = self.refused_field() {
             format!("; the field `{field}` was refused: request the others without it")
         } else {
@@ -366,11 +369,11 @@ impl Error {
 
     fn advice(&self) -> &'static str {
         if self.is_token_invalid() && self.says("cannot parse access token") {
-            "; this host takes tokens of Instagram Login only: a token of Facebook Login belongs to graph.facebook.com"
+            "; this host takes tokens of Instagram Login only"
         } else if self.is_token_invalid() {
             "; the access token is expired, revoked or of the wrong kind: log in again for a new one"
         } else if self.is_permission_missing() {
-            "; log in again and grant the permission this call requires"
+            "; log in again and grant the required permission"
         } else if self.is_not_found() {
             "; check the id and that this token may see it"
         } else if self.is_too_much_data() {

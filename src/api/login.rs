@@ -7,6 +7,7 @@ use crate::client::call::Call;
 use crate::error::Result;
 use crate::http::query::push_param;
 use crate::json::value::Value;
+use crate::timestamp::parse_http_date;
 use std::time::{Duration, SystemTime};
 
 impl Api {
@@ -67,7 +68,8 @@ impl Api {
     ) -> Result<T> {
         let (token, _) = self.client.send(call, |reply| {
             let value = reply.parse(call, type_name)?;
-            token(&value, reply.date).ok_or_else(|| {
+            let date = reply.date.as_deref().and_then(parse_http_date);
+            token(&value, date).ok_or_else(|| {
                 reply.unexpected(call, type_name, "object, it has no valid `access_token`")
             })
         })?;

@@ -8,16 +8,15 @@ use crate::http::transport::Response;
 use crate::json::reader::{self, JsonError, JsonErrorKind};
 use crate::json::value::{Object, Value};
 use crate::redact::sanitize;
-use crate::timestamp::parse_http_date;
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A document that arrived with a successful status and begins like JSON.
 pub(crate) struct Reply {
     pub(crate) usage: Usage,
-    /// The time by the server's clock.
-    pub(crate) date: Option<SystemTime>,
+    /// The header `Date`, unread: only logins need it.
+    pub(crate) date: Option<String>,
     text: String,
     status: u16,
     retry_after: Option<Duration>,
@@ -37,7 +36,7 @@ impl Reply {
         let status = response.status;
         let retry_after = usage.wait().or_else(|| retry_after(&response));
         let content_type = content_type(&response, call);
-        let date = response.header("date").and_then(parse_http_date);
+        let date = response.header("date").map(str::to_owned);
         let has_length = response.length().is_some();
         let body = read_body(response, limit).map_err(|error| error.with_status(status))?;
         let bytes = body.len();

@@ -120,8 +120,8 @@ impl Response {
         if self.header("transfer-encoding").is_some() {
             return None;
         }
-        let length = self.header("content-length")?;
         // Some servers repeat it: `10, 10`.
+        let length = self.header("content-length")?;
         length.split(',').next()?.trim_ascii().parse().ok()
     }
 }
