@@ -7,15 +7,15 @@ mod notes;
 mod progress;
 mod summary;
 
-use crate::account::{self, Source};
+use crate::account::{self, Source, lacks_a_field};
 use crate::exit::{FAILED, Failure as Exit, INTERRUPTED, Result};
 use crate::folder::{Failure, Folder};
-use crate::names::Want;
+use crate::names::{Want, file_name};
 use crate::options::{Arg, Args, Command};
 use crate::{dates, output, signals};
 use download::{Role, Task};
 use list::Lister;
-use mingram::{Api, Error, User, UserField as U};
+use mingram::{Api, User, UserField as U};
 use miniserde::json;
 use notes::Notes;
 use std::collections::VecDeque;
@@ -88,8 +88,7 @@ fn run(mut args: Args) -> Result<u8> {
     let options = options(&mut args)?;
     let api = open(&args, &options)?.with_retries(options.retries);
     let interrupted = || output::note("backup", "interrupted; run it again to resume");
-    signals::end_at_signal(INTERRUPTED, Duration::ZERO, interrupted, || ())
-        .map_err(|error| Exit::new(FAILED, format!("cannot handle signals: {error}")))?;
+    signals::end_at_signal(INTERRUPTED, Duration::ZERO, interrupted, || ())?;
     let mut summary = Summary::default();
     let done = copy(&api, &options, &mut summary);
     output::clear_progress();
@@ -192,11 +191,6 @@ fn copy(api: &Api, options: &Options, summary: &mut Summary) -> std::result::Res
     listed
 }
 
-/// Whether the call failed because the account lacks one of the fields.
-fn lacks_a_field(error: &Error) -> bool {
-    error.api_error().and_then(|api| api.code) == Some(100) && !error.is_not_found()
-}
-
 /// Writes the profile, and adds its picture to the tasks.
 fn profile(
     api: &Api,
@@ -255,10 +249,4 @@ fn write_profile(
         folder.write_whole("profile.json", text.as_bytes())?;
     }
     Ok(())
-}
-
-/// The name of a file at the service, which stays the same while its URL changes.
-fn file_name(url: &str) -> &str {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    path.rsplit('/').next().unwrap_or_default()
 }

@@ -9,7 +9,7 @@ mod trouble;
 
 use crate::account::{self, Source};
 use crate::dates;
-use crate::exit::{FAILED, Failure, Result};
+use crate::exit::{Failure, Result};
 use crate::folder::Folder;
 use crate::options::{Arg, Args, Command};
 use crate::{output, sample, signals};
@@ -126,8 +126,7 @@ fn run(mut args: Args) -> Result<u8> {
         stopping.store(true, Ordering::Relaxed);
         main.unpark();
     };
-    signals::end_at_signal(0, GRACE, first, || output::note("frame", "ended"))
-        .map_err(|error| Failure::new(FAILED, format!("cannot handle signals: {error}")))?;
+    signals::end_at_signal(0, GRACE, first, || output::note("frame", "ended"))?;
     let frame = Frame {
         api: api.with_clock(Interruptible(stop.clone())),
         source,

@@ -7,7 +7,7 @@ mod json;
 mod page;
 mod text;
 
-use crate::account::{self, Source};
+use crate::account::{self, Source, lacks_a_field};
 use crate::exit::{FAILED, Failure as Exit, INTERRUPTED, Result};
 use crate::folder::{Failure, Folder};
 use crate::options::{Arg, Args, Command};
@@ -42,10 +42,11 @@ DIR is created if it is missing. It receives:
   instagram.json   the posts, for Hugo, Zola, Eleventy and the like
   feed.xml         an Atom feed
 
-Run it again to update: what did not change is not downloaded or written again, and
-posts that are no longer in the account are removed. If a run fails, the old gallery
-stays as it was. Media that the service gives no file for (often because of their
-music) are counted as unavailable and do not make the run fail; -v names them.
+Run it again to update: what did not change is not downloaded or written again,
+and posts that are no longer in the account are removed. If a run fails, the old
+gallery stays as it was. Media that the service gives no file for (often because
+of copyrighted music) are counted as unavailable and do not make the run fail;
+-v names them.
 
 Options:
   -n, --count N          the newest N posts (default: 100, at most 10000)
@@ -70,8 +71,7 @@ fn run(mut args: Args) -> Result<u8> {
     let options = options(&mut args)?;
     let api = open(&args, &options)?.with_retries(collect::RETRIES);
     let interrupted = || output::note("gallery", "interrupted; run it again to resume");
-    signals::end_at_signal(INTERRUPTED, Duration::ZERO, interrupted, || ())
-        .map_err(|error| Exit::new(FAILED, format!("cannot handle signals: {error}")))?;
+    signals::end_at_signal(INTERRUPTED, Duration::ZERO, interrupted, || ())?;
     let mut report = Report::default();
     let done = update(&api, &options, &mut report);
     output::clear_progress();
@@ -82,10 +82,10 @@ fn run(mut args: Args) -> Result<u8> {
     };
     report.error = done.err().map(|failure| failure.to_string());
     for missing in &report.missing {
-        output::error("gallery", &format!("missing: {missing}"));
+        output::line(&format!("missing: {missing}"));
     }
-    for unavailable in &report.unavailable {
-        output::detail("gallery", &format!("unavailable: {unavailable}"));
+    for unavailable in report.unavailable.iter().filter(|_| output::is_verbose()) {
+        output::line(&format!("unavailable: {unavailable}"));
     }
     if let Some(error) = &report.error {
         output::error("gallery", error);
@@ -271,11 +271,6 @@ fn is_free(folder: &Folder, name: &str, mark: &str) -> Outcome<bool> {
         Err(error) => Err(Failure::at(&path, error)),
         Ok(held) => Ok(held.windows(mark.len()).any(|part| part == mark.as_bytes())),
     }
-}
-
-/// Whether the call failed because the account lacks one of the fields.
-fn lacks_a_field(error: &mingram::Error) -> bool {
-    error.api_error().and_then(|api| api.code) == Some(100) && !error.is_not_found()
 }
 
 fn user(api: &Api) -> Outcome<User> {

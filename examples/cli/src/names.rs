@@ -48,6 +48,13 @@ pub fn is_stem(text: &str) -> bool {
     dated && matches!(rest.len(), 1 | 3) && rest.iter().all(|part| is_id(part))
 }
 
+/// The name of a file at the service: the last part of the path in its URL, which stays the
+/// same while the rest changes.
+pub fn file_name(url: &str) -> &str {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    path.rsplit('/').next().unwrap_or_default()
+}
+
 /// What a file must be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Want {

@@ -94,8 +94,7 @@ fn run(mut args: Args) -> Result<u8> {
     let options = options(&mut args)?;
     check_folder(&options.folder)?;
     let interrupted = || output::note("record", "interrupted; nothing is written");
-    signals::end_at_signal(INTERRUPTED, Duration::ZERO, interrupted, || ())
-        .map_err(|error| Failure::new(FAILED, format!("cannot handle signals: {error}")))?;
+    signals::end_at_signal(INTERRUPTED, Duration::ZERO, interrupted, || ())?;
     let source = account::source(&args)?.but_not_the_sample()?;
     let api = account::api(&args)?;
     let token = source.token(&args, &api)?;

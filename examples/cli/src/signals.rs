@@ -2,6 +2,7 @@
 //! half done under a name that counts, so a signal ends the process soon, even if it
 //! waits for a server.
 
+use crate::exit::Result;
 use std::time::Duration;
 
 /// At the first signal, calls `first`, and `last` if the process still runs after `grace`;
@@ -12,9 +13,12 @@ pub fn end_at_signal(
     grace: Duration,
     first: impl FnOnce() + Send + 'static,
     last: impl FnOnce() + Send + 'static,
-) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+) -> Result<()> {
+    use crate::exit::{FAILED, Failure};
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]);
+    let mut signals =
+        signals.map_err(|error| Failure::new(FAILED, format!("cannot handle signals: {error}")))?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
             first();
@@ -33,6 +37,6 @@ pub fn end_at_signal(
     _grace: Duration,
     _first: impl FnOnce() + Send + 'static,
     _last: impl FnOnce() + Send + 'static,
-) -> std::io::Result<()> {
+) -> Result<()> {
     Ok(())
 }

@@ -1208,11 +1208,41 @@ fn a_gibibyte_stays_under_20_mib_of_memory() {
     assert!(peak > 0 && peak < 20 * 1024, "{peak} KiB");
 }
 
-/// On a terminal of util-linux's `script`: what the bar says while one long file
-/// comes, whose time left is known by its bytes alone.
+/// A run on a terminal of util-linux's `script`: what the terminal receives, or `None` if
+/// there is no such program.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(account: &Account, dir: &Path) -> Option<String> {
+    let made = command("backup", &account.server.url());
+    let mut script = std::process::Command::new("script");
+    for (name, value) in made.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    let program = support::program::path();
+    let line = format!("stty cols 100; '{program}' backup '{}'", dir.display());
+    let output = script
+        .args(["-qec", &line, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output();
+    match output {
+        Ok(output) if !text(&output.stderr).contains("usage") => {
+            assert!(output.status.success(), "{}", said(&output));
+            Some(text(&output.stdout))
+        }
+        other => {
+            println!("skipped: no `script` that makes a terminal: {other:?}");
+            None
+        }
+    }
+}
+
+/// While one long file comes, whose time left is known by its bytes alone.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_bar_is_drawn_on_a_terminal() {
+fn progress_is_drawn_on_a_terminal() {
     let account =
         Account::with_faults(vec![Item::video(1, 0, 500_000)], |request, _| match request
             .target
@@ -1222,33 +1252,9 @@ fn a_bar_is_drawn_on_a_terminal() {
             false => Fault::None,
         });
     let temp = Temp::new("bar");
-    let made = command("backup", &account.server.url());
-    let mut script = std::process::Command::new("script");
-    for (name, value) in made.get_envs() {
-        match value {
-            Some(value) => script.env(name, value),
-            None => script.env_remove(name),
-        };
-    }
-    let line = format!(
-        "stty cols 100; '{}' backup '{}'",
-        support::program::path(),
-        temp.0.display()
-    );
-    let output = script
-        .args(["-qec", &line, "/dev/null"])
-        .env("TERM", "xterm")
-        .stdin(Stdio::null())
-        .output();
-    let output = match output {
-        Ok(output) if !text(&output.stderr).contains("usage") => output,
-        other => {
-            println!("skipped: no `script` that makes a terminal: {other:?}");
-            return;
-        }
+    let Some(out) = on_a_terminal(&account, &temp.0) else {
+        return;
     };
-    assert!(output.status.success(), "{}", said(&output));
-    let out = text(&output.stdout);
     let drawn: Vec<&str> = out
         .split(['\r', '\n'])
         .filter(|line| line.contains("1/2 files, "))
@@ -1266,6 +1272,24 @@ fn a_bar_is_drawn_on_a_terminal() {
     assert!(seconds.last() < seconds.first(), "{drawn:#?}");
     assert!(out.contains("2 downloaded (503.0 kB), 0 missing"), "{out}");
     check_complete(&temp.0, &account);
+}
+
+/// Listing thousands of media takes minutes, so it counts; pages have 100.
+#[cfg(target_os = "linux")]
+#[test]
+fn listing_counts_on_a_terminal() {
+    let items = (0..250).map(|i| Item::image(100 + i, 50, 200)).collect();
+    let account = Account::new(items);
+    let temp = Temp::in_memory("listing");
+    let Some(out) = on_a_terminal(&account, &temp.0) else {
+        return;
+    };
+    for line in ["listing… 10\u{1b}[K", "listing… 250\u{1b}[K"] {
+        assert!(out.contains(line), "{out:?}");
+    }
+    let line = "250 media, 250 files: 0 already there, 250 downloaded";
+    assert!(out.contains(line), "{out:?}");
+    assert_eq!(account.asked("/me/media"), 3);
 }
 
 #[test]

@@ -143,8 +143,8 @@ fn with_a_token_it_goes_to_the_service() {
 fn version_and_page_size_are_honoured() {
     let server = Server::start(|request, stream| {
         let body = match param(request, "limit") {
-            None => r#"{"id":"1","username":"\u001b[31mred"}"#,
-            Some(_) => r#"{"data":[{"id":"2","caption":"a\u001b]0;title\u0007b"}]}"#,
+            None => r#"{"id":"1","username":"\u001b[31mred\u202e"}"#,
+            Some(_) => r#"{"data":[{"id":"2","caption":"a\u001b]0;title\u0007b\u2066c"}]}"#,
         };
         let _ = stream.write_all(json("200 OK", body).as_bytes());
     });
@@ -154,6 +154,7 @@ fn version_and_page_size_are_honoured() {
     // What strangers wrote does not reach the terminal as it stands.
     assert!(!output.stdout.contains(&0x1b));
     assert!(text(&output.stdout).starts_with("[31mred\n"));
+    assert!(text(&output.stdout).ends_with("a ]0;title b c\n"));
     let received = server.received();
     assert!(
         received

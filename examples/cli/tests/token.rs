@@ -681,14 +681,14 @@ fn a_refresh_that_fails_keeps_the_old_token_and_says_so() {
 
 #[test]
 fn a_version_goes_into_the_paths_of_data_calls_alone() {
-    let server = Server::script([json("200 OK", r#"{"id":"1\n\u001b[2J"}"#)]);
+    let server = Server::script([json("200 OK", r#"{"id":"1\n\u001b[2J\u202e"}"#)]);
     let desk = Desk::new(&server.url());
     desk.store("IGQVJ", DAY * 3, Some(60));
     let ended = desk
         .token("status")
         .env("INSTAGRAM_API_VERSION", "v25.0")
         .run();
-    assert!(ended.out.starts_with("account    1  [2J\n"), "{ended:?}");
+    assert!(ended.out.starts_with("account    1  [2J \n"), "{ended:?}");
     assert!(server.received()[0].target.starts_with("/v25.0/me?"));
     let ended = desk
         .token("status")

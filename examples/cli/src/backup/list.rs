@@ -1,10 +1,11 @@
 //! Goes through all media: writes what the service says about each, and finds what has to
 //! be downloaded.
 
+use super::Options;
 use super::download::{Role, Task};
 use super::notes::{self, Noted, Notes};
 use super::summary::Summary;
-use super::{Options, lacks_a_field};
+use crate::account::lacks_a_field;
 use crate::folder::{Failure, Folder, length_of};
 use crate::names::{self, HEAD, POSTER, Want};
 use crate::output;

@@ -2,11 +2,12 @@
 
 use super::json::{self, Child, File, Post};
 use super::page::{self, Profile};
-use super::{Outcome, Report, image, lacks_a_field, text};
+use super::{Outcome, Report, image, text};
+use crate::account::lacks_a_field;
 use crate::dates;
 use crate::fetch::Fetch;
 use crate::folder::{Failure, Folder};
-use crate::names::{self, POSTER, Want};
+use crate::names::{self, POSTER, Want, file_name};
 use mingram::transport::SystemClock;
 use mingram::{Api, Media, MediaField as M, MediaType, User, UserField as U};
 use std::fs;
@@ -220,12 +221,6 @@ pub fn is_ours(name: &str) -> bool {
         .strip_prefix(PROFILE)
         .is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
     names::EXTENSIONS.contains(&extension) && (is_profile || names::is_stem(stem))
-}
-
-/// The name of a file at the service: the last part of the path in its URL.
-fn file_name(url: &str) -> &str {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    path.rsplit('/').next().unwrap_or_default()
 }
 
 /// FNV-1a.
