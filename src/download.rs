@@ -70,9 +70,10 @@ impl<'a> Download<'a> {
     /// Requests only the bytes from this one on, if the file is still of this version, which
     /// an earlier download returned as [`Body::version`]. Default: the entire file.
     ///
-    /// The server compares the version (`If-Range`), and so does mingram. You get the entire
-    /// file if its version is another one, if the server does not send parts, and if there is
-    /// no such byte: check [`Body::start`], and if it is 0, truncate your file first.
+    /// The server compares the version (`If-Range`), and so does mingram: a part must repeat
+    /// the total and the validator. You get the entire file if its version is another one, if
+    /// the part does not show which one it is, if the server does not send parts, and if there
+    /// is no such byte: check [`Body::start`], and if it is 0, truncate your file first.
     ///
     /// ```no_run
     /// # use std::io::Seek;
@@ -228,7 +229,6 @@ impl<'a> Download<'a> {
                     return malformed("the server sent another part than requested");
                 }
                 Some((start, end, total)) => {
-                    let total = total.or(part.map(|(_, version)| version.total()));
                     if total.is_some_and(|total| total != end) {
                         return malformed("the server sent less than the rest of the file");
                     }
@@ -267,7 +267,7 @@ impl<'a> Download<'a> {
 }
 
 /// Whether the server has no such part of this version: there is no such byte, or the part
-/// is of another version, because the server did not compare them.
+/// is of another version or does not show which one, because the server did not compare them.
 fn is_missing(response: &Response, version: &FileVersion) -> bool {
     match (response.status, range(response)) {
         (416, _) => true,
