@@ -56,6 +56,16 @@ pub struct Saved {
     pub content_type: Option<String>,
 }
 
+/// What [`Download::resume`] received. Both are of the version that
+/// [`Body::version`] returns.
+#[derive(Debug)]
+pub enum Resumed {
+    /// The rest of the file: append it to the partial one.
+    Rest(Body),
+    /// The entire file: truncate the partial one first.
+    Entire(Body),
+}
+
 impl<'a> Download<'a> {
     pub(crate) fn new(client: &'a Client, url: &'a str) -> Download<'a> {
         Download {
@@ -68,29 +78,32 @@ impl<'a> Download<'a> {
     }
 
     /// Requests only the bytes from this one on, if the file is still of this version, which
-    /// an earlier download returned as [`Body::version`]. Default: the entire file.
+    /// an earlier download returned as [`Body::version`]. Default: the entire file. Call
+    /// [`resume`](Download::resume) next.
     ///
     /// The server compares the version (`If-Range`), and so does mingram: a part must repeat
     /// the total and the validator. You get the entire file if its version is another one, if
     /// the part does not show which one it is, if the server does not send parts, and if there
-    /// is no such byte: check [`Body::start`], and if it is 0, truncate your file first.
+    /// is no such byte.
     ///
     /// ```no_run
-    /// # use std::io::Seek;
+    /// # use mingram::Resumed;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (api, url) = (mingram::Api::new("IGQVJ..."), "https://cdn.example/v/a.mp4");
     /// let mut file = std::fs::OpenOptions::new().append(true).open("a.mp4.part")?;
     /// let version = std::fs::read_to_string("a.mp4.version")?.parse()?;
     /// let length = file.metadata()?.len();
-    /// let mut body = api.download(url).resume_from(length, &version).open()?;
-    /// if body.start() == 0 {
-    ///     file.set_len(0)?;
-    ///     std::fs::remove_file("a.mp4.version")?;
-    ///     if let Some(version) = body.version() {
-    ///         std::fs::write("a.mp4.version", version.to_string())?;
+    /// match api.download(url).resume_from(length, &version).resume()? {
+    ///     Resumed::Rest(mut body) => body.write_to(&mut file)?,
+    ///     Resumed::Entire(mut body) => {
+    ///         file.set_len(0)?;
+    ///         std::fs::remove_file("a.mp4.version")?;
+    ///         if let Some(version) = body.version() {
+    ///             std::fs::write("a.mp4.version", version.to_string())?;
+    ///         }
+    ///         body.write_to(&mut file)?
     ///     }
-    /// }
-    /// body.write_to(&mut file)?;
+    /// };
     /// # Ok(()) }
     /// ```
     pub fn resume_from(mut self, byte: u64, version: &'a FileVersion) -> Download<'a> {
@@ -127,7 +140,7 @@ impl<'a> Download<'a> {
     pub fn save(self, path: impl AsRef<Path>) -> Result<Saved> {
         if self.resume.is_some() {
             return Err(Error::invalid(
-                "`save` writes entire files: use `open` and your own file with `resume_from`",
+                "`save` writes entire files: use `resume` and your own file with `resume_from`",
             ));
         }
         let mut body = self.open()?;
@@ -160,15 +173,10 @@ impl<'a> Download<'a> {
     /// known, [`Status`](ErrorKind::Status) if the server refused, and
     /// [`Io`](ErrorKind::Io) if `writer` failed. [`InvalidInput`](ErrorKind::InvalidInput),
     /// with nothing written, if the server sent the entire file in spite of
-    /// [`resume_from`](Download::resume_from); use [`open`](Download::open) to handle both
-    /// cases.
+    /// [`resume_from`](Download::resume_from); use [`resume`](Download::resume) to handle
+    /// both cases.
     pub fn write_to(self, writer: &mut dyn Write) -> Result<u64> {
-        let mut body = self.open()?;
-        if body.start() != self.resume.map_or(0, |(byte, _)| byte) {
-            let message = "the file has changed, or the server only sends the entire file: start again with an empty one";
-            return Err(Error::invalid(message).in_call(&body.name, &[]));
-        }
-        body.copy(writer, self.progress)
+        self.open()?.copy(writer, self.progress)
     }
 
     /// Sends the request, waits for the headers, and returns a reader for the file.
@@ -177,6 +185,31 @@ impl<'a> Download<'a> {
     ///
     /// As for [`write_to`](Download::write_to), without those of the writer.
     pub fn open(&self) -> Result<Body> {
+        let body = self.request()?;
+        if body.start() != self.resume.map_or(0, |(byte, _)| byte) {
+            let message = "the file has changed, or the server only sends the entire file: start again with an empty one";
+            return Err(Error::invalid(message).in_call(&body.name, &[]));
+        }
+        Ok(body)
+    }
+
+    /// Like [`open`](Download::open), but takes the entire file if the server does not send
+    /// the part that [`resume_from`](Download::resume_from) requests. Without `resume_from`,
+    /// and from byte 0, it is always the entire file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Download::open), without [`InvalidInput`](ErrorKind::InvalidInput) for
+    /// an entire file.
+    pub fn resume(&self) -> Result<Resumed> {
+        let body = self.request()?;
+        Ok(match body.start() {
+            0 => Resumed::Entire(body),
+            _ => Resumed::Rest(body),
+        })
+    }
+
+    fn request(&self) -> Result<Body> {
         let part = self
             .resume
             .filter(|(byte, version)| (1..version.total()).contains(byte));
@@ -342,8 +375,8 @@ pub struct Body {
 }
 
 impl Body {
-    /// The first byte of the file that is read: the one requested, or 0 if the entire
-    /// file is sent.
+    /// The first byte of the file that is read: the one requested, or 0 for
+    /// [`Resumed::Entire`].
     pub fn start(&self) -> u64 {
         self.start
     }

@@ -222,7 +222,7 @@ pub mod transport {
 pub use api::Api;
 pub use auth::token::Token;
 pub use client::usage::{AppUsage, BusinessUsage, Usage};
-pub use download::{Body, Download, Saved};
+pub use download::{Body, Download, Resumed, Saved};
 pub use error::{ApiError, Error, ErrorKind, Result};
 pub use file_version::FileVersion;
 pub use graph::comment::{Comment, CommentAuthor, CommentMedia};

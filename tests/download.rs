@@ -4,7 +4,7 @@ mod common;
 
 use common::replay::{self, TOKEN};
 use common::{Folder, Server, reply};
-use mingram::{Api, Error, ErrorKind, FileVersion};
+use mingram::{Api, Body, Error, ErrorKind, FileVersion, Resumed};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -127,8 +127,18 @@ fn the_rest_of_a_file() {
     );
     // There is nothing before the first byte and nothing after the last one.
     for byte in [0, 10, 11, u64::MAX] {
-        let body = api.download(&url).resume_from(byte, &version).open();
-        assert_eq!(body.unwrap().start(), 0, "{byte}");
+        let resumed = api.download(&url).resume_from(byte, &version).resume();
+        assert_eq!(entire(resumed).start(), 0, "{byte}");
+        let opened = api.download(&url).resume_from(byte, &version).open();
+        assert_eq!(opened.is_ok(), byte == 0, "{byte}");
+    }
+    entire(api.download(&url).resume());
+}
+
+fn entire(resumed: mingram::Result<Resumed>) -> Body {
+    match resumed {
+        Ok(Resumed::Entire(body)) => body,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -181,7 +191,7 @@ fn two_versions_are_never_combined() {
         let server = Server::script([first.clone(), reply("200 OK", &[], OTHER)]);
         let (api, url) = (server.api(), server.url());
         let version: FileVersion = version.parse().unwrap();
-        let mut body = api.download(&url).resume_from(4, &version).open().unwrap();
+        let mut body = entire(api.download(&url).resume_from(4, &version).resume());
         assert_eq!(body.start(), 0, "{version} {first}");
         let mut file = Vec::new();
         assert_eq!(body.write_to(&mut file).unwrap(), 10);
@@ -195,9 +205,16 @@ fn two_versions_are_never_combined() {
             assert_eq!(header(request, "if-range"), None);
         }
         // Nothing is written to a file that has the beginning of another version.
-        let server = Server::script([first, reply("200 OK", &[], OTHER)]);
+        let server = Server::script([
+            first.clone(),
+            reply("200 OK", &[], OTHER),
+            first,
+            reply("200 OK", &[], OTHER),
+        ]);
         let (api, url) = (server.api(), server.url());
         let download = api.download(&url).resume_from(4, &version);
+        let error = download.open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let error = download.write_to(&mut file).unwrap_err();
         assert_eq!((error.kind(), file.len()), (ErrorKind::InvalidInput, 10));
     }
@@ -221,7 +238,10 @@ fn a_part_by_date() {
     let version = api.download(&url).open().unwrap().version().cloned();
     let version = version.unwrap();
     let mut file = FILE.as_bytes()[..4].to_vec();
-    let mut body = api.download(&url).resume_from(4, &version).open().unwrap();
+    let resumed = api.download(&url).resume_from(4, &version).resume();
+    let Ok(Resumed::Rest(mut body)) = resumed else {
+        panic!("{resumed:?}");
+    };
     assert_eq!((body.start(), body.total()), (4, Some(10)));
     body.write_to(&mut file).unwrap();
     assert_eq!(file, FILE.as_bytes());
@@ -242,7 +262,7 @@ fn a_server_that_cannot_resume_says_so_before_a_byte_is_written() {
         .write_to(&mut file)
         .unwrap_err();
     assert_eq!((error.kind(), file.len()), (ErrorKind::InvalidInput, 0));
-    let mut body = api.download(&url).resume_from(4, &version).open().unwrap();
+    let mut body = entire(api.download(&url).resume_from(4, &version).resume());
     assert_eq!((body.start(), body.content_type()), (0, Some("image/jpeg")));
     assert_eq!(body.version(), None);
     body.read_to_end(&mut file).unwrap();

@@ -3,7 +3,7 @@
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server};
 use crate::{DEADLINE, Do, TOKEN, api_for, fails, file, gives, row, sends, try_all};
-use mingram::{Api, ErrorKind as K, FileVersion};
+use mingram::{Api, ErrorKind as K, FileVersion, Resumed};
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
@@ -22,10 +22,11 @@ fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
     Ok(String::from_utf8(file).unwrap())
 }
 
-/// The same by `open`, which also takes the entire file, and what it tells.
+/// The same by `resume`, which also takes the entire file, and what it tells.
 fn resumed_or_whole(api: &Api, server: &Server) -> mingram::Result<String> {
     let (url, version) = (format!("{}/f.jpg", server.url()), version());
-    let mut body = api.download(&url).resume_from(5, &version).open()?;
+    let resumed = api.download(&url).resume_from(5, &version).resume()?;
+    let (Resumed::Rest(mut body) | Resumed::Entire(mut body)) = resumed;
     let mut file = Vec::new();
     body.write_to(&mut file)?;
     Ok(format!(
