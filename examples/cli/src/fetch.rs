@@ -4,7 +4,7 @@ use crate::folder::{Failure, Folder, length_of};
 use crate::names::{self, HEAD, Want};
 use crate::output;
 use mingram::transport::Clock;
-use mingram::{Api, ErrorKind, FileVersion, url_expires_at};
+use mingram::{Api, ErrorKind, FileVersion, Resumed, url_expires_at};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -121,8 +121,9 @@ impl Fetch<'_> {
             Some(version) => api.download(url).resume_from(here.bytes, version),
             None => api.download(url),
         };
-        let mut body = match download.open() {
-            Ok(body) => body,
+        let (mut body, resumed) = match download.resume() {
+            Ok(Resumed::Rest(body)) => (body, held),
+            Ok(Resumed::Entire(body)) => (body, None),
             Err(error) => match error.status() {
                 Some(403 | 404 | 410) => return Err(Broken::Refused(error)),
                 // Its ranges are wrong.
@@ -140,7 +141,7 @@ impl Fetch<'_> {
         }
         (self.begin)(body.total().unwrap_or_default() - body.start());
         let mut file;
-        let extension = if let Some(extension) = held.filter(|_| body.start() > 0) {
+        let extension = if let Some(extension) = resumed {
             file = self.folder.open_part(self.stem).map_err(disk)?;
             file.seek(SeekFrom::Start(here.bytes)).map_err(disk)?;
             extension
