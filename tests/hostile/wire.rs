@@ -300,7 +300,7 @@ fn malformed_http() {
         // minreq reads the length itself.
         row("a list of one length", with_headers("Content-Length: 26, 26\r\n"), me, either(number(), gives(WHOLE))),
         row("a list of two lengths", with_headers("Content-Length: 26, 25\r\n"), me, either(number(), malformed("two different content-lengths"))),
-        row("a list with a gap", with_headers("Content-Length: 26,, 26\r\n"), me, either(number(), malformed("two different content-lengths"))),
+        row("a list with a gap", with_headers("Content-Length: 26,, 26\r\n"), me, number()),
         row("negative length", with_headers("Content-Length: -1\r\n"), me, number()),
         row("length with a plus", with_headers("Content-Length: +26\r\n"), me, number()),
         row("length in hexadecimal", with_headers("Content-Length: 0x1A\r\n"), me, number()),
