@@ -4,6 +4,7 @@ mod common;
 
 use common::replay::{self, TOKEN};
 use common::{Folder, Server, reply};
+use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, Body, Error, ErrorKind, FileVersion, Resumed};
 use std::fs;
 use std::io::{self, Read, Write};
@@ -594,4 +595,24 @@ fn plain_http_on_loopback_needs_a_base_there() {
     for base in [&server.url(), "http://localhost:1", "https://localhost"] {
         assert_eq!(of(base).unwrap(), 1);
     }
+}
+
+/// A transport of one's own may pass a length on that two readers would understand
+/// differently.
+#[test]
+fn two_lengths_of_a_transport_are_refused() {
+    struct Two;
+    impl Transport for Two {
+        fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
+            Ok(Response {
+                status: 200,
+                headers: vec![("Content-Length".to_owned(), "10, 20".to_owned())],
+                body: Box::new(io::Cursor::new(FILE)),
+            })
+        }
+    }
+    let api = Api::new("IGQVJ...").with_transport(Two);
+    let file = api.download("https://cdn.example/a.jpg");
+    let error = file.write_to(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Malformed, "{error}");
 }

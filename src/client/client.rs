@@ -9,7 +9,7 @@ use crate::auth::token::Token;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::default_transport::DefaultTransport;
 use crate::http::query::push_param;
-use crate::http::transport::{Request, Response, Transport};
+use crate::http::transport::{Request, Response, Transport, check_lengths};
 use crate::http::url::{Url, check_length};
 use crate::redact::redact;
 use std::fmt;
@@ -209,6 +209,7 @@ impl Client {
                 timeout,
                 once: call.kind == Kind::Login,
             })?;
+            check_lengths(&response.headers)?;
             if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
             }

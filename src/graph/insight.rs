@@ -186,7 +186,7 @@ impl Visitor for Place<Value> {
     }
 }
 
-/// Reads numbers by key. A key whose value is not a number is ignored.
+/// Reads numbers by key. A key whose value is `null` or an object is ignored.
 struct ByKey<'a> {
     out: &'a mut Option<Value>,
     numbers: BTreeMap<String, f64>,

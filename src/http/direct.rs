@@ -12,7 +12,7 @@ mod stream;
 
 use super::failure::{from_io, from_tls};
 use super::tls;
-use super::transport::{MAX_TIMEOUT, Method, Request, Response, Transport, check_lengths};
+use super::transport::{MAX_TIMEOUT, Method, Request, Response, Transport};
 use super::url::{Url, in_brackets};
 use crate::error::{Error, ErrorKind, Result};
 use body::{Body, Chunk, Framing};
@@ -103,7 +103,6 @@ impl Direct {
     }
 
     fn response(&self, head: Head, connection: Connection, origin: String) -> Result<Response> {
-        check_lengths(&head.headers)?;
         let mut response = Response {
             status: head.status,
             headers: head.headers,

@@ -36,9 +36,7 @@
 #[cfg(feature = "_tls")]
 use super::failure::from_tls;
 use super::failure::{NO_THREAD, from_io};
-use super::transport::{
-    MAX_HEAD_BYTES, MAX_TIMEOUT, Method, Request, Response, Transport, check_lengths,
-};
+use super::transport::{MAX_HEAD_BYTES, MAX_TIMEOUT, Method, Request, Response, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use std::any::Any;
 use std::io::{self, Read};
@@ -102,7 +100,6 @@ impl Transport for Minreq {
                 *name = name.trim().to_owned();
             }
         }
-        check_lengths(&reply.headers)?;
         let (status, headers) = (reply.status_code, std::mem::take(&mut reply.headers));
         let body = Body {
             reply,

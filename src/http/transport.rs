@@ -139,7 +139,7 @@ impl fmt::Debug for Response {
 
 /// Refuses a response whose length is ambiguous or unreadable (RFC 9112, section
 /// 6.3): request smuggling relies on readers that disagree about it.
-pub(super) fn check_lengths(headers: &[(String, String)]) -> Result<()> {
+pub(crate) fn check_lengths(headers: &[(String, String)]) -> Result<()> {
     let mut length = None;
     let mut chunked = false;
     let mut problem = "";

@@ -13,7 +13,7 @@ use miniserde::{Error, Result};
 pub(crate) const MAX_DEPTH: u32 = 128;
 
 /// How many arrays and objects a document may have. They bound the memory: `{"id":1}`
-/// becomes a `Media` of 400 bytes.
+/// becomes a `Media` of 424 bytes.
 pub(crate) const MAX_CONTAINERS: u32 = 100_000;
 
 /// The longest key that a path shows.

@@ -14,7 +14,7 @@ use crate::names::{Want, file_name};
 use crate::options::{Arg, Args, Command};
 use crate::{dates, output, signals};
 use download::{Role, Task};
-use list::Lister;
+use list::{Lister, damage};
 use mingram::{Api, User, UserField as U};
 use miniserde::json;
 use notes::Notes;
@@ -218,7 +218,16 @@ fn profile(
         let found = folder.find("profile");
         summary.files += 1;
         let same = notes.file.as_ref().and_then(|file| file.source.as_deref());
-        if found.is_some() && same == Some(source) {
+        let is_known = found.is_some() && same == Some(source);
+        let damage = match (&found, &notes.file) {
+            (Some(name), Some(file)) if is_known && options.check => {
+                damage(&folder.join(name), file.size).map(|what| format!("{name}: {what}"))
+            }
+            _ => None,
+        };
+        let is_whole = damage.is_none();
+        summary.damaged.extend(damage);
+        if is_known && is_whole {
             summary.already_there += 1;
         } else {
             tasks.push_back(Task {

@@ -12,7 +12,7 @@ use crate::exit::{FAILED, Failure as Exit, INTERRUPTED, Result};
 use crate::folder::{Failure, Folder};
 use crate::options::{Arg, Args, Command};
 use crate::{output, sample, signals};
-use collect::{Collector, is_ours};
+use collect::{Collector, is_profile};
 use json::Post;
 use mingram::{Api, Media, MediaField as M, User, UserField as U};
 use miniserde::Serialize;
@@ -120,20 +120,27 @@ fn options(args: &mut Args) -> Result<Options> {
     })
 }
 
-/// The sample never replaces the gallery of an account: its token may merely be lost.
+/// The sample only goes into an empty directory or over the sample: the token of an account's
+/// gallery may merely be lost.
 fn open(args: &Args, options: &Options) -> Result<Api> {
     let mut source = account::source(args)?;
     let folder = Folder::look(&options.dir, UNFINISHED);
-    if matches!(source, Source::Sample) && is_of_someone(&folder) {
+    if matches!(source, Source::Sample) && !folder.is_empty() && !has_sample(&folder) {
         source = source.but_not_the_sample()?;
     }
     source.open(args)
 }
 
-/// Whether a directory has a gallery of another account than the sample's.
-fn is_of_someone(folder: &Folder) -> bool {
-    let feed = folder.read("feed.xml");
-    feed.contains(atom::GENERATOR) && !feed.contains(&atom::id(sample::ACCOUNT_ID))
+fn has_sample(folder: &Folder) -> bool {
+    is_gallery(folder)
+        && folder
+            .read("feed.xml")
+            .contains(&atom::id(sample::ACCOUNT_ID))
+}
+
+/// Whether an earlier run made a gallery here.
+fn is_gallery(folder: &Folder) -> bool {
+    folder.read("feed.xml").contains(atom::GENERATOR)
 }
 
 /// What a run did.
@@ -177,6 +184,10 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
     for (name, free) in [
         ("index.html", may_write_page || !options.html),
         ("feed.xml", is_free(&folder, "feed.xml", atom::GENERATOR)?),
+        (
+            "instagram.json",
+            is_gallery(&folder) || !folder.join("instagram.json").exists(),
+        ),
     ] {
         if !free {
             let what = "it was not made by `mingram gallery`: use another folder";
@@ -219,9 +230,11 @@ fn write(
     posts: &[Post],
     report: &mut Report,
 ) -> Outcome<()> {
-    folder.write_whole("instagram.json", json::write(posts).as_bytes())?;
+    // The page as well: a run may have ended between the two.
+    let before = folder.read("instagram.json") + &folder.read("index.html");
     let feed = atom::write(profile, posts, options.html);
     folder.write_whole("feed.xml", feed.as_bytes())?;
+    folder.write_whole("instagram.json", json::write(posts).as_bytes())?;
     if options.html {
         folder.write_whole("index.html", page::write(profile, posts).as_bytes())?;
     } else if is_free(folder, "index.html", page::GENERATOR)? {
@@ -232,16 +245,19 @@ fn write(
     let used: HashSet<&str> = posts.iter().flat_map(Post::paths).chain(picture).collect();
     report.posts = posts.len();
     report.files = used.len();
-    report.removed = remove_unused(folder, &used)?;
+    report.removed = remove_unused(folder, &before, &used)?;
     Ok(())
 }
 
-/// Removes files of posts that left, and unfinished ones. Returns how many files left.
-fn remove_unused(folder: &Folder, used: &HashSet<&str>) -> Outcome<usize> {
+/// Removes files of posts that left, and unfinished ones. Returns how many files left. A
+/// backup gives its files the same names, so only those that the gallery showed `before` are
+/// removed, and old profile pictures.
+fn remove_unused(folder: &Folder, before: &str, used: &HashSet<&str>) -> Outcome<usize> {
     let mut removed = 0;
     for name in names(folder, "media")? {
         let path = format!("media/{name}");
-        if is_ours(&name) && !used.contains(path.as_str()) {
+        let is_ours = is_profile(&name) || before.contains(&format!("\"{path}\""));
+        if is_ours && !used.contains(path.as_str()) {
             folder.remove(&path)?;
             removed += 1;
         }

@@ -59,8 +59,13 @@ fn main() -> ExitCode {
 fn command(name: &std::ffi::OsStr) -> Result<&'static Command> {
     let command = COMMANDS.iter().find(|command| name == command.name);
     command.copied().ok_or_else(|| {
+        // What is long may be a token in the wrong place.
         let name = name.to_string_lossy();
-        Failure::usage(format!("there is no command `{name}`"))
+        let is_word = name.len() < 16 && name.bytes().all(|byte| byte.is_ascii_lowercase());
+        Failure::usage(match is_word {
+            true => format!("there is no command `{name}`"),
+            false => "the first argument is not a command".to_owned(),
+        })
     })
 }
 

@@ -184,6 +184,11 @@ fn the_profile_picture_is_kept_and_replaced_when_it_is_new() {
         assert!(held() == bytes(name, "jpg", 0, 700), "{name}");
         assert_eq!(account.asked("/picture/"), downloads);
     }
+    fs::write(temp.join("profile.jpg"), "cut").unwrap();
+    let output = backup(&account, &temp.0, &["--check"]);
+    let damage = "damaged: profile.jpg: 3 bytes instead of 700\n";
+    assert_eq!(text(&output.stderr), damage, "{}", said(&output));
+    assert!(held() == bytes("two.jpg", "jpg", 0, 700));
     // Of the next account nothing is mixed in.
     let before = fs::read(temp.join("profile.json")).unwrap();
     let other = common::Server::script([json("200 OK", r#"{"id":"2","username":"other"}"#)]);

@@ -756,3 +756,73 @@ fn says_what_is_wrong_with_the_command_line() {
     assert_eq!(help.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&help.stdout).contains("--count"));
 }
+
+/// A backup names its files as the gallery does.
+#[test]
+fn files_of_a_backup_stay() {
+    let account = Account::new(&images(1..4));
+    let folder = Folder::new();
+    fs::create_dir(folder.join("media")).unwrap();
+    let old = "media/2020-01-01_99.jpg";
+    fs::write(folder.join(old), "of a backup").unwrap();
+    account.expect(&folder, &[], 0);
+    account.set(|state| drop(state.media.pop()));
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2"]);
+    assert_eq!(folder.read(old), "of a backup");
+    assert!(!folder.join("media/2026-11-04_3.png").exists());
+}
+
+#[test]
+fn the_sample_needs_an_empty_directory() {
+    let folder = Folder::new();
+    fs::write(folder.join("notes.txt"), "mine").unwrap();
+    let output = command(&folder, &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(folder.names(""), ["notes.txt"]);
+}
+
+#[test]
+fn a_list_of_another_program_is_not_overwritten() {
+    let account = Account::new(&images(1..2));
+    let folder = Folder::new();
+    fs::write(folder.join("instagram.json"), "{}").unwrap();
+    let said = account.expect(&folder, &["--no-html"], 5);
+    assert!(said.contains("another folder"), "{said}");
+    assert_eq!(folder.names(""), ["instagram.json"]);
+    assert_eq!(folder.read("instagram.json"), "{}");
+}
+
+/// The service may stop giving a file, for its music or for an hour.
+#[test]
+fn what_is_here_stays_without_an_address() {
+    let video = r#"{"id":"20","media_type":"VIDEO","media_url":"BASE/file/20.mp4","thumbnail_url":"BASE/file/20.jpg"}"#;
+    let account = Account::new(&[image(1, ""), video.to_owned()]);
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let before = folder.state();
+    account.set(|state| {
+        for media in &mut state.media {
+            *media = media
+                .replace("media_url", "no_url")
+                .replace("thumbnail_url", "no_thumbnail");
+        }
+    });
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.state(), before);
+}
+
+/// During an outage the service said so of nodes that existed.
+#[test]
+fn an_album_that_cannot_be_listed_ends_the_run() {
+    let album =
+        r#"{"id":"30","media_type":"CAROUSEL_ALBUM","timestamp":"2026-11-01T07:12:00+0000"}"#;
+    let account = Account::new(&[image(1, ""), album.to_owned()]);
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let before = folder.state();
+    let gone = r#"{"error":{"message":"no such object","type":"IGApiException","code":100,"error_subcode":33}}"#;
+    account.fault("/30/children", 400, gone);
+    account.expect(&folder, &[], 1);
+    assert_eq!(folder.state(), before);
+}

@@ -46,7 +46,7 @@ impl<'a> Lister<'a> {
 
     pub fn list(&mut self) -> Result<(), Failure> {
         let child = M::Children(M::CHILD);
-        let login = [M::PROFESSIONAL, &[child]].concat();
+        let login = [M::PROFESSIONAL, &[M::AltText, child]].concat();
         let basic = [M::BASIC, &[child]].concat();
         let edge = |fields: &[M]| {
             let edge = self.api.my_media(fields).page_size(100);
@@ -195,15 +195,13 @@ impl<'a> Lister<'a> {
                 etag: None,
                 source: None,
             });
-            if !self.options.check || noted.size == size && is_what_its_name_says(&path) {
-                self.summary.already_there += 1;
-                return;
+            match damage(&path, noted.size).filter(|_| self.options.check) {
+                None => {
+                    self.summary.already_there += 1;
+                    return;
+                }
+                Some(what) => self.summary.damaged.push(format!("{name}: {what}")),
             }
-            let what = match noted.size == size {
-                true => "it begins with something else".to_owned(),
-                false => format!("{size} bytes instead of {}", noted.size),
-            };
-            self.summary.damaged.push(format!("{name}: {what}"));
         }
         if let Some(name) = self.folder.blocked(stem) {
             let failure = Failure::Blocked(self.folder.join(&name).display().to_string());
@@ -220,6 +218,15 @@ impl<'a> Lister<'a> {
             ..task
         });
     }
+}
+
+/// What is wrong with a file that had this size.
+pub fn damage(path: &Path, noted: u64) -> Option<String> {
+    let size = length_of(path);
+    if size != noted {
+        return Some(format!("{size} bytes instead of {noted}"));
+    }
+    (!is_what_its_name_says(path)).then(|| "it begins with something else".to_owned())
 }
 
 /// Whether a file begins as its extension says; one full of zeros does not.

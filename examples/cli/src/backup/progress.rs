@@ -33,7 +33,10 @@ impl Known {
     /// have are on average.
     fn to_come(&self) -> u64 {
         let begun = (self.files - self.waiting).max(1);
-        self.left + self.waiting * ((self.bytes + self.left) / begun)
+        self.left.saturating_add(
+            self.waiting
+                .saturating_mul(self.bytes.saturating_add(self.left) / begun),
+        )
     }
 
     fn text(&self, time: Duration) -> String {
@@ -96,7 +99,8 @@ impl FileProgress<'_> {
         let before = self.left.replace(Some(bytes));
         self.progress.note(|known| {
             known.waiting -= u64::from(before.is_none());
-            known.left = known.left - before.unwrap_or_default() + bytes;
+            known.left = known.left.saturating_sub(before.unwrap_or_default());
+            known.left = known.left.saturating_add(bytes);
         });
     }
 
@@ -106,7 +110,7 @@ impl FileProgress<'_> {
         self.left.set(Some(left - less));
         self.progress.note(|known| {
             known.bytes += bytes;
-            known.left -= less;
+            known.left = known.left.saturating_sub(less);
         });
     }
 }
@@ -116,7 +120,8 @@ impl Drop for FileProgress<'_> {
         self.progress.note(|known| {
             known.done += 1;
             known.waiting -= u64::from(self.left.get().is_none());
-            known.left -= self.left.get().unwrap_or_default();
+            let left = self.left.get().unwrap_or_default();
+            known.left = known.left.saturating_sub(left);
         });
     }
 }

@@ -3,7 +3,6 @@
 use super::json::{self, Child, File, Post};
 use super::page::{self, Profile};
 use super::{Outcome, Report, image, text};
-use crate::account::lacks_a_field;
 use crate::dates;
 use crate::fetch::Fetch;
 use crate::folder::{Failure, Folder};
@@ -40,7 +39,7 @@ impl Collector<'_> {
             // Another picture has another name at the service.
             Some(url) => {
                 let stem = format!("media/{PROFILE}{:016x}", hash(file_name(url)));
-                self.fetch(&stem, url, None, Want::Picture, &renew)?
+                self.fetch(&stem, Some(url), None, Want::Picture, &renew)?
             }
             None => None,
         };
@@ -57,9 +56,7 @@ impl Collector<'_> {
     /// `None` if there is nothing to show of it.
     pub fn post(&mut self, media: &Media) -> Outcome<Option<Post>> {
         if !names::is_id(&media.id) {
-            let id: String = media.id.chars().take(40).collect();
-            let what = format!("{id:?}: an id that is not a number");
-            self.report.missing.push(what);
+            self.not_an_id(&media.id);
             return Ok(None);
         }
         let published = media.published_at().filter(|&at| at >= UNIX_EPOCH);
@@ -68,6 +65,7 @@ impl Collector<'_> {
         if media.media_type == Some(MediaType::CarouselAlbum) {
             for (i, child) in self.children(media)?.iter().enumerate() {
                 if !names::is_id(&child.id) {
+                    self.not_an_id(&child.id);
                     continue;
                 }
                 let files = self.files(&names::child_stem(&stem, i, &child.id), child)?;
@@ -108,15 +106,19 @@ impl Collector<'_> {
         }))
     }
 
+    fn not_an_id(&mut self, id: &str) {
+        let id: String = id.chars().take(40).collect();
+        let what = format!("{id:?}: an id that is not a number");
+        self.report.missing.push(what);
+    }
+
     /// The children that came with an album, or else those that the service lists.
     fn children(&self, album: &Media) -> Outcome<Vec<Media>> {
         if !album.children.is_empty() {
             return Ok(album.children.clone());
         }
-        match self.api.children(&album.id, M::CHILD).into_iter().collect() {
-            Err(error) if lacks_a_field(&error) || error.is_not_found() => Ok(Vec::new()),
-            children => Ok(children?),
-        }
+        let children = self.api.children(&album.id, M::CHILD).into_iter();
+        Ok(children.collect::<mingram::Result<_>>()?)
     }
 
     /// The poster and the video, or the picture.
@@ -126,24 +128,24 @@ impl Collector<'_> {
         let mut files = Vec::new();
         let poster = || Ok(api.media(id, &[M::Id, M::ThumbnailUrl])?.thumbnail_url);
         let file = || Ok(api.media(id, &[M::Id, M::MediaUrl])?.media_url);
-        if let Some(url) = &media.thumbnail_url {
-            let stem = format!("{stem}{POSTER}");
-            files.extend(self.fetch(&stem, url, published, Want::Picture, &poster)?);
+        let poster_stem = format!("{stem}{POSTER}");
+        let poster_url = media.thumbnail_url.as_deref();
+        files.extend(self.fetch(&poster_stem, poster_url, published, Want::Picture, &poster)?);
+        let url = media.media_url.as_deref();
+        let picture = self.fetch(stem, url, published, Want::of(media), &file)?;
+        if picture.is_none() && url.is_none() {
+            let what = format!("{stem}: the service gives no URL for it");
+            self.report.unavailable.push(what);
         }
-        match &media.media_url {
-            Some(url) => files.extend(self.fetch(stem, url, published, Want::of(media), &file)?),
-            None => {
-                let what = format!("{stem}: the service gives no URL for it");
-                self.report.unavailable.push(what);
-            }
-        }
+        files.extend(picture);
         Ok(files)
     }
 
+    /// The file of this stem, which is downloaded if it is not here. `None` if it cannot be.
     fn fetch(
         &mut self,
         stem: &str,
-        url: &str,
+        url: Option<&str>,
         published: Option<SystemTime>,
         want: Want,
         renew: &dyn Fn() -> mingram::Result<Option<String>>,
@@ -151,6 +153,7 @@ impl Collector<'_> {
         let name = match self.folder.find(stem) {
             Some(name) => name,
             None => {
+                let Some(url) = url else { return Ok(None) };
                 let fetched = Fetch {
                     api: self.api,
                     folder: self.folder,
@@ -212,15 +215,11 @@ fn is_of_this_file(failure: &Failure) -> bool {
     }
 }
 
-/// Whether a file in `media/` has a name that this program gives.
-pub fn is_ours(name: &str) -> bool {
-    let Some((stem, extension)) = name.rsplit_once('.') else {
-        return false;
-    };
-    let is_profile = stem
-        .strip_prefix(PROFILE)
-        .is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    names::EXTENSIONS.contains(&extension) && (is_profile || names::is_stem(stem))
+/// Whether a file in `media/` has the name of a profile picture.
+pub fn is_profile(name: &str) -> bool {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    stem.strip_prefix(PROFILE)
+        .is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// FNV-1a.
