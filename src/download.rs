@@ -213,17 +213,18 @@ impl<'a> Download<'a> {
         let part = self
             .resume
             .filter(|(byte, version)| (1..version.total()).contains(byte));
-        let (of_part, of_all) = (self.call(part)?, self.call(None)?);
-        self.client.retrying(&of_part, || {
-            let response = self.client.open(&of_part)?;
+        let call = self.call(part)?;
+        self.client.retrying(&call, || {
+            let response = self.client.open(&call)?;
             match part {
                 Some((_, version)) if is_missing(&response, version) => {
                     // Closes its connection first.
                     drop(response);
+                    let of_all = self.call(None)?;
                     let response = self.client.open(&of_all)?;
                     self.check(&of_all, None, response)
                 }
-                _ => self.check(&of_part, part, response),
+                _ => self.check(&call, part, response),
             }
         })
     }
