@@ -1299,14 +1299,9 @@ fn listing_counts_on_a_terminal() {
 
 #[test]
 fn two_runs_do_not_write_into_the_same_folder() {
-    let account =
-        Account::with_faults(vec![Item::image(1, 0, 200_000)], |request, _| match request
-            .target
-            .starts_with("/file/")
-        {
-            true => Fault::Slow(10_000, Duration::from_millis(30)),
-            false => Fault::None,
-        });
+    let account = Account::with_file_fault(vec![Item::image(1, 0, 200_000)], || {
+        Fault::Slow(10_000, Duration::from_millis(30))
+    });
     let temp = Temp::new("two");
     let mut first = command("backup", &account.server.url())
         .arg(&temp.0)

@@ -45,20 +45,6 @@ fn state(dir: &Path) -> Vec<(String, u64, i64, i64, i64)> {
         .collect()
 }
 
-fn feed() -> Vec<Item> {
-    vec![
-        Item::image(9, 50, 3000),
-        Item::video(8, 40, 50_000),
-        Item::album(
-            7,
-            30,
-            vec![Item::video(71, 30, 9000), Item::image(72, 30, 2000)],
-        ),
-        Item::image(6, 20, 40),
-        Item::image(5, 10, 3000),
-    ]
-}
-
 #[test]
 fn keeps_the_newest_and_removes_only_its_own() {
     let (account, temp) = (Account::new(feed()), Temp::new("frame"));

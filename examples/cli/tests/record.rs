@@ -11,26 +11,7 @@ use std::time::{Duration, SystemTime};
 use support::common::replay::{Exchange, Replay, TOKEN};
 use support::common::{Folder, Server, api, fixtures, json};
 use support::program::{Ended, Program};
-
-/// A token that looks different in every way it can be written.
-const REAL: &str = "IGQVJ/re%al=secret";
-
-/// The ways it can be written: plain, percent-encoded, in JSON, and both.
-fn written() -> Vec<String> {
-    let encoded = "IGQVJ%2Fre%25al%3Dsecret";
-    vec![
-        REAL.to_owned(),
-        encoded.to_owned(),
-        encoded.replace("%2F", "%2f").replace("%3D", "%3d"),
-        REAL.replace('/', "\\/"),
-        encoded.replace('%', "\\u0025"),
-        encoded.replace('%', "%25"),
-        // And any piece of it worth the name.
-        "al=secret".to_owned(),
-        "al%3Dsecret".to_owned(),
-        "secret".to_owned(),
-    ]
-}
+use support::secret::{REAL, written};
 
 /// The service as it would be for the holder of [`REAL`]: the fixtures, their
 /// token changed, in links as the service writes them.

@@ -25,20 +25,6 @@ fn pictures(dir: &Path) -> Vec<String> {
     names
 }
 
-fn feed() -> Vec<Item> {
-    vec![
-        Item::image(9, 50, 3000),
-        Item::video(8, 40, 50_000),
-        Item::album(
-            7,
-            30,
-            vec![Item::video(71, 30, 9000), Item::image(72, 30, 2000)],
-        ),
-        Item::image(6, 20, 40),
-        Item::image(5, 10, 3000),
-    ]
-}
-
 /// The clock of the test: whoever sleeps, makes the time pass.
 struct Hour {
     now: Mutex<SystemTime>,

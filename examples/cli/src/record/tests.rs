@@ -4,32 +4,13 @@ use super::scrub::{Keep, Scrub};
 use super::tape::{Recorder, Tape};
 use crate::support::common::fixtures;
 use crate::support::common::replay::TOKEN;
+use crate::support::secret::{REAL, written};
 use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, ErrorKind};
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
-
-/// A token that looks different in every way it can be written.
-const REAL: &str = "IGQVJ/re%al=secret";
-
-/// The ways it can be written: plain, percent-encoded, in JSON, and both.
-fn written() -> Vec<String> {
-    let encoded = "IGQVJ%2Fre%25al%3Dsecret";
-    vec![
-        REAL.to_owned(),
-        encoded.to_owned(),
-        encoded.replace("%2F", "%2f").replace("%3D", "%3d"),
-        REAL.replace('/', "\\/"),
-        encoded.replace('%', "\\u0025"),
-        encoded.replace('%', "%25"),
-        // And any piece of it worth the name.
-        "al=secret".to_owned(),
-        "al%3Dsecret".to_owned(),
-        "secret".to_owned(),
-    ]
-}
 
 /// A connection that breaks inside the first replies.
 struct Breaking {

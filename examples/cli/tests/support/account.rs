@@ -161,6 +161,19 @@ impl Account {
     }
 
     /// `faults` is asked for every request, with its number from 0 on.
+    /// Every file has this fault.
+    pub fn with_file_fault(
+        items: Vec<Item>,
+        fault: impl Fn() -> Fault + Send + Sync + 'static,
+    ) -> Account {
+        Account::with_faults(items, move |request, _| {
+            match request.target.starts_with("/file/") {
+                true => fault(),
+                false => Fault::None,
+            }
+        })
+    }
+
     pub fn with_faults(
         items: Vec<Item>,
         faults: impl Fn(&Received, u64) -> Fault + Send + Sync + 'static,
@@ -518,4 +531,19 @@ impl Random {
         self.0 ^= self.0 << 17;
         self.0 % end
     }
+}
+
+/// What the tests of `frame` show: pictures, a video, and an album that begins with one.
+pub fn feed() -> Vec<Item> {
+    vec![
+        Item::image(9, 50, 3000),
+        Item::video(8, 40, 50_000),
+        Item::album(
+            7,
+            30,
+            vec![Item::video(71, 30, 9000), Item::image(72, 30, 2000)],
+        ),
+        Item::image(6, 20, 40),
+        Item::image(5, 10, 3000),
+    ]
 }

@@ -5,3 +5,4 @@ pub mod account;
 #[path = "../../../../tests/common/mod.rs"]
 pub mod common;
 pub mod program;
+pub mod secret;
