@@ -19,7 +19,7 @@ use crate::http::transport::Transport;
 use miniserde::Deserialize;
 use std::any::type_name;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 mod login;
@@ -86,7 +86,7 @@ impl Api {
     pub fn with_token(self, token: impl Into<Token>) -> Api {
         self.set(|client| {
             client.token = token.into();
-            client.usage = Arc::new(Mutex::default());
+            client.limits = Arc::default();
         })
     }
 
@@ -140,10 +140,53 @@ impl Api {
     /// Default: 2. At most 10; 0 disables retries.
     ///
     /// The delay before a retry starts at 0.5 s and doubles up to 8 s; its upper half is
-    /// random. Reads are retried, and downloads until their first byte. Login calls,
-    /// timeouts and rate limits are not retried.
+    /// random. A longer `Retry-After` of up to 8 s is waited for; above 8 s the call is not
+    /// retried, and the error has the time
+    /// ([`Error::retry_after`](crate::Error::retry_after)). Reads are retried, and downloads
+    /// until their first byte. Login calls, timeouts and rate limits are not retried.
     pub fn with_retries(self, retries: u32) -> Api {
         self.set(|client| client.retries = retries.min(MAX_RETRIES))
+    }
+
+    /// Waits for rate limits to end: the longest time that one call waits before it is sent.
+    /// Default: none; calls are sent even if the service asked to wait.
+    ///
+    /// A call waits until the service accepts calls again
+    ///
+    /// - by the latest [`usage`](Api::usage) ([`Usage::wait`]),
+    /// - by the [`retry_after`](crate::Error::retry_after) of the latest call that a rate
+    ///   limit refused; without a time, for one hour after it,
+    /// - if 100 % or more of the app's limit is used up, until that number is one hour old,
+    ///   the window of this limit (Meta's *Rate Limits* page). It does not count if there
+    ///   are entries for Instagram in [`Usage::business`]: their limit then applies instead
+    ///   (same page).
+    ///
+    /// It sleeps with the [clock](Api::with_clock) of the `Api`, without a connection;
+    /// [`with_timeout`](Api::with_timeout) does not include it. Clones and threads share what
+    /// the service said, so all of them wait that have a pace. Retries, downloads and login
+    /// calls do not wait: files come from other hosts, and a login code expires. A call
+    /// that the service refuses fails nevertheless: make it again, and it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`RateLimit`](ErrorKind::RateLimit) if the time to wait is longer than `max_wait`,
+    /// without waiting; nothing was sent.
+    /// [`retry_after`](crate::Error::retry_after) is what is left of it. With a `max_wait` of
+    /// zero no call ever waits.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn main() -> mingram::Result<()> {
+    /// # let api = mingram::Api::new("IGQVJ...");
+    /// let api = api.with_pace(Duration::from_secs(20 * 60));
+    /// match api.me(&[]) {
+    ///     Err(error) if error.is_rate_limited() => println!("later: {error}"),
+    ///     result => println!("{}", result?.id),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn with_pace(self, max_wait: Duration) -> Api {
+        self.set(|client| client.pace = Some(max_wait))
     }
 
     /// The transport that sends requests. Default:
@@ -152,7 +195,8 @@ impl Api {
         self.set(|client| client.transport = Arc::new(transport))
     }
 
-    /// The clock for token expiry and retry delays. Default: the system clock.
+    /// The clock for token expiry, delays and the age of [`usage`](Api::usage). Default: the
+    /// system clock.
     pub fn with_clock(self, clock: impl Clock + 'static) -> Api {
         self.set(|client| client.clock = Arc::new(clock))
     }
@@ -345,10 +389,11 @@ impl Api {
         self.client.clock.now()
     }
 
-    /// The latest rate-limit headers that a call of this `Api` or of a clone received.
+    /// What the latest rate-limit headers that a call of this `Api` or of a clone received
+    /// mean now: see [`Usage`].
     pub fn usage(&self) -> Usage {
-        let usage = self.client.usage.lock();
-        usage.unwrap_or_else(PoisonError::into_inner).clone()
+        let clock = &self.client.clock;
+        self.client.limits().usage(clock.elapsed())
     }
 }
 

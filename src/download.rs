@@ -5,6 +5,7 @@ use crate::client::body::{check_encoding, read_body, read_error, truncated};
 use crate::client::call::{Call, Kind};
 use crate::client::client::Client;
 use crate::client::reply::{content_type, retry_after};
+use crate::client::retry::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_version::FileVersion;
 use crate::http::transport::Response;
@@ -275,7 +276,7 @@ impl<'a> Download<'a> {
                     return malformed("the server sent a part (HTTP 206) without a valid range");
                 }
             },
-            _ => return Err(refused(call, response)),
+            _ => return Err(refused(call, response, &*self.client.clock)),
         };
         if total.is_none() && !self.accept_unknown_length {
             let message = "the server did not send the file's length, so a truncated file could not be recognised";
@@ -311,9 +312,9 @@ fn is_missing(response: &Response, version: &FileVersion) -> bool {
 }
 
 /// The error for any other status.
-fn refused(call: &Call<'_>, response: Response) -> Error {
+fn refused(call: &Call<'_>, response: Response, clock: &dyn Clock) -> Error {
     let status = response.status;
-    let wait = retry_after(&response);
+    let wait = retry_after(&response, clock);
     let content_type = content_type(&response, call);
     let body = match read_body(response, MAX_ERROR_BODY) {
         Ok(body) => body,

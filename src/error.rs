@@ -1,6 +1,7 @@
 //! Errors: what went wrong, and what a program can do about it.
 
 use crate::redact::{one_line, redact};
+use crate::timestamp::in_words;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -44,6 +45,13 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
+/// The times to wait by the headers of a reply: `Retry-After`, and the usage.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct RetryAfter {
+    pub(crate) header: Option<Duration>,
+    pub(crate) usage: Option<Duration>,
+}
+
 /// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -85,6 +93,9 @@ pub enum ErrorKind {
     Paging,
     /// The login was refused, or its redirect URL is invalid.
     Login,
+    /// The service asked to wait for longer than [`Api::with_pace`](crate::Api::with_pace)
+    /// allows; nothing was sent. See [`Error::retry_after`].
+    RateLimit,
     /// Reading or writing a local file, or your own writer, failed.
     Io,
 }
@@ -144,13 +155,27 @@ impl Error {
         Error::new(ErrorKind::InvalidInput, message)
     }
 
-    pub(crate) fn from_api(api: ApiError, retry_after: Option<Duration>) -> Error {
+    pub(crate) fn from_api(api: ApiError, retry_after: RetryAfter) -> Error {
         let mut error = Error::new(ErrorKind::Api, api.to_string());
         error.0.status = Some(api.status);
-        error.0.retry_after = retry_after;
         error.0.api = Some(api);
-        error.advise();
+        error = error.with_retry_after(retry_after);
+        if !error.is_rate_limited() {
+            error.advise();
+        }
         error
+    }
+
+    /// A call that was not sent, because the service asked to wait for longer than `limit`.
+    pub(crate) fn rate_limit(wait: Duration, limit: Duration) -> Error {
+        let message = format!(
+            "nothing was sent: the rate limit lasts longer than the {} that `with_pace` allows",
+            in_words(limit)
+        );
+        Error::new(ErrorKind::RateLimit, message).with_retry_after(RetryAfter {
+            header: Some(wait),
+            usage: None,
+        })
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Error {
@@ -158,10 +183,12 @@ impl Error {
         self
     }
 
-    /// Adds the time to wait, after the status.
-    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Error {
-        self.0.retry_after = wait;
+    /// Adds the time to wait, after the status and the error object. That of the usage counts
+    /// for rate limits alone: it may be about other calls.
+    pub(crate) fn with_retry_after(mut self, wait: RetryAfter) -> Error {
+        self.0.retry_after = wait.header;
         if self.is_rate_limited() {
+            self.0.retry_after = wait.header.max(wait.usage);
             self.advise();
         }
         self
@@ -286,17 +313,27 @@ impl Error {
         }
     }
 
-    /// A rate limit was reached (codes 4, 17, 32, 341, 613 and 80002, or HTTP
-    /// 429). Stop calling: calls made while limited also count.
+    /// A rate limit was reached (codes 4, 17, 32, 341, 613 and 80002, or HTTP 429 without
+    /// a [permanent](Error::is_transient) code), or was reached before and the call was not
+    /// sent ([`ErrorKind::RateLimit`]). Stop calling: calls made while limited also count.
     pub fn is_rate_limited(&self) -> bool {
         match self.code() {
-            Some(code) => matches!(code, 4 | 17 | 32 | 341 | 613 | 80002),
-            None => self.0.status == Some(429),
+            Some(4 | 17 | 32 | 341 | 613 | 80002) => true,
+            code => match self.0.status {
+                Some(429) => !is_permanent(code),
+                _ => self.0.kind == ErrorKind::RateLimit,
+            },
         }
     }
 
-    /// How long to wait, if the service said: from the business usage header, in
-    /// whole minutes, or from `Retry-After`, in seconds.
+    /// How long to wait before the next call, counted from this error, if the service said:
+    /// the header `Retry-After` of the reply. If the error
+    /// [is a rate limit](Error::is_rate_limited), the business usage header of the reply
+    /// counts too ([`Usage::wait`](crate::Usage::wait)), and the longer of both is returned.
+    ///
+    /// `Retry-After` is in seconds, or a date relative to the reply's own `Date` or else to
+    /// the clock of the `Api`. A date that is past is zero. A header that is neither is
+    /// ignored.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -328,7 +365,7 @@ impl Error {
                 match (self.code(), flag) {
                     (Some(1 | 2), _) => true,
                     (_, Some(flag)) => flag,
-                    (Some(10 | 100 | 102 | 190 | 200..=299 | 2500), None) => false,
+                    (code, None) if is_permanent(code) => false,
                     _ => self.is_server_failure(),
                 }
             }
@@ -348,17 +385,12 @@ impl Error {
     /// Adds to the message what to do about it.
     fn advise(&mut self) {
         let advice = if self.is_rate_limited() {
-            let seconds = self.0.retry_after.map_or(0, |wait| wait.as_secs() as u32);
-            let (number, unit) = match seconds % 60 {
-                0 => (seconds / 60, "min"),
-                _ => (seconds, "s"),
+            let wait = self.0.retry_after.filter(|wait| !wait.is_zero());
+            let when = match wait {
+                Some(wait) => format!("try again in {}, not before", in_words(wait)),
+                None => "stop calling for a while".to_owned(),
             };
-            match number {
-                0 => "; stop calling for a while: calls made while limited also count".to_owned(),
-                _ => format!(
-                    "; stop calling for {number} {unit}: calls made while limited also count"
-                ),
-            }
+            format!("; {when}: calls made while limited also count")
         } else if let Some(field) = self.refused_field() {
             format!("; the field `{field}` was refused: request the others without it")
         } else {
@@ -382,6 +414,11 @@ impl Error {
             ""
         }
     }
+}
+
+/// Codes of errors that stay, at any status.
+fn is_permanent(code: Option<i64>) -> bool {
+    matches!(code, Some(10 | 100 | 102 | 190 | 200..=299 | 2500))
 }
 
 impl fmt::Display for Error {
@@ -531,7 +568,7 @@ mod tests {
             message: message.to_owned(),
             ..ApiError::default()
         };
-        Error::from_api(api, None)
+        Error::from_api(api, RetryAfter::default())
     }
 
     #[test]
@@ -601,21 +638,35 @@ mod tests {
     #[test]
     fn rate_limits_name_the_time_to_wait() {
         for (seconds, text) in [
-            (60, "1 min"),
-            (1140, "19 min"),
-            (90, "90 s"),
-            (0, "a while"),
+            (60, "try again in 60 seconds, not before"),
+            (1140, "try again in 19 minutes, not before"),
+            (5 * 86_400, "try again in 5 days, not before"),
+            // It was shown modulo 2^32.
+            ((1 << 32) + 60, "try again in 49711 days, not before"),
+            (0, "stop calling for a while"),
         ] {
             let api = ApiError {
                 code: Some(4),
                 ..ApiError::default()
             };
-            let error = Error::from_api(api, Some(Duration::from_secs(seconds)));
-            let text = format!("; stop calling for {text}: calls made while limited also count");
+            let header = Some(Duration::from_secs(seconds));
+            let wait = RetryAfter {
+                header,
+                usage: None,
+            };
+            let error = Error::from_api(api, wait);
+            let text = format!("; {text}: calls made while limited also count");
             assert!(error.to_string().ends_with(&text), "{error}");
+            assert_eq!(error.retry_after(), header);
         }
         let error = of_service(4, "x").to_string();
         assert!(error.contains("; stop calling for a while: "), "{error}");
+        let error = Error::rate_limit(Duration::from_secs(1140), Duration::from_secs(300));
+        assert_eq!(
+            error.to_string(),
+            "nothing was sent: the rate limit lasts longer than the 5 minutes that `with_pace` \
+             allows; try again in 19 minutes, not before: calls made while limited also count"
+        );
     }
 
     #[test]

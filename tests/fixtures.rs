@@ -127,7 +127,7 @@ const TABLE: &[(&str, Check)] = &[
         let error = refused(api, "e80002");
         assert!(error.is_rate_limited());
         assert_eq!(error.retry_after(), Some(Duration::from_secs(19 * 60)));
-        assert!(error.to_string().contains("; stop calling for 19 min: calls made"), "{error}");
+        assert!(error.to_string().contains("; try again in 19 minutes, not before: calls made"), "{error}");
         let api_error = error.api_error().unwrap();
         assert_eq!((api_error.code, api_error.subcode), (Some(80002), Some(2_207_051)));
         assert_eq!(api_error.user_title.as_deref(), Some("Too many calls"));

@@ -438,7 +438,10 @@ fn what_does_not_pass_is_not_tried_again() {
             assert!(error.is_rate_limited());
             assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
             let text = error.to_string();
-            assert!(text.contains("; stop calling for 30 s: calls"), "{text}");
+            assert!(
+                text.contains("; try again in 30 seconds, not before: calls"),
+                "{text}"
+            );
         }
     }
 }

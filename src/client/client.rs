@@ -4,7 +4,7 @@ use super::call::{Call, Kind};
 use super::redirect::redirect_target;
 use super::reply::Reply;
 use super::retry::{self, Clock, SystemClock};
-use super::usage::Usage;
+use super::usage::{Limits, Usage};
 use crate::auth::token::Token;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::default_transport::DefaultTransport;
@@ -13,13 +13,13 @@ use crate::http::transport::{Request, Response, Transport, check_lengths};
 use crate::http::url::{Url, check_length};
 use crate::redact::redact;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const MAX_REDIRECTS: usize = 5;
 const MAX_USER_AGENT_BYTES: usize = 512;
 
-/// Settings, and what clones share: the transport and the latest usage.
+/// Settings, and what clones share: the transport and what is known of the rate limits.
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) token: Token,
@@ -33,7 +33,8 @@ pub(crate) struct Client {
     pub(crate) retries: u32,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) usage: Arc<Mutex<Usage>>,
+    pub(crate) limits: Arc<Mutex<Limits>>,
+    pub(crate) pace: Option<Duration>,
 }
 
 impl Client {
@@ -50,7 +51,8 @@ impl Client {
             retries: 2,
             transport: Arc::new(DefaultTransport::default()),
             clock: Arc::new(SystemClock),
-            usage: Arc::default(),
+            limits: Arc::default(),
+            pace: None,
         }
     }
 
@@ -136,12 +138,37 @@ impl Client {
         call: &Call<'_>,
         parse: impl Fn(&Reply) -> Result<T>,
     ) -> Result<(T, Usage)> {
-        self.retrying(call, || {
+        self.keep_pace(call)?;
+        let result = self.retrying(call, || {
             let response = self.open(call)?;
             let usage = self.record_usage(call, &response);
-            let reply = Reply::read(call, response, usage, self.body_limit)?;
+            let reply = Reply::read(call, response, usage, self.body_limit, &*self.clock)?;
             Ok((parse(&reply)?, reply.usage))
-        })
+        });
+        if let Err(error) = &result {
+            self.record_refusal(call, error);
+        }
+        result
+    }
+
+    /// If a pace is set, waits as long as the service asked for.
+    fn keep_pace(&self, call: &Call<'_>) -> Result<()> {
+        let (Some(limit), Kind::Graph) = (self.pace, call.kind) else {
+            return Ok(());
+        };
+        let (mut left, mut done) = (limit, None);
+        loop {
+            let (wait, record) = self.limits().wait(self.clock.elapsed());
+            // Its time is over, even if the clock was set back meanwhile.
+            if wait.is_zero() || done == Some(record) {
+                return Ok(());
+            }
+            if wait > left {
+                return Err(Error::rate_limit(wait, limit).in_call(&call.name, &call.secrets));
+            }
+            self.clock.sleep(wait);
+            (left, done) = (left - wait, Some(record));
+        }
     }
 
     /// Retries transient failures, except timeouts: the caller's time limit has been
@@ -243,11 +270,23 @@ impl Client {
             response.header("x-app-usage"),
             response.header("x-business-use-case-usage"),
             &call.secrets,
+            self.clock.now(),
         );
-        if let Some(usage) = &usage {
-            *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage.clone();
+        self.limits().record(&usage, self.clock.elapsed());
+        usage
+    }
+
+    /// Remembers a refusal. The host of login codes has limits of its own.
+    fn record_refusal(&self, call: &Call<'_>, error: &Error) {
+        if call.kind == Kind::Graph && error.is_rate_limited() {
+            let wait = error.retry_after();
+            self.limits().record_refusal(wait, self.clock.elapsed());
         }
-        usage.unwrap_or_default()
+    }
+
+    /// The clock is read while this is locked, so that its readings are in order.
+    pub(crate) fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,15 +2,17 @@
 
 use super::body::read_body;
 use super::call::{Call, Kind};
+use super::retry::Clock;
 use super::usage::Usage;
-use crate::error::{ApiError, Error, ErrorKind, Result};
+use crate::error::{ApiError, Error, ErrorKind, Result, RetryAfter};
 use crate::http::transport::Response;
 use crate::json::reader::{self, JsonError, JsonErrorKind};
 use crate::json::value::{Object, Value};
 use crate::redact::sanitize;
+use crate::timestamp::parse_http_date_at;
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A document that arrived with a successful status and begins like JSON.
 pub(crate) struct Reply {
@@ -19,7 +21,7 @@ pub(crate) struct Reply {
     pub(crate) date: Option<String>,
     text: String,
     status: u16,
-    retry_after: Option<Duration>,
+    retry_after: RetryAfter,
     /// Without a content length, only the document reveals a broken connection.
     has_length: bool,
 }
@@ -32,9 +34,11 @@ impl Reply {
         response: Response,
         usage: Usage,
         limit: usize,
+        clock: &dyn Clock,
     ) -> Result<Reply> {
         let status = response.status;
-        let retry_after = usage.wait().or_else(|| retry_after(&response));
+        let mut retry_after = retry_after(&response, clock);
+        retry_after.usage = usage.wait();
         let content_type = content_type(&response, call);
         let date = response.header("date").map(str::to_owned);
         let has_length = response.length().is_some();
@@ -161,10 +165,33 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// `Retry-After` in seconds. Its form with a date is ignored.
-pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.header("retry-after")?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+/// The header `Retry-After`: seconds, or a date.
+pub(crate) fn retry_after(response: &Response, clock: &dyn Clock) -> RetryAfter {
+    let text = response.header("retry-after").map(str::trim_ascii);
+    let wait = |text| seconds(text).or_else(|| until(text, response.header("date"), clock.now()));
+    RetryAfter {
+        header: text.and_then(wait),
+        usage: None,
+    }
+}
+
+/// The time until a date: from the reply's own date, or else from `now`. Zero if it is past.
+fn until(date: &str, sent: Option<&str>, now: SystemTime) -> Option<Duration> {
+    let sent = sent.and_then(|sent| parse_http_date_at(sent.trim_ascii(), now));
+    let sent = sent.unwrap_or(now);
+    let wait = parse_http_date_at(date, sent)?.duration_since(sent);
+    Some(wait.unwrap_or_default())
+}
+
+/// Whole seconds, which saturate. A fraction is read too, though no server should send one.
+fn seconds(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let nanos = format!("{fraction:0<9.9}").parse().ok()?;
+    Some(Duration::new(whole.parse().unwrap_or(u64::MAX), nanos))
 }
 
 /// The content type, for messages.

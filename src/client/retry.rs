@@ -2,7 +2,8 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::time::{Duration, SystemTime};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime};
 
 /// The time of day, and sleeping. Default: [`SystemClock`]. Tests can pass a clock
 /// that does not sleep to [`Api::with_clock`](crate::Api::with_clock).
@@ -11,6 +12,16 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> SystemTime;
     /// Sleeps for this long.
     fn sleep(&self, time: Duration);
+
+    /// The time since any fixed moment, which measures how old a reply is. Unlike
+    /// [`now`](Clock::now) it should not jump when the clock is set.
+    ///
+    /// Default: since 1970 by `now`. A clock that is set back then makes no wait longer than
+    /// the service said; one that is set forward ends it early.
+    fn elapsed(&self) -> Duration {
+        let since = self.now().duration_since(SystemTime::UNIX_EPOCH);
+        since.unwrap_or_default()
+    }
 }
 
 /// The system clock.
@@ -24,6 +35,11 @@ impl Clock for SystemClock {
 
     fn sleep(&self, time: Duration) {
         std::thread::sleep(time);
+    }
+
+    fn elapsed(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
     }
 }
 

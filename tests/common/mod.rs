@@ -304,6 +304,16 @@ impl TestClock {
     pub fn slept(&self) -> Vec<Duration> {
         self.slept.lock().unwrap().clone()
     }
+
+    /// Time passes, without a sleep.
+    pub fn advance(&self, time: Duration) {
+        *self.now.lock().unwrap() += time;
+    }
+
+    /// Someone sets the clock.
+    pub fn set(&self, unix_seconds: u64) {
+        *self.now.lock().unwrap() = SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds);
+    }
 }
 
 impl Clock for TestClock {
