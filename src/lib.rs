@@ -64,7 +64,7 @@
 //! stop at the first error; `cursor()` tells you where to resume. Transient failures of
 //! reads are retried up to twice ([`Api::with_retries`]). A page that the service refuses as
 //! too much data is requested again in smaller pages ([`Edge::page_size`]). Rate limits are reported with the
-//! time to wait.
+//! time to wait ([`Error::retry_after`]); [`Api::with_pace`] waits before a call.
 //!
 //! A [`Token`] is a secret. It is sent only to the configured host, over https or to a
 //! loopback address, and never follows a redirect to another origin. It does not appear in
@@ -83,7 +83,9 @@
 //! | headers of a reply | 64 KiB | |
 //! | URL of a request | 32 KiB | |
 //! | redirects | 5 | |
-//! | retries, each after 0.25 to 8 s | 2 | [`Api::with_retries`] |
+//! | retries, at most 10, each after 0.25 to 8 s | 2 | [`Api::with_retries`] |
+//! | wait for a rate limit before a call | none | [`Api::with_pace`] |
+//! | age of rate-limit percentages | 1 h | |
 //! | consecutive empty pages | 100 | |
 //! | a token, client secret or code | 4096 bytes | |
 //! | media of a user, by the service | 10,000 newest | |

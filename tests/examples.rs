@@ -33,6 +33,7 @@ examples! {
     latest "../examples/latest.rs"
     login "../examples/login.rs"
     own_transport "../examples/own_transport.rs"
+    pace "../examples/pace.rs"
     profile "../examples/profile.rs"
     refresh "../examples/refresh.rs"
     resume "../examples/resume.rs"
@@ -207,6 +208,31 @@ fn own_transport_passes_requests_on() {
     let replay = replay(&["users/basic-display"]);
     let api = api(&replay).with_transport(own_transport::Logged(replay.clone()));
     own_transport::run(&api).unwrap();
+    assert!(replay.unused().is_empty());
+}
+
+#[test]
+fn pace_waits_for_rate_limits() {
+    let insights = |id| format!("/{id}/insights?metric=reach");
+    let list = "GET https://graph.instagram.com/me/media?fields=id&limit=100\n\nHTTP/1.1 200 OK\n\n\
+                {\"data\":[{\"id\":\"1\"},{\"id\":\"2\"}]}";
+    let replay = [
+        ("list", list.to_owned()),
+        ("first", reply_to(&insights(1), "insights/media")),
+        (
+            "refused",
+            reply_to(&insights(2), "errors/rate-limit-business"),
+        ),
+        ("second", reply_to(&insights(2), "insights/media")),
+    ]
+    .into_iter()
+    .fold(Replay::new(), |replay, (name, exchange)| {
+        replay.with_exchange(name, exchange).unwrap()
+    });
+    let clock = TestClock::new(0);
+    let reach = pace::run(&api(&replay).with_clock(clock.clone())).unwrap();
+    assert_eq!(reach, 2.0 * 131.0);
+    assert_eq!(clock.slept(), [Duration::from_secs(19 * 60)]);
     assert!(replay.unused().is_empty());
 }
 
