@@ -22,7 +22,7 @@ pub fn run(api: &Api, id: &str) -> String {
         "log in again and grant the permission".to_owned()
     } else if error.is_rate_limited() {
         match error.retry_after() {
-            Some(wait) => format!("wait {} minutes", wait.as_secs() / 60),
+            Some(wait) => format!("wait {} minutes", wait.as_secs().div_ceil(60)),
             None => "wait an hour".to_owned(),
         }
     } else if error.is_not_found() {

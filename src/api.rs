@@ -165,7 +165,8 @@ impl Api {
     /// [`with_timeout`](Api::with_timeout) does not include it. Clones and threads share what
     /// the service said, so all of them wait that have a pace. Retries, downloads and login
     /// calls do not wait: files come from other hosts, and a login code expires. A call
-    /// that the service refuses fails nevertheless: make it again, and it waits.
+    /// that the service refuses fails nevertheless: make it again, and it waits. A day after
+    /// the reply, calls are sent whatever it said.
     ///
     /// # Errors
     ///

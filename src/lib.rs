@@ -86,6 +86,7 @@
 //! | retries, at most 10, each after 0.25 to 8 s | 2 | [`Api::with_retries`] |
 //! | wait for a rate limit before a call | none | [`Api::with_pace`] |
 //! | age of rate-limit percentages | 1 h | |
+//! | age of a time to wait for a rate limit | 1 day | |
 //! | consecutive empty pages | 100 | |
 //! | a token, client secret or code | 4096 bytes | |
 //! | media of a user, by the service | 10,000 newest | |

@@ -129,6 +129,29 @@ fn a_time_to_wait_of_more_than_an_hour_stays_to_its_end() {
     assert_eq!((api.usage().wait(), api.usage().percent()), (None, None));
 }
 
+/// Whatever the service says, by mistake or not, a program calls again.
+#[test]
+fn no_time_to_wait_lasts_longer_than_a_day() {
+    let day = minutes(24 * 60);
+    let never = "99999999999999999999";
+    for first in [
+        reply("429 Too Many Requests", &[("Retry-After", never)], ""),
+        refused(i64::MAX),
+        ok(&[(BUSINESS, &entry("instagram", 100, i64::MAX))]),
+    ] {
+        let (server, clock, api) = script(&[first, ok(&[])]);
+        let api = api.with_pace(day);
+        let _ = api.me(&[]);
+        clock.advance(HOUR);
+        let error = api.clone().with_pace(HOUR).me(&[]).unwrap_err();
+        assert_eq!(error.retry_after(), Some(day - HOUR));
+        api.me(&[]).unwrap();
+        assert_eq!(clock.slept(), [day - HOUR]);
+        assert_eq!((api.usage().wait(), api.usage().percent()), (None, None));
+        assert_eq!(server.received().len(), 2);
+    }
+}
+
 #[test]
 fn the_usage_of_a_page_is_as_it_came() {
     let page = reply(

@@ -7,6 +7,10 @@ use std::time::{Duration, SystemTime};
 /// How long percentages count: the window of the app's limit.
 const WINDOW: Duration = Duration::from_secs(3600);
 
+/// How long a time to wait counts: the window of a business's limit. A service that asks for
+/// more by mistake would stop a program for ever.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 /// The share of the rate limit that is used up.
 ///
 /// Read from the headers `X-App-Usage` and `X-Business-Use-Case-Usage` (Meta's
@@ -15,9 +19,10 @@ const WINDOW: Duration = Duration::from_secs(3600);
 ///
 /// A `Usage` is a snapshot. That of a [`Page`](crate::Page) has what came with the page.
 /// [`Api::usage`](crate::Api::usage) returns the latest of each header as it is now: times
-/// to wait have counted down, and percentages older than one hour are gone, except those of
-/// an entry whose time to wait is not over. One hour is the window of the app's limit (Meta's
-/// *Rate Limits* page). That of a business is a day, but each call may bring newer numbers.
+/// to wait have counted down, and what is old is gone. Percentages are kept for one hour,
+/// the window of the app's limit, or longer if the time to wait of their entry is not over.
+/// (The window of a business's limit is a day, but any call may bring newer numbers.) A time
+/// to wait is kept for at most a day. Both windows are from Meta's *Rate Limits* page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
@@ -217,7 +222,7 @@ impl Limits {
     pub(crate) fn record_refusal(&mut self, wait: Option<Duration>, now: Duration) {
         let (earlier, _) = self.wait(now);
         match wait.filter(|wait| !wait.is_zero()) {
-            Some(wait) => self.refusal = wait,
+            Some(wait) => self.refusal = wait.min(LONGEST_WAIT),
             None if earlier.is_zero() => self.refusal = WINDOW,
             None => {}
         }
@@ -227,7 +232,9 @@ impl Limits {
     /// How long to wait before the next call, and by which record.
     pub(crate) fn wait(&mut self, now: Duration) -> (Duration, u64) {
         self.age(now);
-        let mut wait = self.refusal.max(self.usage.wait().unwrap_or_default());
+        let told = self.usage.wait().unwrap_or_default();
+        let told = told.min(LONGEST_WAIT.saturating_sub(self.business_age));
+        let mut wait = self.refusal.max(told);
         // If both limits apply to a call, only that of the business does (Meta's page).
         let is_full = self.usage.app.is_some_and(|app| app.percent() >= 100);
         if is_full && self.usage.relevant().next().is_none() {
@@ -248,9 +255,10 @@ impl Limits {
         for entry in &mut self.usage.business {
             entry.regain_access = entry.regain_access.saturating_sub(passed);
         }
+        let is_over = self.business_age >= LONGEST_WAIT;
         if self.business_age >= WINDOW {
             let business = &mut self.usage.business;
-            business.retain(|entry| !entry.regain_access.is_zero());
+            business.retain(|entry| !is_over && !entry.regain_access.is_zero());
         }
     }
 }
