@@ -1,9 +1,9 @@
 //! Logging in: the app, the authorize URL and the code.
 
 use super::secret::Secret;
-use super::state::State;
+use super::state::{State, single_param};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::query::{param, push_param};
+use crate::http::query::push_param;
 use crate::http::url::query_of;
 use std::fmt;
 
@@ -122,27 +122,36 @@ impl Code {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Login`](crate::ErrorKind::Login) if the user or the service
-    /// refused the login (with the reason), if the URL contains no code, or if the
-    /// [state differs](State::check).
+    /// [`ErrorKind::Login`](crate::ErrorKind::Login) if the [state differs](State::check); if
+    /// the user or the service refused the login (with the reason); if the URL contains no
+    /// code, or a parameter more than once. The state is checked first: nothing of another
+    /// login's URL is shown.
     pub fn from_redirect(url: &str, state: &State) -> Result<Code> {
-        let refuse = |message: String| Err(Error::new(ErrorKind::Login, message));
         let query = query_of(url);
-        if let Some(error) = param(query, "error") {
-            let reason = param(query, "error_reason").unwrap_or(error);
-            return refuse(match param(query, "error_description") {
-                Some(description) => format!("the login was refused ({reason}): {description}"),
-                None => format!("the login was refused ({reason})"),
-            });
+        let param = |name| single_param(query, name);
+        let (code, error) = (param("code")?, param("error")?);
+        if error.is_some() && param("state")?.is_none() {
+            let message = "this URL is of a refused login, but contains no `state`, so it may be somebody else's and its reason is not shown: start again";
+            return Err(Error::new(ErrorKind::Login, message));
         }
-        let Some(code) = param(query, "code").filter(|code| !code.is_empty()) else {
-            return refuse(
+        if code.is_some() || error.is_some() {
+            // Before anything of the URL is used or shown: it may be somebody else's.
+            state.check(url)?;
+        }
+        let message = match (error, code.filter(|code| !code.is_empty())) {
+            (Some(error), _) => {
+                let reason = param("error_reason")?.unwrap_or(error);
+                let description = param("error_description")?;
+                let description = description.map_or(String::new(), |text| format!(": {text}"));
+                format!("the login was refused ({reason}){description}")
+            }
+            (None, Some(code)) => return Ok(Code::new(&code)),
+            (None, None) => {
                 "this URL contains no `code`: copy the complete URL of the page after the login"
-                    .to_owned(),
-            );
+                    .to_owned()
+            }
         };
-        state.check(url)?;
-        Ok(Code::new(&code))
+        Err(Error::new(ErrorKind::Login, message))
     }
 
     pub(crate) fn checked(&self) -> Result<&str> {
@@ -189,18 +198,47 @@ mod tests {
         assert_eq!(
             message(
                 "https://example.com/auth?error=access_denied&error_reason=user_denied\
-                 &error_description=The+user+denied+your+request"
+                 &error_description=The+user+denied+your+request&state=s"
             ),
             "the login was refused (user_denied): The user denied your request"
         );
-        assert_eq!(
-            message("?error=access_denied&state=s"),
-            "the login was refused (access_denied)"
-        );
-        assert!(message("?code=a&state=t").contains("belongs to another login"));
-        assert!(message("?code=a").contains("no `state`"));
+        for url in [
+            "?error=access_denied&state=s",
+            "?state=s&error=access_denied&code=a#_",
+        ] {
+            assert_eq!(message(url), "the login was refused (access_denied)");
+        }
+        assert!(message("?error=&state=s").contains("was refused ()"));
         assert!(message("https://example.com/").contains("no `code`"));
         assert!(message("?code=&state=s").contains("no `code`"));
+    }
+
+    /// It may be sent by anybody, so nothing of it is shown.
+    #[test]
+    fn a_redirect_of_another_login_is_not_shown() {
+        for (url, says) in [
+            (
+                "?error=evil&error_description=evil&state=t",
+                "another login",
+            ),
+            ("?error=evil&error_reason=evil&state=", "another login"),
+            ("?error=evil&error_description=evil", "no `state`"),
+            ("?error=evil", "no `state`"),
+            ("?code=evil&state=t", "another login"),
+            ("?code=evil", "no `state`"),
+            ("?code=evil&error=evil&state=t", "another login"),
+            ("?code=&state=t", "another login"),
+            ("?code=evil&state=s&state=t", "`state` more than once"),
+            ("?error=evil&state=t&state=s", "`state` more than once"),
+            ("?code=evil&c%6fde=b&state=s", "`code` more than once"),
+            ("?error=evil&error=b&state=s", "`error` more than once"),
+            ("?error=evil#&state=s", "no `state`"),
+        ] {
+            let error = Code::from_redirect(url, &State::restore("s")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Login);
+            let text = format!("{error} {error:?}");
+            assert!(text.contains(says) && !text.contains("evil"), "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The state of a login, which proves that a redirect belongs to it.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::query::param;
+use crate::http::query::params;
 use crate::http::url::query_of;
 use std::fmt;
 use std::io;
@@ -69,9 +69,10 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Login`](crate::ErrorKind::Login) if the URL has another state or none.
+    /// [`ErrorKind::Login`](crate::ErrorKind::Login) if the URL has another state, several or
+    /// none.
     pub fn check(&self, redirect_url: &str) -> Result<()> {
-        let message = match param(query_of(redirect_url), "state") {
+        let message = match single_param(query_of(redirect_url), "state")? {
             Some(state) if !state.is_empty() && are_equal(&state, &self.0) => return Ok(()),
             Some(_) => {
                 "the state in this URL belongs to another login: start again, and use the URL once, in the same browser"
@@ -81,6 +82,20 @@ impl State {
             }
         };
         Err(Error::new(ErrorKind::Login, message))
+    }
+}
+
+/// A parameter of a redirect, which has each only once (RFC 6749, section 3.1): of two, one
+/// may be somebody else's.
+pub(super) fn single_param(query: &str, name: &str) -> Result<Option<String>> {
+    let mut values = params(query, name);
+    let value = values.next();
+    match values.next() {
+        None => Ok(value),
+        Some(_) => Err(Error::new(
+            ErrorKind::Login,
+            format!("this URL contains `{name}` more than once: start again"),
+        )),
     }
 }
 
@@ -138,7 +153,6 @@ mod tests {
             "https://example.com/auth?code=a&state=s%26t%3D%C3%A9#_",
             " https://example.com/auth?state=s%26t%3D%c3%a9&code=a\n",
             "state=s%26t%3D%C3%A9",
-            "?state=s%26t%3D%C3%A9&state=other",
         ] {
             state.check(good).unwrap();
         }
@@ -153,7 +167,8 @@ mod tests {
             ("?state=s%26t%3D", "another login"),
             ("?state=s%26t%3D%C3%A9x", "another login"),
             ("?state=S%26t%3D%C3%A9", "another login"),
-            ("?state=other&state=s%26t%3D%C3%A9", "another login"),
+            ("?state=s%26t%3D%C3%A9&state=other", "more than once"),
+            ("?state=other&%73tate=s%26t%3D%C3%A9", "more than once"),
         ] {
             let error = state.check(bad).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Login);

@@ -64,7 +64,12 @@ fn push_segment(out: &mut String, segment: &str) -> Option<()> {
 /// The value of a parameter in a query string, percent-decoded, with `+` read as a
 /// space; `None` if it is missing.
 pub(crate) fn param(query: &str, name: &str) -> Option<String> {
-    query.split('&').find_map(|pair| {
+    params(query, name).next()
+}
+
+/// The values of a parameter that is repeated: see [`param`].
+pub(crate) fn params<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    query.split('&').filter_map(move |pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(key) == name).then(|| decode(value))
     })
