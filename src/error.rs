@@ -5,7 +5,7 @@ use crate::timestamp::in_words;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A `Result` whose error is mingram's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -41,6 +41,10 @@ struct Inner {
     message: String,
     status: Option<u16>,
     retry_after: Option<Duration>,
+    /// The `Date` of the reply.
+    date: Option<SystemTime>,
+    /// What was sent works once, so the failure is not transient.
+    may_be_used_up: bool,
     api: Option<ApiError>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -139,6 +143,8 @@ impl Error {
             message: one_line(message.into()),
             status: None,
             retry_after: None,
+            date: None,
+            may_be_used_up: false,
             api: None,
             source: None,
         }))
@@ -194,6 +200,15 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_date(mut self, date: Option<SystemTime>) -> Error {
+        self.0.date = date;
+        self
+    }
+
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        self.0.date
+    }
+
     /// Names the call and masks the secrets in every text.
     pub(crate) fn in_call(mut self, call: &str, secrets: &[&str]) -> Error {
         let inner = &mut *self.0;
@@ -202,6 +217,31 @@ impl Error {
         }
         inner.message = redact(&inner.message, secrets);
         self
+    }
+
+    /// Makes the failure permanent if a login code was sent, which works once.
+    pub(crate) fn with_code(mut self) -> Error {
+        if self.is_transient() && !self.is_before_sending() {
+            self.0.may_be_used_up = true;
+            self.0.message += "; the code may be used up: log in again";
+        }
+        self
+    }
+
+    /// Whether the failure is certain to have come before anything was sent. An unreachable
+    /// host may be reported later, too.
+    fn is_before_sending(&self) -> bool {
+        use io::ErrorKind as K;
+        let source = self.0.source.as_ref();
+        let source = source.and_then(|source| source.downcast_ref::<io::Error>());
+        self.0.kind == ErrorKind::Connect
+            && !source.is_some_and(|error| {
+                let kind = error.kind();
+                matches!(
+                    kind,
+                    K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown
+                )
+            })
     }
 
     /// The kind of failure.
@@ -339,7 +379,7 @@ impl Error {
     }
 
     /// The network failed: no connection, a broken or truncated one, or a
-    /// timeout. Always [transient](Error::is_transient).
+    /// timeout. [Transient](Error::is_transient), except after sending a login code.
     pub fn is_network(&self) -> bool {
         matches!(
             self.0.kind,
@@ -355,8 +395,15 @@ impl Error {
     /// `is_transient` flag), or a 5xx without a permanent error code (10, 100,
     /// 102, 190, 200 to 299 and 2500 are permanent at any status). Rate limits
     /// and [too much data](Error::is_too_much_data) are not included.
+    ///
+    /// A code exchange ([`Api::exchange_code`](crate::Api::exchange_code)) may have used up
+    /// its code, whatever came back. Its failure is transient only if nothing was sent: the
+    /// host name was not found, or the connection was refused. Token exchanges and refreshes
+    /// follow the general rule: if they fail, the token that was sent is all there is to try
+    /// again with.
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
+            _ if self.0.may_be_used_up => false,
             _ if self.is_network() => true,
             _ if self.is_rate_limited() || self.is_too_much_data() => false,
             ErrorKind::Status => self.is_server_failure(),

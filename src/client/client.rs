@@ -12,6 +12,7 @@ use crate::http::query::push_param;
 use crate::http::transport::{Request, Response, Transport, check_lengths};
 use crate::http::url::{Url, check_length};
 use crate::redact::redact;
+use crate::timestamp::parse_http_date;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -142,8 +143,10 @@ impl Client {
         let result = self.retrying(call, || {
             let response = self.open(call)?;
             let usage = self.record_usage(call, &response);
-            let reply = Reply::read(call, response, usage, self.body_limit, &*self.clock)?;
-            Ok((parse(&reply)?, reply.usage))
+            let date = response.header("date").and_then(parse_http_date);
+            Reply::read(call, response, usage, self.body_limit, &*self.clock)
+                .and_then(|reply| Ok((parse(&reply)?, reply.usage)))
+                .map_err(|error| error.with_date(date))
         });
         if let Err(error) = &result {
             self.record_refusal(call, error);
@@ -187,8 +190,11 @@ impl Client {
         loop {
             let error = match attempt() {
                 Ok(value) => return Ok(value),
-                Err(error) => error.in_call(&call.name, &call.secrets),
+                // The only form is the one with a login code.
+                Err(error) if call.form.is_some() => error.with_code(),
+                Err(error) => error,
             };
+            let error = error.in_call(&call.name, &call.secrets);
             let delay = retry::delay(retry).max(error.retry_after().unwrap_or_default());
             if retry >= retries
                 || !error.is_transient()

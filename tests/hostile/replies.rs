@@ -902,10 +902,90 @@ fn logins_are_not_retried() {
     let api = api_for(&server)
         .with_retries(5)
         .with_clock(common::TestClock::new(0));
-    for call in [login, exchange, refresh] {
+    for (call, transient) in [(login as Call, false), (exchange, true), (refresh, true)] {
         let error = call(&api, &server).unwrap_err();
-        assert!(error.is_transient());
+        assert_eq!(error.is_transient(), transient, "{error}");
         assert_eq!(found(&shown(&error), &[TOKEN, CODE]), None);
     }
     assert_eq!(server.received().len(), 3);
+}
+
+/// A transport that fails in this way.
+struct Fails(K, Option<std::io::ErrorKind>);
+
+impl Transport for Fails {
+    fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
+        let error = mingram::Error::new(self.0, "failed");
+        Err(match self.1 {
+            Some(source) => error.with_source(std::io::Error::from(source)),
+            None => error,
+        })
+    }
+}
+
+/// Once it was sent, a code may be used up, so its exchange is worth another attempt only
+/// if nothing was sent. A token that is exchanged or refreshed can be sent again.
+#[test]
+fn a_code_that_may_be_used_up_is_not_transient() {
+    let good = json(r#"{"access_token":"IGnew"}"#);
+    let transient = r#"{"error":{"message":"m","code":2,"is_transient":true}}"#;
+    let all: [Call; 3] = [login, exchange, refresh];
+    let check = |case: &str, api: &Api, server: &Server, [code, token]: [bool; 2]| {
+        for (call, transient) in all.into_iter().zip([code, token, token]) {
+            let error = call(api, server).unwrap_err();
+            assert_eq!(error.is_transient(), transient, "{case}: {error}");
+            let says = error.to_string().contains("; the code may be used up");
+            assert_eq!(says, transient != token, "{case}: {error}");
+        }
+    };
+    for (case, reply, token) in [
+        ("no reply", Vec::new(), true),
+        ("cut in the headers", good[..30].to_vec(), true),
+        ("cut in the body", good[..good.len() - 5].to_vec(), true),
+        (
+            "cut before the body",
+            good[..good.len() - 24].to_vec(),
+            true,
+        ),
+        ("500", status("500 No", ""), true),
+        (
+            "502 of a gateway",
+            status("502 Bad Gateway", "<html>"),
+            true,
+        ),
+        ("500, transient", status("500 No", transient), true),
+        ("400, transient", status("400 No", transient), true),
+        ("400", status("400 No", "{}"), false),
+        ("429", status("429 No", "{}"), false),
+        ("not JSON", status("200 OK", "<html>"), false),
+    ] {
+        let server = Server::script([reply]);
+        check(case, &api_for(&server), &server, [false, token]);
+    }
+    let server = Server::start(|_, stream| {
+        // Until the client gives up.
+        let _ = std::io::Read::read(stream, &mut [0]);
+    });
+    let api = api_for(&server).with_timeout(std::time::Duration::from_secs(1));
+    check("no answer", &api, &server, [false, true]);
+    let nobody = common::api(common::NOBODY).with_token(TOKEN);
+    check("refused", &nobody, &server, [true, true]);
+    use std::io::ErrorKind as S;
+    for (kind, source, expected) in [
+        (K::Connect, None, [true, true]),
+        (K::Connect, Some(S::ConnectionRefused), [true, true]),
+        (K::Connect, Some(S::Other), [true, true]),
+        // Also of a connection that was made.
+        (K::Connect, Some(S::HostUnreachable), [false, true]),
+        (K::Connect, Some(S::NetworkUnreachable), [false, true]),
+        (K::Connect, Some(S::NetworkDown), [false, true]),
+        (K::ConnectionLost, None, [false, true]),
+        (K::Truncated, None, [false, true]),
+        (K::Timeout, None, [false, true]),
+        (K::Tls, None, [false, false]),
+        (K::Malformed, None, [false, false]),
+    ] {
+        let api = api_for(&server).with_transport(Fails(kind, source));
+        check(&format!("{kind:?} {source:?}"), &api, &server, expected);
+    }
 }
