@@ -26,7 +26,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 
 pub fn run(api: &Api, app: &App, code: &Code, file: &TokenFile) -> Result<()> {
     let short = api.exchange_code(app, code)?;
-    let long = api.clone().with_token(short.token).exchange_token(app)?;
+    let long = api.clone().with_token(short).exchange_token(app)?;
     file.save(&long)?;
     println!("stored in {}", file.path().display());
     Ok(())

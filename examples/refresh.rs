@@ -13,12 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 pub fn run(api: &Api, file: &TokenFile) -> mingram::Result<RefreshOutcome> {
     let refresh = file.refresh_if_due(api)?;
     println!("token: {}", refresh.outcome);
-    if let RefreshOutcome::RefreshFailed(error) = &refresh.outcome {
-        // Otherwise the old token may be valid for weeks: try again tomorrow.
-        if error.is_token_invalid() {
-            println!("log in again");
-        }
+    // The token to use, new or old, is `refresh.token`. A program that has more to do can do it:
+    // unless the error `is_token_invalid`, the old token may be valid for weeks. This one fails,
+    // so that somebody looks at it.
+    match refresh.outcome {
+        RefreshOutcome::RefreshFailed(error) | RefreshOutcome::SaveFailed(error) => Err(error),
+        outcome => Ok(outcome),
     }
-    // The token to use, new or old, is `refresh.token.token`.
-    Ok(refresh.outcome)
 }

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 mod login;
+pub(crate) mod refresh;
 
 /// The most comments per page, by the service (Meta's reference, *Media comments*).
 const MAX_COMMENTS: u32 = 50;

@@ -37,6 +37,7 @@
 //! | a file | [`Api::download`] | [`Download`], verified |
 //! | a token for a login's code | [`App`](auth::App), [`State`](auth::State), [`Code`](auth::Code), [`Api::exchange_code`] | [`ShortLivedToken`](auth::ShortLivedToken) |
 //! | a token valid for 60 days | [`Api::exchange_token`], [`Api::refresh_token`] | [`LongLivedToken`](auth::LongLivedToken) |
+//! | that token, kept alive | [`TokenFile::refresh_if_due`](auth::TokenFile::refresh_if_due), [`LongLivedToken::refresh_if_due`](auth::LongLivedToken::refresh_if_due) | [`Refresh`](auth::Refresh) |
 //!
 //! With no fields, the service returns only ids. Iterate over an [`Edge`] item by item
 //! ([`Items`]) or page by page ([`Pages`]).
@@ -163,12 +164,14 @@ mod client {
 
 /// Access tokens: logging in, token lifetimes, and the token file.
 pub mod auth {
+    pub(crate) mod age;
     pub(crate) mod login;
     mod secret;
     pub(crate) mod state;
     pub(crate) mod token;
 
-    pub use crate::token_file::{Refresh, RefreshOutcome, TokenFile};
+    pub use crate::api::refresh::{Refresh, RefreshOutcome};
+    pub use crate::token_file::TokenFile;
     pub use login::{App, Code, Login};
     pub use state::State;
     pub use token::{LongLivedToken, ShortLivedToken};

@@ -1,15 +1,10 @@
 //! The token file: stores a long-lived token between runs and refreshes it.
 
 use crate::api::Api;
+use crate::api::refresh::{Refresh, RefreshOutcome};
 use crate::atomic_file::AtomicFile;
-use crate::auth::token::LongLivedToken;
+use crate::auth::token::{LongLivedToken, Token};
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::lenient::Entries;
-use crate::json::value::Value;
-use crate::timestamp::to_unix;
-use miniserde::json;
-use miniserde::ser::{Fragment, Serialize};
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -33,72 +28,16 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// # fn main() -> mingram::Result<()> {
 /// let file = TokenFile::new("/var/lib/frame/token.json");
 /// let refresh = file.refresh_if_due(&Api::without_token())?;
-/// println!("token: {}", refresh.outcome);
-/// let api = Api::new(refresh.token.token);
+/// if let Some(error) = refresh.error() {
+///     // The old token may be valid for weeks; the next run tries again.
+///     eprintln!("the token was not refreshed: {error}");
+/// }
+/// let api = Api::new(refresh.token);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenFile {
     path: PathBuf,
-}
-
-/// The result of [`TokenFile::refresh_if_due`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Refresh {
-    /// The token to use: the new one if there is one, otherwise the old one.
-    pub token: LongLivedToken,
-    /// What was done.
-    pub outcome: RefreshOutcome,
-}
-
-/// The outcome of a refresh. Its `Display` is one line for a log.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RefreshOutcome {
-    /// Nothing was sent: the token is not due yet, or another program has stored a new
-    /// one.
-    NotDue,
-    /// Nothing was sent: the token is less than 24 hours old, and the service would
-    /// refuse.
-    TooYoung,
-    /// The clock is behind the time the token was obtained, so its age and its expiry are
-    /// unknown, and it is not refreshed. This happens on boards without a clock battery
-    /// until their time is set. If the clock is right, the time in the file is wrong; log it:
-    /// the token will expire unnoticed unless it is replaced.
-    ClockBehind,
-    /// The new token is stored.
-    Refreshed,
-    /// The refresh failed, and the old token is still stored. It is dead if
-    /// [`is_token_invalid`](Error::is_token_invalid).
-    RefreshFailed(Error),
-    /// The service sent a new token, but it could not be stored. The file holds the old
-    /// one; the new one is in [`Refresh::token`].
-    SaveFailed(Error),
-}
-
-impl fmt::Display for RefreshOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RefreshOutcome::NotDue => f.write_str("not due for a refresh"),
-            RefreshOutcome::TooYoung => {
-                f.write_str("too young for a refresh, which requires an age of 24 hours")
-            }
-            RefreshOutcome::ClockBehind => {
-                f.write_str("not refreshed: the clock is behind the time the token was obtained: set the clock, or if it is right, log in again")
-            }
-            RefreshOutcome::Refreshed => f.write_str("refreshed"),
-            RefreshOutcome::RefreshFailed(error) => {
-                write!(f, "not refreshed, keeping the old one: {error}")
-            }
-            RefreshOutcome::SaveFailed(error) => {
-                write!(
-                    f,
-                    "refreshed, but the file still holds the old one: {error}"
-                )
-            }
-        }
-    }
 }
 
 impl TokenFile {
@@ -131,11 +70,9 @@ impl TokenFile {
         }
         let text = std::str::from_utf8(&bytes).ok();
         let text = text.filter(|text| text.len() as u64 <= MAX_BYTES);
-        text.and_then(Value::parse_object)
-            .and_then(|stored| read(&stored))
-            .ok_or_else(|| {
-                self.refused("has no valid `access_token` and `obtained_at`: log in again")
-            })
+        text.and_then(LongLivedToken::from_stored).ok_or_else(|| {
+            self.refused("has no valid `access_token` and `obtained_at`: log in again")
+        })
     }
 
     /// Stores a token, replacing the one in the file. The directory must exist.
@@ -149,10 +86,14 @@ impl TokenFile {
     /// # Errors
     ///
     /// [`Io`](ErrorKind::Io) if the file cannot be written; the old one is unchanged.
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a malformed token, and if the path is
-    /// a directory or a symbolic link, or if files cannot be kept private there.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a token that
+    /// [cannot be stored](LongLivedToken::to_json), and if the path is a directory or a
+    /// symbolic link, or if files cannot be kept private there.
     pub fn save(&self, token: &LongLivedToken) -> Result<()> {
-        token.token.check()?;
+        let text = token.to_json()?;
+        if text.len() as u64 >= MAX_BYTES {
+            return Err(self.refused("would be larger than 64 KiB, and is not written"));
+        }
         let old = fs::symlink_metadata(&self.path).ok();
         if let Some(old) = &old {
             self.check_kind(old)?;
@@ -174,7 +115,6 @@ impl TokenFile {
                 "cannot be kept private there (its mode would be {mode:o}): choose a directory on another file system"
             )));
         }
-        let text = json::to_string(&Stored(token));
         writeln!(new.file, "{text}").map_err(failed)?;
         #[cfg(unix)]
         if let (Some(old), Some(directory)) = (&old, &new.directory) {
@@ -184,77 +124,68 @@ impl TokenFile {
         durable.map_err(|error| self.failed("is written, but may not survive a power cut", error))
     }
 
-    /// Refreshes the stored token if it is due by [`LongLivedToken::refresh_due_at`] and
-    /// the clock of `api`. Sends at most one request, with the settings of `api` and the
-    /// stored token.
+    /// Stores a token that was made elsewhere, for example in Meta's app dashboard, replacing
+    /// the one in the file. Returns what is stored.
+    ///
+    /// `expires_in` is how long it is still valid: 60 days if it has just been made in the
+    /// dashboard (Meta's reference). With `None` it is refreshed as soon as it is 24 hours in the file, whatever its age. Tokens that are not
+    /// long-lived cannot be refreshed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`save`](TokenFile::save).
+    pub fn import(
+        &self,
+        token: impl Into<Token>,
+        expires_in: Option<Duration>,
+    ) -> Result<LongLivedToken> {
+        let token = LongLivedToken::new(token, expires_in, SystemTime::now());
+        self.save(&token)?;
+        Ok(token)
+    }
+
+    /// Refreshes the stored token if it is due: see [`LongLivedToken::refresh_if_due`], also
+    /// for clocks that are wrong. Stores the new one.
     ///
     /// Call it as often as you like, for example before each run or once a day. A failed
     /// refresh is not an error of this function: the old token may be valid for weeks, so
-    /// it is kept and returned with [`RefreshOutcome::RefreshFailed`].
+    /// it is kept and returned. Check [`Refresh::error`]. If another program has stored a
+    /// token during the call, that one is returned and kept.
     ///
     /// # Errors
     ///
     /// As for [`load`](TokenFile::load).
     pub fn refresh_if_due(&self, api: &Api) -> Result<Refresh> {
-        self.refresh_from(api, LongLivedToken::refresh_due_at)
+        let old = self.load()?;
+        Ok(self.keep(&old, old.refresh_if_due(api)))
     }
 
     /// Like [`refresh_if_due`](TokenFile::refresh_if_due), but refreshes even if the token
-    /// is not due. A token less than 24 hours old is never refreshed.
+    /// is not due. A token less than 24 hours old is not refreshed.
     ///
     /// # Errors
     ///
     /// As for [`load`](TokenFile::load).
     pub fn refresh(&self, api: &Api) -> Result<Refresh> {
-        self.refresh_from(api, LongLivedToken::refreshable_at)
+        let old = self.load()?;
+        Ok(self.keep(&old, old.refresh(api)))
     }
 
-    fn refresh_from(
-        &self,
-        api: &Api,
-        due_at: impl Fn(&LongLivedToken) -> SystemTime,
-    ) -> Result<Refresh> {
-        let token = self.load()?;
-        let now = api.now();
-        let idle = if now < token.obtained_at {
-            Some(RefreshOutcome::ClockBehind)
-        } else if now < token.refreshable_at() {
-            Some(RefreshOutcome::TooYoung)
-        } else if now < due_at(&token) {
-            Some(RefreshOutcome::NotDue)
-        } else {
-            None
-        };
-        if let Some(outcome) = idle {
-            return Ok(Refresh { token, outcome });
-        }
-        let fresh = match api.clone().with_token(token.token.clone()).refresh_token() {
-            Ok(fresh) => fresh,
-            Err(error) => {
-                let outcome = RefreshOutcome::RefreshFailed(error);
-                return Ok(Refresh { token, outcome });
+    /// Stores a new token, unless there is a newer one by now.
+    fn keep(&self, old: &LongLivedToken, mut refresh: Refresh) -> Refresh {
+        match (self.load(), &refresh.outcome) {
+            (Ok(token), _) if token != *old => Refresh {
+                token,
+                outcome: RefreshOutcome::NotDue,
+            },
+            (_, RefreshOutcome::Refreshed) => {
+                if let Err(error) = self.save(&refresh.token) {
+                    refresh.outcome = RefreshOutcome::SaveFailed(error);
+                }
+                refresh
             }
-        };
-        // A token that was stored during this call is newer.
-        match self.load() {
-            Ok(other) if other.token != token.token => {
-                let outcome = match api.now() < other.obtained_at {
-                    true => RefreshOutcome::ClockBehind,
-                    false => RefreshOutcome::NotDue,
-                };
-                let token = other;
-                return Ok(Refresh { token, outcome });
-            }
-            _ => {}
+            _ => refresh,
         }
-        let outcome = match self.save(&fresh) {
-            Ok(()) => RefreshOutcome::Refreshed,
-            Err(error) => RefreshOutcome::SaveFailed(error),
-        };
-        Ok(Refresh {
-            token: fresh,
-            outcome,
-        })
     }
 
     /// Opens the file, if no other user may read it.
@@ -326,37 +257,5 @@ fn keep_owner(file: &File, old: &fs::Metadata, directory: &File) {
     let differs = |new: &fs::Metadata| owner(new) != owner(old);
     if !may_be_planted && file.metadata().is_ok_and(|new| differs(&new)) {
         let _ = fchown(file, Some(old.uid()), Some(old.gid()));
-    }
-}
-
-/// Reads the file's JSON: a reply of the service with `obtained_at`. A number that is
-/// present must be readable.
-fn read(stored: &Value) -> Option<LongLivedToken> {
-    let obtained_at = u64::try_from(stored.number_of("obtained_at")?).ok()?;
-    let obtained_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(obtained_at))?;
-    let token = LongLivedToken::from_reply(stored, obtained_at)?;
-    (token.expires_in.is_some() || stored.get("expires_in").is_none()).then_some(token)
-}
-
-/// Writes the file's JSON.
-struct Stored<'a>(&'a LongLivedToken);
-
-impl Serialize for Stored<'_> {
-    fn begin(&self) -> Fragment<'_> {
-        let token = self.0;
-        let mut entries: Vec<(&'static str, Box<dyn Serialize + '_>)> =
-            vec![("access_token", Box::new(token.token.expose().to_owned()))];
-        if let Some(token_type) = &token.token_type {
-            entries.push(("token_type", Box::new(token_type)));
-        }
-        if let Some(expires_in) = token.expires_in {
-            // Larger numbers would not be read back.
-            entries.push((
-                "expires_in",
-                Box::new(expires_in.as_secs().min(i64::MAX as u64)),
-            ));
-        }
-        entries.push(("obtained_at", Box::new(to_unix(token.obtained_at))));
-        Entries::new(entries).fragment()
     }
 }

@@ -229,11 +229,12 @@ fn token_files() {
         &format!(r#"{{"access_token":"{NEW}","expires_in":5}}"#),
     );
     let quoting = format!(r#"{{"error":{{"message":"bad {TOKEN}","code":190}}}}"#);
+    let young = [("Date", "Fri, 04 Oct 2024 00:00:00 GMT")];
+    let young = common::reply("400 Bad Request", &young, &quoting);
     let quoting = common::json("400 Bad Request", &quoting);
     let mut outcomes = Vec::new();
     for (days, reply, unwritable) in [
-        (-1, &fresh, false),
-        (0, &fresh, false),
+        (-2, &young, false),
         (2, &fresh, false),
         (50, &quoting, false),
         (50, &fresh, false),
@@ -266,7 +267,6 @@ fn token_files() {
     assert_eq!(
         outcomes,
         [
-            "ClockBehind",
             "TooYoung",
             "NotDue",
             "RefreshFailed",
@@ -274,6 +274,18 @@ fn token_files() {
             "SaveFailed"
         ]
     );
+    let mut odd = old.clone();
+    odd.expires_in = Some(Duration::MAX);
+    let errors = [
+        odd.to_json().unwrap_err(),
+        LongLivedToken::from_json(TOKEN).unwrap_err(),
+        LongLivedToken::new(format!("a {TOKEN}"), None, begin)
+            .to_json()
+            .unwrap_err(),
+    ];
+    for error in errors {
+        hidden("Error", &shown(&error), &[TOKEN]);
+    }
     std::fs::remove_dir(&path).unwrap();
     std::fs::write(&path, format!("{TOKEN} {{\"access_token\":\"{TOKEN}\"")).unwrap();
     hidden("Error", &shown(&file.load().unwrap_err()), &[TOKEN]);

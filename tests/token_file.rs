@@ -85,13 +85,164 @@ fn is_json_that_others_can_read_too() {
     assert_eq!(value["obtained_at"], NOW);
 }
 
+/// What is loaded is what was saved, or nothing is saved.
 #[test]
-fn a_time_before_1970_becomes_1970() {
+fn every_time_is_kept_or_refused() {
     let folder = Folder::new();
-    let before = SystemTime::UNIX_EPOCH - Duration::from_secs(5);
-    let token = LongLivedToken::new("IGQ", None, before);
-    file_in(&folder).save(&token).unwrap();
-    assert_eq!(file_in(&folder).load().unwrap().obtained_at, at(0));
+    let file = file_in(&folder);
+    let epoch = SystemTime::UNIX_EPOCH;
+    let second = Duration::from_secs(1);
+    let half = Duration::from_millis(500);
+    for obtained_at in [
+        epoch,
+        epoch - second,
+        epoch - half,
+        epoch - 3 * half,
+        epoch - Duration::from_secs(1 << 40),
+        at(NOW) + half,
+        at(NOW) + Duration::from_nanos(1),
+        at(1 << 40),
+        at(i64::MAX as u64),
+    ] {
+        for life in [
+            Some(Duration::from_millis(1)),
+            Some(3 * half),
+            Some(Duration::from_secs(i64::MAX as u64)),
+            None,
+        ] {
+            let token = LongLivedToken::new("IGQVJ", life, obtained_at);
+            file.save(&token).unwrap();
+            assert_eq!(file.load().unwrap(), token);
+            let json = token.to_json().unwrap();
+            assert_eq!(LongLivedToken::from_json(&json).unwrap(), token);
+        }
+    }
+    let token = LongLivedToken::new("IGQVJ", Some(3 * half), epoch - 3 * half);
+    assert_eq!(
+        (token.expires_in, token.obtained_at),
+        (Some(second), epoch - second)
+    );
+    // What `new` makes of a time can be undone.
+    file.save(&token).unwrap();
+    for (expires_in, obtained_at, name) in [
+        (Some(half), epoch, "expires_in"),
+        (Some(Duration::MAX), epoch, "expires_in"),
+        (Some(Duration::from_secs(1 << 63)), epoch, "expires_in"),
+        (None, epoch + half, "obtained_at"),
+        (None, epoch - half, "obtained_at"),
+    ] {
+        let mut odd = token.clone();
+        (odd.expires_in, odd.obtained_at) = (expires_in, obtained_at);
+        for error in [file.save(&odd).unwrap_err(), odd.to_json().unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let text = error.to_string();
+            assert!(
+                text.contains(name) && text.contains("whole seconds"),
+                "{text}"
+            );
+        }
+    }
+    // The longest line that is read back.
+    for (length, fits) in [(65_000, true), (66_000, false)] {
+        let mut long = token.clone();
+        long.token_type = Some("x".repeat(length));
+        assert_eq!(file.save(&long).is_ok(), fits, "{length}");
+        assert_eq!(file.load().unwrap() == long, fits, "{length}");
+        file.save(&token).unwrap();
+    }
+    assert_eq!(file.load().unwrap(), token);
+    // A file of another program may have fractions.
+    let file = file_in(&folder);
+    for (json, obtained_at, expires_in) in [
+        (r#""obtained_at":5.75,"expires_in":7.5"#, at(5), Some(7)),
+        (r#""obtained_at":-5"#, epoch - 5 * second, None),
+        (
+            r#""obtained_at":"-5","expires_in":-1"#,
+            epoch - 5 * second,
+            Some(0),
+        ),
+        (
+            r#""obtained_at":1e300,"expires_in":1e300"#,
+            at(i64::MAX as u64),
+            Some(i64::MAX as u64),
+        ),
+    ] {
+        fs::write(file.path(), format!(r#"{{"access_token":"IGQVJ",{json}}}"#)).unwrap();
+        let token = file.load().unwrap();
+        let wanted = (obtained_at, expires_in.map(Duration::from_secs));
+        assert_eq!((token.obtained_at, token.expires_in), wanted, "{json}");
+        file.save(&token).unwrap();
+        assert_eq!(file.load().unwrap(), token);
+    }
+}
+
+#[test]
+fn a_token_as_text_is_the_line_of_a_file() {
+    let folder = Folder::new();
+    let file = file_in(&folder);
+    let mut long = token("IGQVJ\"\\secret", 0);
+    long.token_type = Some("bearer \u{e9}\n".to_owned());
+    file.save(&long).unwrap();
+    let json = long.to_json().unwrap();
+    assert_eq!(
+        fs::read_to_string(file.path()).unwrap(),
+        json.clone() + "\n"
+    );
+    assert_eq!(LongLivedToken::from_json(&json).unwrap(), long);
+    assert!(!format!("{long:?}").contains("secret"));
+    for text in ["", "IGQVJsecret", r#"{"access_token":"IGQVJsecret"}"#] {
+        let error = LongLivedToken::from_json(text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            error.to_string(),
+            "the stored token has no valid `access_token` and `obtained_at`: log in again"
+        );
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+    assert!(token("IGQVJ secret", 0).to_json().is_err());
+}
+
+#[test]
+fn tokens_are_imported() {
+    let folder = Folder::new();
+    let file = file_in(&folder);
+    for life in [Some(days(60)), None] {
+        let before = SystemTime::now() - Duration::from_secs(1);
+        let token = file.import(" IGQVJdashboard\n", life).unwrap();
+        assert_eq!(file.load().unwrap(), token);
+        assert_eq!(token.token.expose(), "IGQVJdashboard");
+        assert_eq!(token.expires_in, life);
+        assert!((before..=SystemTime::now()).contains(&token.obtained_at));
+        // Its age is not known without its life: it is refreshed after a day.
+        let due = token.refresh_due_at().duration_since(token.obtained_at);
+        assert_eq!(
+            due.unwrap(),
+            if life.is_some() { days(40) } else { days(1) }
+        );
+    }
+    let before = fs::read(file.path()).unwrap();
+    let error = file.import("IGQVJ secret", None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(!format!("{error} {error:?}").contains("secret"));
+    assert_eq!(fs::read(file.path()).unwrap(), before);
+}
+
+/// The path is relative to the working directory, as for any other file.
+#[test]
+fn a_file_name_alone_is_a_path() {
+    let folder = Folder::new();
+    let output = child_of(&TokenFile::new("token.json"))
+        .env("MINGRAM_TEST_ONCE", "IGQVJnamed")
+        .current_dir(&folder.0)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("saved"), "{output:?}");
+    assert_eq!(
+        file_in(&folder).load().unwrap().token.expose(),
+        "IGQVJnamed"
+    );
+    assert_eq!(folder.names(), ["token.json"]);
 }
 
 #[test]
@@ -131,7 +282,7 @@ fn refuses_what_is_no_token_file() {
         "{}",
         r#"{"access_token":"IGQVJsecret"}"#,
         r#"{"access_token":"IGQVJsecret","obtained_at":null}"#,
-        r#"{"access_token":"IGQVJsecret","obtained_at":-5}"#,
+        r#"{"access_token":"IGQVJsecret","obtained_at":true}"#,
         r#"{"access_token":"IGQVJsecret","obtained_at":"soon"}"#,
         r#"{"access_token":"IGQVJ secret","obtained_at":5}"#,
         r#"{"access_token":"","obtained_at":5}"#,
@@ -364,11 +515,13 @@ fn api_at(server: &Server, now: u64) -> Api {
 fn refresh(age: u64, life: Option<u64>, now: u64) -> (RefreshOutcome, usize) {
     let folder = Folder::new();
     let server = Server::script([json("200 OK", FRESH)]);
-    let old = LongLivedToken::new("IGQVJold", life.map(Duration::from_secs), at(NOW - age));
+    let life = life.map(|life| Duration::from_secs(life.min(i64::MAX as u64)));
+    let old = LongLivedToken::new("IGQVJold", life, at(NOW - age));
     file_in(&folder).save(&old).unwrap();
     let refresh = file_in(&folder)
         .refresh_if_due(&api_at(&server, now))
         .unwrap();
+    assert!(refresh.error().is_none());
     assert_eq!(file_in(&folder).load().unwrap(), refresh.token);
     let text = match refresh.outcome {
         RefreshOutcome::Refreshed => "IGQVJfresh",
@@ -389,7 +542,16 @@ fn refreshes_when_it_is_due_and_not_before() {
         (2 * DAY, Some(8 * DAY)),
         // Dead by the clock; but the clock may be wrong, so the service is asked.
         (100 * DAY, Some(60 * DAY)),
+        // A life that no token has.
+        (DAY, Some(u64::MAX)),
+        (40 * DAY, Some(300 * DAY)),
     ] {
+        // A board whose clock is not set yet, or is behind the token.
+        for now in [0, NOW - age - DAY - 1, u32::MAX.into()] {
+            let (outcome, requests) = refresh(age, life, now);
+            assert!(matches!(outcome, R::Refreshed), "{now} {outcome}");
+            assert_eq!(requests, 1);
+        }
         let (outcome, requests) = refresh(age, life, NOW);
         assert!(matches!(outcome, R::Refreshed), "{age} {life:?} {outcome}");
         assert_eq!(requests, 1);
@@ -401,12 +563,11 @@ fn refreshes_when_it_is_due_and_not_before() {
     };
     assert!(matches!(idle(40 * DAY - 1, Some(60 * DAY), NOW), R::NotDue));
     assert!(matches!(idle(DAY, Some(60 * DAY), NOW), R::NotDue));
-    assert!(matches!(idle(DAY - 1, Some(60 * DAY), NOW), R::TooYoung));
-    assert!(matches!(idle(DAY - 1, None, NOW), R::TooYoung));
-    assert!(matches!(idle(0, Some(0), NOW), R::TooYoung));
-    // A board whose clock is not set yet.
-    assert!(matches!(idle(50 * DAY, Some(60 * DAY), 0), R::ClockBehind));
-    assert!(matches!(idle(0, None, NOW - 1), R::ClockBehind));
+    assert!(matches!(idle(DAY - 1, Some(60 * DAY), NOW), R::NotDue));
+    assert!(matches!(idle(DAY - 1, None, NOW), R::NotDue));
+    assert!(matches!(idle(0, Some(0), NOW), R::NotDue));
+    assert!(matches!(idle(0, None, NOW - 1), R::NotDue));
+    assert!(matches!(idle(0, Some(60 * DAY), NOW - DAY), R::NotDue));
 }
 
 #[test]
@@ -425,7 +586,7 @@ fn sends_the_token_of_the_file_and_notes_when_it_was_answered() {
     assert_eq!(refresh.outcome.to_string(), "refreshed");
     // And from then on there is nothing to do.
     let again = file_in(&folder).refresh_if_due(&api).unwrap();
-    assert!(matches!(again.outcome, RefreshOutcome::TooYoung));
+    assert!(matches!(again.outcome, RefreshOutcome::NotDue));
     assert_eq!(again.token, refresh.token);
     assert_eq!(server.received().len(), 1);
 }
@@ -466,7 +627,7 @@ fn the_servers_date_counts_if_the_clock_is_off_by_more_than_a_day() {
     file.save(&token("IGQVJold", 45)).unwrap();
     let server = Server::script([reply("200 OK", &[("Date", DATES[0])], FRESH)]);
     let ahead = api_at(&server, NOW + 300 * DAY);
-    file.refresh_if_due(&ahead).unwrap();
+    assert!(file.refresh_if_due(&ahead).unwrap().error().is_none());
     assert_eq!(file.load().unwrap().expires_at(), Some(at(NOW + 60 * DAY)));
     // By a clock that is right, the next refresh comes in time.
     for (days, due) in [(39, false), (40, true)] {
@@ -476,34 +637,102 @@ fn the_servers_date_counts_if_the_clock_is_off_by_more_than_a_day() {
     }
 }
 
+/// Without a file, as of many users in a database.
+#[test]
+fn a_token_refreshes_itself_by_the_same_rule() {
+    let server = Server::script([json("200 OK", FRESH)]);
+    let (young, old) = (token("IGQVJold", 39), token("IGQVJold", 40));
+    let api = api_at(&server, NOW);
+    let refresh = young.refresh_if_due(&api);
+    assert!(matches!(refresh.outcome, RefreshOutcome::NotDue));
+    assert_eq!((refresh.token, server.received().len()), (young, 0));
+    let refresh = old.refresh_if_due(&api);
+    assert!(matches!(refresh.outcome, RefreshOutcome::Refreshed));
+    assert_eq!(
+        server.received()[0].target,
+        "/refresh_access_token?grant_type=ig_refresh_token&access_token=IGQVJold"
+    );
+    let mut fresh = LongLivedToken::new("IGQVJfresh", Some(days(60)), at(NOW));
+    fresh.token_type = Some("bearer".to_owned());
+    assert_eq!(refresh.token, fresh);
+    let forced = token("IGQVJold", 2).refresh(&api);
+    assert_eq!(forced.token, fresh);
+    let server = Server::script([json("500 Internal Server Error", "{}")]);
+    let refresh = old.refresh_if_due(&api_at(&server, NOW));
+    assert_eq!(refresh.error().unwrap().status(), Some(500));
+    assert_eq!(refresh.token, old);
+}
+
+/// By a clock that is wrong a new token looks old, and the service refuses. Its `Date`
+/// tells that the token is not dead.
+#[test]
+fn a_refusal_of_a_young_token_is_no_error() {
+    let refusal = r#"{"error":{"message":"m","type":"OAuthException","code":190}}"#;
+    for (age, date, young) in [
+        (0, Some(DATES[0]), true),
+        (DAY - 1, Some(DATES[0]), true),
+        (DAY, Some(DATES[0]), false),
+        (3600, Some(DATES[1]), false),
+        (3600, None, false),
+        (3600, Some("today"), false),
+    ] {
+        let headers: Vec<_> = date.map(|date| ("Date", date)).into_iter().collect();
+        let server = Server::script([
+            reply("400 Bad Request", &headers, refusal),
+            reply("200 OK", &headers, refusal),
+            reply("500 No", &headers, refusal.replace("190", "2").as_str()),
+        ]);
+        let old = LongLivedToken::new("IGQVJ", Some(days(60)), at(NOW - age));
+        let api = api_at(&server, NOW + 365 * DAY);
+        for _ in 0..2 {
+            let refresh = old.refresh_if_due(&api);
+            let outcome = &refresh.outcome;
+            assert_eq!(matches!(outcome, RefreshOutcome::TooYoung), young, "{age}");
+            assert_eq!(refresh.error().is_none(), young, "{age}");
+            assert_eq!(refresh.token, old);
+        }
+        let failed = old.refresh_if_due(&api);
+        assert!(failed.error().unwrap().is_transient());
+    }
+}
+
 /// Whatever put such a time into the file.
 #[test]
-fn a_token_from_the_future_is_reported_on_every_path() {
+fn a_file_that_is_wrong_heals() {
     let folder = Folder::new();
     let file = file_in(&folder);
-    let future = LongLivedToken::new("IGQVJfuture", Some(days(60)), at(NOW + 1));
-    let server = Server::start({
-        let (file, future) = (file.clone(), future.clone());
-        move |_, stream| {
-            file.save(&future).unwrap();
-            let _ = std::io::Write::write_all(stream, json("200 OK", FRESH).as_bytes());
-        }
-    });
-    let api = api_at(&server, NOW);
-    for stored in [future, token("IGQVJold", 45)] {
-        for forced in [false, true] {
-            file.save(&stored).unwrap();
-            let refresh = match forced {
-                true => file.refresh(&api).unwrap(),
-                false => file.refresh_if_due(&api).unwrap(),
-            };
-            let outcome = refresh.outcome;
-            assert!(matches!(outcome, RefreshOutcome::ClockBehind), "{outcome}");
-            assert_eq!(refresh.token.token.expose(), "IGQVJfuture");
-            assert!(outcome.to_string().contains("set the clock"), "{outcome}");
-        }
+    let dated = reply("200 OK", &[("Date", DATES[0])], FRESH);
+    for stored in [
+        r#""obtained_at":0"#,
+        r#""obtained_at":-9000000000"#,
+        r#""obtained_at":1000000000,"expires_in":5184000"#,
+        r#""obtained_at":1795700000,"expires_in":5184000"#,
+        r#""obtained_at":2147483000,"expires_in":5184000"#,
+        r#""obtained_at":4070908800,"expires_in":5184000"#,
+        r#""obtained_at":9e99,"expires_in":9e99"#,
+        r#""obtained_at":1795000000,"expires_in":0"#,
+        r#""obtained_at":1795000000,"expires_in":9e99"#,
+        r#""obtained_at":1795000000,"expires_in":99999999"#,
+    ] {
+        fs::write(
+            file.path(),
+            format!(r#"{{"access_token":"IGQVJold",{stored}}}"#),
+        )
+        .unwrap();
+        fs::set_permissions(file.path(), Permissions::from_mode(0o600)).unwrap();
+        let server = Server::script([dated.clone()]);
+        let refresh = file.refresh_if_due(&api_at(&server, NOW + 60)).unwrap();
+        assert!(refresh.error().is_none(), "{stored}: {}", refresh.outcome);
+        let healed = file.load().unwrap();
+        assert_eq!(healed, refresh.token);
+        assert_eq!(healed.token.expose(), "IGQVJfresh", "{stored}");
+        // The earlier of the two clocks.
+        assert_eq!(healed.obtained_at, at(NOW), "{stored}");
+        assert_eq!(healed.expires_at(), Some(at(NOW + 60 * DAY)));
+        let again = file.refresh_if_due(&api_at(&server, NOW + DAY)).unwrap();
+        assert!(matches!(again.outcome, RefreshOutcome::NotDue));
+        assert_eq!(server.received().len(), 1);
     }
-    assert_eq!(server.received().len(), 2);
 }
 
 #[test]
@@ -561,6 +790,45 @@ fn a_failed_refresh_keeps_the_old_token_and_takes_one_request() {
     }
 }
 
+/// Two runs of a program at the same time, of which the service refuses the second.
+#[test]
+fn of_two_refreshes_at_once_the_refused_one_takes_the_others_token() {
+    let folder = Folder::new();
+    let file = file_in(&folder);
+    let old = token("IGQVJold", 45);
+    file.save(&old).unwrap();
+    let both = std::sync::Barrier::new(2);
+    let first = std::sync::atomic::AtomicBool::new(true);
+    let stored = file.clone();
+    let server = Server::start(move |_, stream| {
+        both.wait();
+        let answer = match first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            true => json("200 OK", FRESH),
+            false => {
+                let deadline = Instant::now() + Duration::from_secs(20);
+                while stored.load().unwrap().token.expose() == "IGQVJold" {
+                    assert!(Instant::now() < deadline, "the first is not stored");
+                    thread::sleep(Duration::from_millis(1));
+                }
+                let refusal = r#"{"error":{"message":"m","code":190}}"#;
+                json("400 Bad Request", refusal)
+            }
+        };
+        let _ = std::io::Write::write_all(stream, answer.as_bytes());
+    });
+    let run = || file.refresh_if_due(&api_at(&server, NOW)).unwrap();
+    let refreshes = thread::scope(|scope| {
+        let other = scope.spawn(run);
+        [run(), other.join().unwrap()]
+    });
+    for refresh in refreshes {
+        assert!(refresh.error().is_none(), "{}", refresh.outcome);
+        assert_eq!(refresh.token.token.expose(), "IGQVJfresh");
+    }
+    assert_eq!(server.received().len(), 2);
+    assert_eq!(file.load().unwrap().token.expose(), "IGQVJfresh");
+}
+
 #[test]
 fn nobody_there_keeps_the_old_token() {
     let folder = Folder::new();
@@ -604,6 +872,7 @@ fn a_new_token_that_cannot_be_written_is_handed_back() {
     });
     let refresh = file.refresh_if_due(&api_at(&server, NOW)).unwrap();
     assert!(matches!(refresh.outcome, RefreshOutcome::SaveFailed(_)));
+    assert_eq!(refresh.error().unwrap().kind(), ErrorKind::InvalidInput);
     assert_eq!(refresh.token.token.expose(), "IGQVJfresh");
     assert!(refresh.outcome.to_string().contains("is a directory"));
 }

@@ -1,6 +1,7 @@
 //! The calls that obtain tokens.
 
 use super::Api;
+use crate::auth::age::obtained_at;
 use crate::auth::login::{App, Code};
 use crate::auth::token::{LongLivedToken, ShortLivedToken};
 use crate::client::call::Call;
@@ -8,7 +9,10 @@ use crate::error::Result;
 use crate::http::query::push_param;
 use crate::json::value::Value;
 use crate::timestamp::parse_http_date;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
+
+/// When a token was obtained, by the local clock and the `Date` of the reply.
+type ObtainedAt<'a> = dyn Fn(SystemTime, Option<SystemTime>) -> SystemTime + 'a;
 
 impl Api {
     /// Exchanges a login's code for a short-lived token
@@ -17,6 +21,12 @@ impl Api {
     ///
     /// The [`user_id`](ShortLivedToken::user_id) of the reply is app-scoped: do not store it
     /// as the account's id.
+    ///
+    /// # Errors
+    ///
+    /// A failure is [transient](crate::Error::is_transient) only if nothing was sent.
+    /// Otherwise the code may be used up, for example if the reply is truncated: start the
+    /// login again.
     pub fn exchange_code(&self, app: &App, code: &Code) -> Result<ShortLivedToken> {
         let (secret, code) = (app.secret()?, code.checked()?);
         let mut form = String::new();
@@ -42,19 +52,32 @@ impl Api {
         ];
         let mut call = self.client.login_call("/access_token", &params)?;
         call.secrets.push(secret);
-        self.obtain_long_lived(&call)
+        self.obtain_long_lived(&call, &obtained_at)
     }
 
     /// Refreshes the long-lived token of this `Api` (`GET /refresh_access_token`). It
     /// must be at least 24 hours old and not expired. Short-lived tokens cannot be
     /// refreshed (code 190).
+    ///
+    /// [`LongLivedToken::refresh_if_due`] and
+    /// [`TokenFile::refresh_if_due`](crate::auth::TokenFile::refresh_if_due) do it when it is
+    /// due.
     pub fn refresh_token(&self) -> Result<LongLivedToken> {
-        let params = [("grant_type", "ig_refresh_token")];
-        let call = self.client.login_call("/refresh_access_token", &params)?;
-        self.obtain_long_lived(&call)
+        self.refresh_token_at(&obtained_at)
     }
 
-    fn obtain_long_lived(&self, call: &Call<'_>) -> Result<LongLivedToken> {
+    /// Refreshes the token. `obtained_at` decides between the local clock and the `Date`.
+    pub(crate) fn refresh_token_at(&self, obtained_at: &ObtainedAt<'_>) -> Result<LongLivedToken> {
+        let params = [("grant_type", "ig_refresh_token")];
+        let call = self.client.login_call("/refresh_access_token", &params)?;
+        self.obtain_long_lived(&call, obtained_at)
+    }
+
+    fn obtain_long_lived(
+        &self,
+        call: &Call<'_>,
+        obtained_at: &ObtainedAt<'_>,
+    ) -> Result<LongLivedToken> {
         self.obtain(call, "LongLivedToken", |reply, date| {
             LongLivedToken::from_reply(reply, obtained_at(self.now(), date))
         })
@@ -75,15 +98,4 @@ impl Api {
         })?;
         Ok(token)
     }
-}
-
-/// The time by the local clock, unless the server's `Date` differs by more than a day: a
-/// board without a clock battery may be years off.
-fn obtained_at(now: SystemTime, date: Option<SystemTime>) -> SystemTime {
-    const DAY: Duration = Duration::from_secs(24 * 3600);
-    let differs = |date: &SystemTime| {
-        let ahead = now.duration_since(*date);
-        ahead.unwrap_or_else(|behind| behind.duration()) > DAY
-    };
-    date.filter(differs).unwrap_or(now)
 }

@@ -1,8 +1,10 @@
 //! Access tokens, short-lived and long-lived.
 
 use super::secret::Secret;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::json::value::Value;
+use crate::timestamp::from_unix;
+use miniserde::json;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -56,6 +58,18 @@ impl From<String> for Token {
     }
 }
 
+impl From<ShortLivedToken> for Token {
+    fn from(token: ShortLivedToken) -> Token {
+        token.token
+    }
+}
+
+impl From<LongLivedToken> for Token {
+    fn from(token: LongLivedToken) -> Token {
+        token.token
+    }
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(..)")
@@ -102,6 +116,28 @@ impl ShortLivedToken {
 
 /// The token for a short-lived one: usually valid for 60 days, and for 60 more after
 /// each refresh. [`expires_in`](Self::expires_in) holds what the service reported.
+///
+/// Store it with a [`TokenFile`](super::TokenFile), or, if you keep tokens of many users, with
+/// [`to_json`](Self::to_json):
+///
+/// ```no_run
+/// use mingram::Api;
+/// use mingram::auth::LongLivedToken;
+///
+/// # fn main() -> mingram::Result<()> {
+/// # let stored = String::new();
+/// let old = LongLivedToken::from_json(&stored)?;
+/// let refresh = old.refresh_if_due(&Api::without_token());
+/// if refresh.token != old {
+///     let stored = refresh.token.to_json()?;
+///     // Write it to the database.
+/// }
+/// if let Some(error) = refresh.error() {
+///     eprintln!("{error}");
+/// }
+/// let api = Api::new(refresh.token);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LongLivedToken {
@@ -113,30 +149,31 @@ pub struct LongLivedToken {
     /// zero if the service sent a negative time. `None` if it sent none: then nothing
     /// is known about the expiry.
     pub expires_in: Option<Duration>,
-    /// When the token was obtained: by the local clock, or by the `Date` of the reply if the
-    /// two differ by more than a day.
+    /// When the token was obtained, in whole seconds: by the local clock, or by the `Date` of
+    /// the reply if the two differ by more than a day. After a
+    /// [refresh](LongLivedToken::refresh_if_due) the earlier of the two that is possible for
+    /// a token of this age.
     pub obtained_at: SystemTime,
 }
 
-/// The minimum age of a token for a refresh (Meta's *Refresh Access Token* page).
-const MIN_AGE: Duration = Duration::from_secs(24 * 3600);
-
-/// A token that expires sooner than this is due for a refresh.
-const MARGIN: Duration = Duration::from_secs(7 * 24 * 3600);
-
 impl LongLivedToken {
-    /// A token from another source, such as Meta's dashboard. `expires_in` counts
-    /// from `obtained_at`; `None` if it is not known.
+    /// A token from another source, such as Meta's dashboard, whose tokens are valid for 60
+    /// days. `expires_in` counts from `obtained_at`; `None` if it is not known. Fractions of
+    /// a second are dropped.
     pub fn new(
         token: impl Into<Token>,
         expires_in: Option<Duration>,
         obtained_at: SystemTime,
     ) -> LongLivedToken {
+        let whole = |time: Duration| Duration::from_secs(time.as_secs());
         LongLivedToken {
             token: token.into(),
             token_type: None,
-            expires_in,
-            obtained_at,
+            expires_in: expires_in.map(whole),
+            obtained_at: match obtained_at.duration_since(SystemTime::UNIX_EPOCH) {
+                Ok(since) => SystemTime::UNIX_EPOCH + whole(since),
+                Err(before) => SystemTime::UNIX_EPOCH - whole(before.duration()),
+            },
         }
     }
 
@@ -154,28 +191,69 @@ impl LongLivedToken {
         Some(long_lived)
     }
 
-    /// When the token is old enough for a refresh: 24 hours after it was obtained.
-    pub fn refreshable_at(&self) -> SystemTime {
-        let at = self.obtained_at.checked_add(MIN_AGE);
-        at.unwrap_or(self.obtained_at)
+    /// The token as a line of JSON, for storing it, in a database for example:
+    /// `access_token`, `token_type`, `expires_in` (seconds) and `obtained_at` (Unix seconds).
+    /// It contains the secret text: keep it out of logs.
+    /// [`from_json`](LongLivedToken::from_json) reads it. A
+    /// [`TokenFile`](super::TokenFile) stores the same.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a malformed token, and for times
+    /// that would not be read back as they are: with a fraction of a second, or beyond 2^63
+    /// seconds.
+    pub fn to_json(&self) -> Result<String> {
+        let mut text = format!(
+            r#"{{"access_token":{}"#,
+            json::to_string(self.token.checked()?)
+        );
+        if let Some(token_type) = &self.token_type {
+            text += &format!(r#","token_type":{}"#, json::to_string(token_type));
+        }
+        let number = |name: &str, number: Option<i64>| match number {
+            Some(number) => Ok(format!(r#","{name}":{number}"#)),
+            None => Err(Error::invalid(format!(
+                "the token's `{name}` cannot be stored: use whole seconds, less than 2^63"
+            ))),
+        };
+        if let Some(expires_in) = self.expires_in {
+            text += &number("expires_in", whole_seconds(expires_in))?;
+        }
+        let obtained_at = match self.obtained_at.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => whole_seconds(since),
+            Err(before) => whole_seconds(before.duration()).map(|seconds| -seconds),
+        };
+        Ok(text + &number("obtained_at", obtained_at)? + "}")
     }
 
-    /// When a refresh is due: when a third of the token's life or seven days remain,
-    /// whichever comes first, but never before it is
-    /// [refreshable](LongLivedToken::refreshable_at). If its life is not known, as
-    /// soon as it is refreshable.
-    pub fn refresh_due_at(&self) -> SystemTime {
-        let life = self.expires_in.unwrap_or_default();
-        let due = (life - life / 3).min(life.saturating_sub(MARGIN));
-        let at = self.obtained_at.checked_add(due.max(MIN_AGE));
-        at.unwrap_or_else(|| self.refreshable_at())
+    /// Reads what [`to_json`](LongLivedToken::to_json) wrote. Other keys are ignored, and
+    /// fractions of a second dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it has no valid `access_token` and
+    /// `obtained_at`, or another key with a value that is not valid.
+    pub fn from_json(text: &str) -> Result<LongLivedToken> {
+        LongLivedToken::from_stored(text).ok_or_else(|| {
+            Error::invalid(
+                "the stored token has no valid `access_token` and `obtained_at`: log in again",
+            )
+        })
     }
 
-    /// When the token expires; `None` if it is not known, or beyond what the clock
-    /// can represent.
-    pub fn expires_at(&self) -> Option<SystemTime> {
-        self.obtained_at.checked_add(self.expires_in?)
+    /// A reply of the service with `obtained_at`. A number that is present must be readable.
+    pub(crate) fn from_stored(text: &str) -> Option<LongLivedToken> {
+        let stored = Value::parse_object(text)?;
+        let obtained_at = from_unix(stored.number_of("obtained_at")?)?;
+        let token = LongLivedToken::from_reply(&stored, obtained_at)?;
+        (token.expires_in.is_some() || stored.get("expires_in").is_none()).then_some(token)
     }
+}
+
+/// Whole seconds, if there is no fraction.
+fn whole_seconds(time: Duration) -> Option<i64> {
+    let seconds = i64::try_from(time.as_secs()).ok()?;
+    (time.subsec_nanos() == 0).then_some(seconds)
 }
 
 /// The first element of `{"data":[…]}`, unless the token is in the reply itself.
@@ -249,26 +327,6 @@ mod tests {
         assert_eq!(expires(r#","expires_in":18446744073709551615"#), None);
         assert_eq!(expires(r#","expires_in":null"#), None);
         assert_eq!(expires(""), None);
-    }
-
-    #[test]
-    fn a_refresh_is_due_late_in_life() {
-        const DAY: u64 = 24 * 3600;
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-        let due_after = |expires_in: Option<u64>| {
-            let token = LongLivedToken::new("IGQ", expires_in.map(Duration::from_secs), now);
-            assert_eq!(token.refreshable_at(), now + Duration::from_secs(DAY));
-            let due = token.refresh_due_at().duration_since(now).unwrap();
-            due.as_secs()
-        };
-        assert_eq!(due_after(Some(60 * DAY)), 40 * DAY);
-        assert_eq!(due_after(Some(5_183_944)), 3_455_962);
-        assert_eq!(due_after(Some(12 * DAY)), 5 * DAY);
-        assert_eq!(due_after(Some(5 * DAY)), DAY);
-        assert_eq!(due_after(Some(5012)), DAY);
-        assert_eq!(due_after(Some(0)), DAY);
-        assert_eq!(due_after(Some(u64::MAX)), DAY);
-        assert_eq!(due_after(None), DAY);
     }
 
     #[test]

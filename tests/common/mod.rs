@@ -284,6 +284,42 @@ pub fn feed_page(from: usize, to: usize, items: usize) -> String {
     )
 }
 
+/// Unix seconds as an HTTP date. The day of the week is not read by anybody.
+pub fn http_date(seconds: u64) -> String {
+    const MONTHS: [(&str, u64); 12] = [
+        ("Jan", 31),
+        ("Feb", 28),
+        ("Mar", 31),
+        ("Apr", 30),
+        ("May", 31),
+        ("Jun", 30),
+        ("Jul", 31),
+        ("Aug", 31),
+        ("Sep", 30),
+        ("Oct", 31),
+        ("Nov", 30),
+        ("Dec", 31),
+    ];
+    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let (mut year, mut day) = (1970, seconds / 86_400);
+    while day >= 365 + u64::from(is_leap(year)) {
+        day -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let mut month = 0;
+    let length = |month: usize, year| MONTHS[month].1 + u64::from(month == 1 && is_leap(year));
+    while day >= length(month, year) {
+        day -= length(month, year);
+        month += 1;
+    }
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!(
+        "Mon, {:02} {} {year} {hour:02}:{minute:02}:{second:02} GMT",
+        day + 1,
+        MONTHS[month].0
+    )
+}
+
 /// A clock that does not sleep: it notes what was asked of it, and time passes
 /// by that much.
 #[derive(Clone)]

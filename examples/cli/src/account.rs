@@ -3,7 +3,7 @@
 use crate::exit::{FAILED, Failure, NO_TOKEN, Result};
 use crate::options::Args;
 use crate::{output, sample};
-use mingram::auth::{RefreshOutcome, TokenFile};
+use mingram::auth::TokenFile;
 use mingram::transport::{DefaultTransport, Request, Response, Transport};
 use mingram::{Api, Error, Token};
 use std::path::PathBuf;
@@ -148,13 +148,11 @@ impl Source {
         };
         let refresh = file.refresh_if_due(api).map_err(no_token)?;
         let line = format!("the access token: {}", refresh.outcome);
-        match refresh.outcome {
-            RefreshOutcome::RefreshFailed(_)
-            | RefreshOutcome::SaveFailed(_)
-            | RefreshOutcome::ClockBehind => output::error(args.command.name, &line),
-            _ => output::detail(args.command.name, &line),
+        match refresh.error() {
+            Some(_) => output::error(args.command.name, &line),
+            None => output::detail(args.command.name, &line),
         }
-        Ok(refresh.token.token)
+        Ok(refresh.token.into())
     }
 
     /// Refuses the sample, for commands and directories that it would be wrong for.

@@ -165,6 +165,10 @@ struct Status {
     refresh_at: u64,
 }
 
+const CLOCK_BEHIND: &str = "the clock is behind the time the access token was obtained: set the clock, or if it is right, run `mingram token refresh`";
+
+const EXPIRED: &str = "by this machine's clock the access token has expired: `mingram token refresh` asks the service for a new one";
+
 fn status(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
     let token = file.load().map_err(no_token)?;
     let now = SystemTime::now();
@@ -208,14 +212,17 @@ fn status(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
         _ => None,
     };
     if now < token.obtained_at {
-        let line = format!("the access token is {}", RefreshOutcome::ClockBehind);
-        output::error("token", &line);
+        output::error("token", CLOCK_BEHIND);
         exit = FAILED;
     }
     let within = options.within.unwrap_or(7 * DAY);
-    if valid == Some(false) || left == Some(Duration::ZERO) && valid.is_none() {
+    if valid == Some(false) {
         output::error("token", "the access token is dead: log in again");
         exit = NO_TOKEN;
+    } else if left == Some(Duration::ZERO) && valid.is_none() {
+        // Only the service can say.
+        output::error("token", EXPIRED);
+        exit = EXPIRES_SOON;
     } else if left.is_some_and(|left| left <= within) {
         let soon = format!("the access token expires within {}", span(within));
         output::error("token", &soon);
@@ -239,6 +246,7 @@ fn refresh(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
             if options.force {
                 return Err(Failure::new(FAILED, line));
             }
+            // Refused: its clock makes it look old.
             report(format_args!("{line}\n"))?;
         }
         RefreshOutcome::NotDue | RefreshOutcome::Refreshed => {
@@ -248,7 +256,6 @@ fn refresh(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
         RefreshOutcome::SaveFailed(_) => {
             return Err(Failure::new(crate::exit::CANNOT_WRITE, line));
         }
-        // The clock: somebody has to look at it.
         _ => return Err(Failure::new(FAILED, line)),
     }
     Ok(0)

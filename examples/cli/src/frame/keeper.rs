@@ -38,7 +38,7 @@ pub struct Frame {
 /// The last refresh of the token, if it failed.
 #[derive(Default)]
 pub struct Refreshing {
-    /// When it failed: it is tried again an hour later.
+    /// When it failed or was refused: it is tried again an hour later.
     failed: Cell<Option<SystemTime>>,
     /// A new token that could not be written into its file, for example because the disk
     /// is full.
@@ -148,21 +148,18 @@ impl Frame {
             return Ok(stored.token);
         }
         let refresh = file.refresh_if_due(&self.api).map_err(Trouble::Token)?;
-        let fails = match &refresh.outcome {
-            RefreshOutcome::SaveFailed(_) => {
-                *unsaved = Some(refresh.token.clone());
-                true
-            }
-            RefreshOutcome::RefreshFailed(_) | RefreshOutcome::ClockBehind => true,
-            _ => false,
-        };
+        if let RefreshOutcome::SaveFailed(_) = refresh.outcome {
+            *unsaved = Some(refresh.token.clone());
+        }
         // Logged once, and not every hour.
+        let fails = refresh.error().is_some();
         let news =
             matches!(refresh.outcome, RefreshOutcome::Refreshed) || fails && failed.is_none();
         if news {
             (self.log)(&format!("the access token: {}", refresh.outcome));
         }
-        self.refresh.failed.set(fails.then_some(now));
-        Ok(refresh.token.token)
+        let refused = fails || matches!(refresh.outcome, RefreshOutcome::TooYoung);
+        self.refresh.failed.set(refused.then_some(now));
+        Ok(refresh.token.into())
     }
 }

@@ -11,7 +11,7 @@ use mingram::transport::{Clock, DefaultTransport, Request, Response, Transport};
 use mingram::{Api, Error, ErrorKind};
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::account::*;
@@ -425,10 +425,11 @@ fn a_server_cannot_send_it_to_sleep_for_years() {
     }
 }
 
-/// A clock that was ahead when the token was refreshed, and is right again.
+/// A clock that was ahead when the token was refreshed, and is right again: the service is
+/// asked, an hour after each refusal, and the log has it once.
 #[cfg(unix)]
 #[test]
-fn a_clock_behind_the_token_is_logged_once() {
+fn a_token_from_the_future_is_refreshed_when_the_service_grants_it() {
     let temp = Temp::new("behind");
     let token = TokenFile::new(temp.join("token.json"));
     let now = UNIX_EPOCH + Duration::from_secs(1_795_000_000);
@@ -437,14 +438,34 @@ fn a_clock_behind_the_token_is_logged_once() {
     token
         .save(&LongLivedToken::new(TOKEN, life, ahead))
         .unwrap();
-    let account = Account::new(feed());
-    let source = Source::File(token);
-    let (_, log) = looks_with(&account, source, Duration::from_secs(900), 12);
-    let behind = "the access token: not refreshed: the clock is behind";
-    let said = log.iter().filter(|line| line.starts_with(behind));
-    assert_eq!(said.count(), 1, "{log:?}");
-    assert_eq!(account.asked("/refresh_access_token?"), 0);
-    assert_eq!(account.asked("/me/media"), 12);
+    let asked = AtomicUsize::new(0);
+    let account = Account::with_faults(feed(), move |request, _| {
+        if !request.target.starts_with("/refresh_access_token?") {
+            return Fault::None;
+        }
+        let date = [("Date", "Wed, 18 Nov 2026 12:00:00 GMT")];
+        Fault::Reply(match asked.fetch_add(1, Ordering::SeqCst) {
+            0 | 1 => reply("400 No", &date, r#"{"error":{"message":"m","code":190}}"#),
+            _ => reply(
+                "200 OK",
+                &date,
+                r#"{"access_token":"IGQVJfresh","expires_in":5184000}"#,
+            ),
+        })
+    });
+    let source = Source::File(token.clone());
+    let (_, log) = looks_with(&account, source, Duration::from_secs(900), 13);
+    assert_eq!(account.asked("/refresh_access_token?"), 3);
+    assert_eq!(account.asked("/me/media"), 13);
+    let said: Vec<_> = log
+        .iter()
+        .filter(|line| line.starts_with("the access token: "))
+        .collect();
+    assert_eq!(said.len(), 2, "{log:?}");
+    assert!(said[0].contains("not refreshed, keeping the old one"));
+    assert_eq!(said[1], "the access token: refreshed");
+    let stored = token.load().unwrap();
+    assert!((now..now + Duration::from_secs(86_400)).contains(&stored.obtained_at));
 }
 
 /// So many looks on a test clock: the minutes waited behind each, and the log.
