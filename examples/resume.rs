@@ -15,25 +15,25 @@ fn main() -> Result<()> {
 pub fn run(api: &Api, path: &str) -> Result<()> {
     let mut file = File::options().append(true).create(true).open(path)?;
     let text = fs::read_to_string(path)?;
-    // A page with a successor ends with the line `CURSOR #`. What follows the last such
-    // line is removed and requested again, because it may be incomplete.
+    // After each page there is a line `POSITION #`. What follows the last such line is
+    // removed and requested again, because it may be incomplete.
     let end = text.rfind(" #\n").map_or(0, |at| at + 3);
     file.set_len(end as u64)?;
     let mut edge = api.my_media(MediaField::WITH_CHILDREN).page_size(4);
     if let Some(line) = text[..end].lines().last() {
-        edge = edge.after(line.trim_end_matches(" #"));
+        edge = edge.resume(&line.trim_end_matches(" #").parse()?);
     }
-    for page in edge.pages() {
-        let page = page?;
-        let mut lines = String::new();
-        for media in &page.data {
-            lines += &format!("{}\n", media.id);
-        }
-        if let Some(cursor) = page.next_cursor() {
-            lines += &format!("{cursor} #\n");
-        }
-        file.write_all(lines.as_bytes())?;
+    let mut pages = edge.pages();
+    while let Some(page) = pages.next() {
+        let (page, unreadable) = match page {
+            // The next run continues after that item.
+            Err(error) if error.is_unreadable_item() => (Vec::new(), Some(error)),
+            page => (page?.data, None),
+        };
+        let ids: String = page.iter().map(|m| m.id.clone() + "\n").collect();
+        file.write_all(format!("{ids}{} #\n", pages.position()).as_bytes())?;
         file.sync_data()?;
+        unreadable.map_or(Ok(()), Err)?;
     }
     Ok(())
 }

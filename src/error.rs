@@ -47,6 +47,17 @@ struct Inner {
     may_be_used_up: bool,
     api: Option<ApiError>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    subject: Subject,
+}
+
+/// What failed. Two predicates ask for it.
+#[derive(Clone, Copy, PartialEq)]
+enum Subject {
+    Call,
+    /// One item of a page.
+    Item,
+    /// The place to resume at.
+    Position,
 }
 
 /// The times to wait by the headers of a reply: `Retry-After`, and the usage.
@@ -90,10 +101,12 @@ pub enum ErrorKind {
     /// The service returned an error object: see [`Error::api_error`].
     Api,
     /// A body that starts like JSON, but is invalid, nested too deeply, or not of the
-    /// requested type. The message says where: the byte offset and the path of keys.
+    /// requested type. The message says where: the byte offset and the path of keys. It may
+    /// be about one item of a page only: see [`Error::is_unreadable_item`].
     Decode,
-    /// A page without a usable cursor to the next one: the cursor was used
-    /// before, or is missing.
+    /// A page without a usable link to the next one: it leads to a page that was requested
+    /// before, or says neither a cursor nor a time. Or the item to resume after is not
+    /// found: see [`Error::is_position_lost`].
     Paging,
     /// The login was refused, or its redirect URL is invalid.
     Login,
@@ -147,6 +160,7 @@ impl Error {
             may_be_used_up: false,
             api: None,
             source: None,
+            subject: Subject::Call,
         }))
     }
 
@@ -207,6 +221,29 @@ impl Error {
 
     pub(crate) fn date(&self) -> Option<SystemTime> {
         self.0.date
+    }
+
+    /// Marks it as the error of one item of a page.
+    pub(crate) fn of_item(mut self) -> Error {
+        self.0.subject = Subject::Item;
+        self
+    }
+
+    /// Marks it as the loss of the place to resume at.
+    pub(crate) fn of_position(mut self) -> Error {
+        self.0.subject = Subject::Position;
+        let advice = "; the position is lost: iterate from the beginning, and skip what you have";
+        self.0.message.push_str(advice);
+        self
+    }
+
+    /// Whether the service may have refused a cursor: code 100, and no word of a field, a
+    /// node or the method.
+    pub(crate) fn may_be_a_cursor(&self) -> bool {
+        self.code() == Some(100)
+            && !self.is_not_found()
+            && self.refused_field().is_none()
+            && !self.says("unsupported request")
     }
 
     /// Names the call and masks the secrets in every text.
@@ -376,6 +413,24 @@ impl Error {
     /// ignored.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// An iteration cannot continue at a stored [`Position`](crate::Position) or cursor:
+    /// the service refuses the cursor (code 100 for a page with one), or the item to
+    /// continue after is not found, because it was deleted. Iterate from the beginning, and
+    /// skip the items that you have.
+    ///
+    /// How the service refuses a cursor is not documented; code 100 may also mean another
+    /// parameter of the edge. [`api_error`](Error::api_error) has its message.
+    pub fn is_position_lost(&self) -> bool {
+        self.0.subject == Subject::Position
+    }
+
+    /// One item of a page cannot be read, but the page can. The iteration's position is
+    /// after that item: to continue there, pass it to
+    /// [`Edge::resume`](crate::Edge::resume).
+    pub fn is_unreadable_item(&self) -> bool {
+        self.0.subject == Subject::Item
     }
 
     /// The network failed: no connection, a broken or truncated one, or a

@@ -62,7 +62,7 @@
 //! Every call returns the same [`Error`]: one line that says what failed and what to do,
 //! an [`ErrorKind`], the service's error object ([`ApiError`]), and predicates based on its
 //! numeric codes. A document with an `error` object is an error at any status. Iterators
-//! stop at the first error; `cursor()` tells you where to resume. Transient failures of
+//! stop at the first error; `position()` tells you where to resume. Transient failures of
 //! reads are retried up to twice ([`Api::with_retries`]). A page that the service refuses as
 //! too much data is requested again in smaller pages ([`Edge::page_size`]). Rate limits are reported with the
 //! time to wait ([`Error::retry_after`]); [`Api::with_pace`] waits before a call.
@@ -89,6 +89,8 @@
 //! | age of rate-limit percentages | 1 h | |
 //! | age of a time to wait for a rate limit | 1 day | |
 //! | consecutive empty pages | 100 | |
+//! | items of a page that cannot be read, each an error of its own | 100 | |
+//! | items searched for the one to resume after | about 1,000 | |
 //! | a token, client secret or code | 4096 bytes | |
 //! | media of a user, by the service | 10,000 newest | |
 //! | a file on a 32-bit machine, by minreq | under 4 GiB | feature `keep-alive` |
@@ -147,6 +149,7 @@ mod graph {
     mod node;
     pub(crate) mod page;
     pub(crate) mod paging;
+    pub(crate) mod position;
     pub(crate) mod user;
 }
 
@@ -237,6 +240,7 @@ pub use graph::fields::{CommentField, MediaField, UserField};
 pub use graph::media::{Media, MediaAudioType, MediaProductType, MediaType, Owner, url_expires_at};
 pub use graph::page::{Cursors, Page};
 pub use graph::paging::{Items, Pages};
+pub use graph::position::Position;
 pub use graph::user::{AccountType, User};
 pub use miniserde;
 

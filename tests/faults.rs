@@ -7,7 +7,7 @@ mod common;
 
 use common::replay::{Received, read_request};
 use common::{Server, TestClock, feed_page, json, param, reply};
-use mingram::{Api, Edge, ErrorKind, Media};
+use mingram::{Api, ErrorKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{BufReader, Read, Write};
@@ -302,7 +302,7 @@ fn page(target: &str) -> String {
     feed_page(from, to, ITEMS)
 }
 
-/// Reads the whole feed, going on from the cursor after each error, and
+/// Reads the whole feed, resuming after each error, and
 /// answers how many errors there were.
 fn read_to_the_end(server: &Broken, clock: &TestClock, run: Run) -> usize {
     let backwards = run.backwards;
@@ -311,23 +311,17 @@ fn read_to_the_end(server: &Broken, clock: &TestClock, run: Run) -> usize {
         .with_body_limit(64 * 1024)
         .with_retries(run.retries)
         .with_clock(clock.clone());
-    let start = |cursor: Option<&str>| -> Edge<Media> {
-        let edge = api.my_media(&[]).page_size(PAGE as u32);
-        match cursor {
-            None => edge,
-            Some(cursor) if backwards => edge.before(cursor),
-            Some(cursor) => edge.after(cursor),
-        }
+    let edge = || api.my_media(&[]).page_size(PAGE as u32);
+    let mut start = match backwards {
+        true => edge().before(format!("c{ITEMS}")),
+        false => edge(),
     };
-    let mut cursor = backwards.then(|| format!("c{ITEMS}"));
     let mut ids: Vec<usize> = Vec::new();
-    let mut skip = 0;
     for errors in 0..ITEMS {
-        let mut items = start(cursor.as_deref()).items();
+        let mut items = start.items();
         let mut failed = None;
         for item in items.by_ref() {
             match item {
-                Ok(_) if skip > 0 => skip -= 1,
                 Ok(item) => ids.push(item.id.parse().unwrap()),
                 Err(error) => failed = Some(error),
             }
@@ -353,8 +347,7 @@ fn read_to_the_end(server: &Broken, clock: &TestClock, run: Run) -> usize {
         ];
         let slow = run.faults == SLOW_FAULTS && error.is_timeout();
         assert!(slow || fit.contains(&error.kind()), "{error:?}");
-        skip += items.taken();
-        cursor = items.cursor().map(str::to_owned);
+        start = edge().resume(&items.position());
     }
     panic!("it does not come to an end");
 }

@@ -6,7 +6,7 @@ use super::retry::Clock;
 use super::usage::Usage;
 use crate::error::{ApiError, Error, ErrorKind, Result, RetryAfter};
 use crate::http::transport::Response;
-use crate::json::reader::{self, JsonError, JsonErrorKind};
+use crate::json::reader::{self, Elements, JsonError, JsonErrorKind, Tolerance};
 use crate::json::value::{Object, Value};
 use crate::redact::sanitize;
 use crate::timestamp::parse_http_date_at;
@@ -96,13 +96,21 @@ impl Reply {
     /// the service's error object if it is one.
     pub(crate) fn parse<T: Deserialize>(&self, call: &Call<'_>, type_name: &str) -> Result<T> {
         let mut out = None;
-        self.parse_into(call, type_name, T::begin(&mut out))?;
+        self.parse_into(call, type_name, T::begin(&mut out), None)?;
         out.ok_or_else(|| self.unexpected(call, type_name, "value"))
     }
 
-    fn parse_into(&self, call: &Call<'_>, name: &str, visitor: &mut dyn Visitor) -> Result<()> {
+    /// As [`parse`](Reply::parse), into what the visitor fills. Elements that the visitor
+    /// refuses are errors only if they are not in the list of the tolerance.
+    pub(crate) fn parse_into(
+        &self,
+        call: &Call<'_>,
+        type_name: &str,
+        visitor: &mut dyn Visitor,
+        tolerance: Option<&Tolerance>,
+    ) -> Result<Elements> {
         let mut document = Document::new(visitor);
-        let mut result = reader::read_into(&self.text, &mut document);
+        let mut result = reader::read_into(&self.text, &mut document, tolerance);
         if let Err(JsonError {
             kind: JsonErrorKind::Refused(_),
             ..
@@ -110,15 +118,25 @@ impl Reply {
         {
             // An error object may follow, or something that is not JSON.
             document = Document::new(<dyn Visitor>::ignore());
-            result = reader::read_into(&self.text, &mut document).and(result);
+            result = reader::read_into(&self.text, &mut document, None).and(result);
         }
         if let Some(api) = document.api_error(self.status, &call.secrets) {
             return Err(Error::from_api(api, self.retry_after));
         }
         if document.has_error() {
-            return Err(self.unexpected(call, name, "key `error`"));
+            return Err(self.unexpected(call, type_name, "key `error`"));
         }
-        result.map_err(|error| self.decode_error(call, name, &error))
+        result.map_err(|error| self.decode_error(call, type_name, &error))
+    }
+
+    /// The error for an element that the list `data` does not have.
+    pub(crate) fn item_error(&self, call: &Call<'_>, type_name: &str, error: &JsonError) -> Error {
+        let error = JsonError {
+            path: format!("data{}", error.path),
+            ..*error
+        };
+        let error = self.decode_error(call, type_name, &error);
+        error.in_call(&call.name, &call.secrets)
     }
 
     /// The error for a document that as a whole is not what was requested.
@@ -305,7 +323,7 @@ impl<'a> Document<'a> {
 /// Reads an error object; `None` if the document is something else.
 pub(crate) fn read_api_error(text: &str, status: u16, secrets: &[&str]) -> Option<ApiError> {
     let mut document = Document::new(<dyn Visitor>::ignore());
-    reader::read_into(text, &mut document).ok()?;
+    reader::read_into(text, &mut document, None).ok()?;
     document.api_error(status, secrets)
 }
 

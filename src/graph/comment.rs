@@ -61,7 +61,7 @@ pub struct CommentAuthor {
     pub username: Option<String>,
 }
 
-object!(CommentAuthor { id, username });
+object!(CommentAuthor { id, username } or id);
 object_writer!(CommentAuthor { id, username });
 
 /// The media that a comment is on.
@@ -74,10 +74,7 @@ pub struct CommentMedia {
     pub media_product_type: Option<MediaProductType>,
 }
 
-object!(CommentMedia {
-    id,
-    media_product_type
-});
+object!(CommentMedia { id, media_product_type } or id);
 object_writer!(CommentMedia {
     id,
     media_product_type

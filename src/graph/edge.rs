@@ -1,13 +1,18 @@
 //! A request for an edge.
 
-use super::page::Page;
+use super::page::{Follows, Page, TolerantPage};
+use super::position::{At, LINK_PARAMS, Position};
+use crate::client::call::Call;
 use crate::client::client::Client;
-use crate::error::Result;
+use crate::client::reply::Reply;
+use crate::error::{Error, Result};
+use crate::json::reader::{Ids, JsonError, Tolerance};
 use crate::redact::redact;
 use crate::timestamp::to_unix;
 use miniserde::Deserialize;
 use std::any::type_name;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -32,10 +37,8 @@ pub struct Edge<T> {
     fields: String,
     params: Vec<(String, String)>,
     page_size: Option<u32>,
-    /// Where the next page starts; `None` for the first page.
-    pub(super) cursor: Option<String>,
-    /// The cursor is the end of the next page, not its start.
-    pub(super) backwards: bool,
+    /// The next page, and what of it is not to be returned.
+    pub(super) start: Position,
     /// Cursors lead to the next page even if there is no link to it.
     pub(super) by_cursor: bool,
     /// The most items per page that the service returns.
@@ -60,11 +63,12 @@ struct Reduced {
 }
 
 impl Reduced {
-    /// Half of the size in use, which is `full` unless it is reduced; `None` if that
-    /// was 1.
-    fn halve(reduced: Option<Reduced>, full: u32) -> Option<Reduced> {
-        let size = reduced.map_or(full, |reduced| reduced.size) / 2;
-        (size > 0).then_some(Reduced { size, pages: 0 })
+    /// Half of a size; `None` if that was 1.
+    fn half(size: u32) -> Option<Reduced> {
+        (size > 1).then_some(Reduced {
+            size: size / 2,
+            pages: 0,
+        })
     }
 
     /// Counts a page that arrived; `None` if the size is no longer reduced.
@@ -86,8 +90,7 @@ impl<T: Deserialize> Edge<T> {
             fields,
             params: Vec::new(),
             page_size: None,
-            cursor: None,
-            backwards: false,
+            start: Position::new(At::Start, false),
             by_cursor: false,
             max_page_size: 100,
             reduced: None,
@@ -103,7 +106,8 @@ impl<T: Deserialize> Edge<T> {
 
     /// The number of items per page, and so per request (`limit`). Default: not sent;
     /// the service then returns 25. Users report that 100 is accepted; larger values
-    /// are not known to work. A page may contain fewer items.
+    /// are not known to work. A page may contain fewer items. 0 is an error,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), and nothing is sent.
     ///
     /// If the service refuses a page as [too much data](crate::Error::is_too_much_data),
     /// iterators request half as many items from the same cursor, down to 1. After eight
@@ -112,24 +116,59 @@ impl<T: Deserialize> Edge<T> {
     /// To limit the total number of items, use [`take`](Edge::take).
     pub fn page_size(mut self, items: u32) -> Edge<T> {
         self.page_size = Some(items);
+        self.params.retain(|(name, _)| name != "limit");
         self
     }
 
     /// Starts after this cursor and continues with older items. Overrides
-    /// [`before`](Edge::before).
+    /// [`before`](Edge::before) and [`resume`](Edge::resume).
     pub fn after(mut self, cursor: impl Into<String>) -> Edge<T> {
-        self.cursor = Some(cursor.into());
-        self.backwards = false;
+        self.start = Position::new(At::Cursor(cursor.into()), false);
         self
     }
 
     /// Starts before this cursor and continues **backwards**, with newer items, page by
     /// page along `previous`. [`Items`](crate::Items) are then returned in reverse, the
     /// one next to the cursor first; the items within [`Pages`](crate::Pages) stay in
-    /// the service's order. Overrides [`after`](Edge::after).
+    /// the service's order. Overrides [`after`](Edge::after) and
+    /// [`resume`](Edge::resume).
     pub fn before(mut self, cursor: impl Into<String>) -> Edge<T> {
-        self.cursor = Some(cursor.into());
-        self.backwards = true;
+        self.start = Position::new(At::Cursor(cursor.into()), true);
+        self
+    }
+
+    /// Continues where an iteration over the same edge stopped, in its direction: behind
+    /// the last item that it returned. Set the same fields and parameters as before; the
+    /// page size may be another one. Overrides [`after`](Edge::after) and
+    /// [`before`](Edge::before).
+    ///
+    /// The page may have changed since, because something was published or deleted. So
+    /// the last item is looked for by its id, on that page and on those that follow, until
+    /// about 1,000 items were searched. Resuming the end of a list returns nothing and
+    /// sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// The iteration fails with an error that
+    /// [`is_position_lost`](crate::Error::is_position_lost) if the last item is not found,
+    /// or if the service refuses the cursor. Nothing is then returned.
+    ///
+    /// ```no_run
+    /// # fn main() -> mingram::Result<()> {
+    /// # let api = mingram::Api::new("IGQVJ...");
+    /// let mut items = api.my_media(&[]).take(10);
+    /// for media in items.by_ref() {
+    ///     println!("{}", media?.id);
+    /// }
+    /// let text = items.position().to_string(); // to store
+    ///
+    /// for media in api.my_media(&[]).resume(&text.parse()?) {
+    ///     println!("{}", media?.id);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn resume(mut self, position: &Position) -> Edge<T> {
+        self.start = position.clone();
         self
     }
 
@@ -165,8 +204,10 @@ impl<T: Deserialize> Edge<T> {
     }
 
     /// Any other parameter, sent with every page. Setting a parameter again replaces
-    /// it. `after` and `before` act like the methods of that name, and `fields`
-    /// replaces the fields that the edge was created with.
+    /// it. `after`, `before` and `limit` act like [`after`](Edge::after),
+    /// [`before`](Edge::before) and [`page_size`](Edge::page_size), and `fields` replaces
+    /// the fields that the edge was created with. A `limit` that is not a number is sent
+    /// as it is.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Edge<T> {
         let name = name.into();
         match name.as_str() {
@@ -190,28 +231,20 @@ impl<T: Deserialize> Edge<T> {
         self
     }
 
-    /// Sets the page size for `items` items in total, unless it is set.
-    pub(super) fn page_size_for(mut self, items: usize) -> Edge<T> {
-        let size = items.clamp(1, self.max_page_size as usize) as u32;
-        self.page_size.get_or_insert(size);
-        self
-    }
-
-    /// Requests the page at the cursor. If it is too much data, requests a smaller one.
-    pub(super) fn fetch(&mut self) -> Result<Page<T>> {
-        // A limit that is not a number is a parameter like others, and cannot be halved.
-        let is_number = self.params.iter().all(|(name, _)| name != "limit");
-        let full = self
-            .page_size
-            .unwrap_or(if is_number { DEFAULT_PAGE_SIZE } else { 0 });
+    /// Requests the next page, of which at most `left` more items are wanted. If it is too
+    /// much data, requests a smaller one.
+    pub(super) fn fetch(&mut self, left: Option<usize>) -> Result<Fetched<T>> {
+        let full = self.full_size(left);
         loop {
-            let page = self.fetch_once();
+            let size = self.size(full, left);
+            let page = self.fetch_once(size);
             match &page {
                 Ok(_) => {
+                    let full = full.unwrap_or(DEFAULT_PAGE_SIZE);
                     self.reduced = self.reduced.and_then(|reduced| reduced.count(full));
                 }
-                Err(error) if error.is_too_much_data() => {
-                    let half = Reduced::halve(self.reduced, full);
+                Err(error) if error.is_too_much_data() && !self.has_own_limit() => {
+                    let half = Reduced::half(size.unwrap_or(DEFAULT_PAGE_SIZE));
                     if half.is_some() {
                         self.reduced = half;
                         continue;
@@ -223,22 +256,133 @@ impl<T: Deserialize> Edge<T> {
         }
     }
 
-    fn fetch_once(&self) -> Result<Page<T>> {
-        let size = self.reduced.map(|reduced| reduced.size).or(self.page_size);
+    /// A limit that is not a number is a parameter like others, and cannot be halved.
+    fn has_own_limit(&self) -> bool {
+        self.params.iter().any(|(name, _)| name == "limit")
+    }
+
+    /// The page size, unless it is reduced; `None` to send none.
+    fn full_size(&self, left: Option<usize>) -> Option<u32> {
+        match left {
+            Some(_) if !self.has_own_limit() => Some(self.page_size.unwrap_or(self.max_page_size)),
+            _ => self.page_size,
+        }
+    }
+
+    /// The page size to send: no more than is left, unless items that were returned
+    /// before are to be found first.
+    fn size(&self, full: Option<u32>, left: Option<usize>) -> Option<u32> {
+        let size = self.reduced.map(|reduced| reduced.size).or(full)?;
+        let left = left.filter(|_| !self.start.is_inside());
+        let left = left.and_then(|left| u32::try_from(left).ok());
+        Some(left.map_or(size, |left| left.min(size)))
+    }
+
+    fn fetch_once(&self, size: Option<u32>) -> Result<Fetched<T>> {
+        if self.page_size == Some(0) {
+            return Err(Error::invalid(
+                "the page size is 0: set one from 1 to 100, or none",
+            ));
+        }
         let size = size.map(|size| size.to_string());
         let mut params = vec![("fields", self.fields.as_str())];
         params.extend(size.as_deref().map(|size| ("limit", size)));
-        params.extend(self.params.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        if let Some(cursor) = &self.cursor {
-            params.push((if self.backwards { "before" } else { "after" }, cursor));
+        let own = self.params.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        match &self.start.at {
+            At::Start | At::End => params.extend(own),
+            At::Cursor(cursor) => {
+                params.extend(own);
+                let backwards = self.start.backwards;
+                params.push((if backwards { "before" } else { "after" }, cursor));
+            }
+            At::Link(link) => {
+                let is_own = |(name, _): &(&str, &str)| link.iter().all(|(set, _)| set != name);
+                params.extend(own.filter(is_own));
+                params.extend(link.iter().map(|(name, value)| (*name, value.as_str())));
+            }
         }
         let path = self.path.as_deref();
         let call = self.client.graph_call(path, &params)?;
+        let sent = self.client.send(&call, |reply| self.parse(reply, &call));
+        match sent {
+            Ok((mut fetched, usage)) => {
+                fetched.page.usage = usage;
+                Ok(fetched)
+            }
+            Err(error) if self.start.at != At::Start && error.may_be_a_cursor() => {
+                Err(error.of_position())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(&self, reply: &Reply, call: &Call<'_>) -> Result<Fetched<T>> {
+        let mut page = None;
+        let tolerance = Tolerance::default();
+        let mut visitor = TolerantPage {
+            out: &mut page,
+            tolerance: &tolerance,
+        };
         let name = type_name::<Page<T>>();
-        let (mut page, usage): (Page<T>, _) =
-            self.client.send(&call, |reply| reply.parse(&call, name))?;
-        page.usage = usage;
-        Ok(page)
+        let elements = reply.parse_into(call, name, &mut visitor, Some(&tolerance))?;
+        let page = page.ok_or_else(|| reply.unexpected(call, name, "value"))?;
+        if let Some((_, error)) = elements.refused.first() {
+            let leads_on = !matches!(page.follows(self.start.backwards), Follows::Nothing);
+            if !leads_on && elements.ids.iter().all(str::is_empty) && page.data.is_empty() {
+                // Nothing in it shows that it is a page of these items at all.
+                return Err(reply.item_error(call, name, error));
+            }
+        }
+        let mut fetched = Fetched {
+            passed: self.start.passed(&elements.ids),
+            page,
+            ids: elements.ids,
+            fault: None,
+        };
+        if let Some(error) = fetched.cut(self.start.backwards, elements.refused) {
+            fetched.fault = Some(reply.item_error(call, name, &error).of_item());
+        }
+        Ok(fetched)
+    }
+}
+
+/// A page, cut to the items that are to be returned.
+pub(super) struct Fetched<T> {
+    pub(super) page: Page<T>,
+    /// The ids of all items.
+    pub(super) ids: Ids,
+    /// The number of items, in the direction of travel, that were passed before; `None` if
+    /// the last of them is not in this page. Then no item is to be returned.
+    pub(super) passed: Option<usize>,
+    /// What ends the iteration after the page's items: the next one cannot be read.
+    pub(super) fault: Option<Error>,
+}
+
+impl<T> Fetched<T> {
+    /// Removes the items that were passed before, and those from the next one on that
+    /// cannot be read. Returns why it cannot.
+    fn cut(&mut self, backwards: bool, mut refused: Vec<(usize, JsonError)>) -> Option<JsonError> {
+        let count = self.ids.len();
+        // Where they are in the direction of travel.
+        if backwards {
+            for (index, _) in &mut refused {
+                *index = count - 1 - *index;
+            }
+            refused.reverse();
+        }
+        let from = self.passed.unwrap_or(count);
+        let passed = refused.iter().take_while(|(at, _)| *at < from).count();
+        let fault = refused.into_iter().nth(passed);
+        let to = fault.as_ref().map_or(count, |(at, _)| *at);
+        let data = &mut self.page.data;
+        if backwards {
+            data.truncate(data.len().saturating_sub(from - passed));
+            data.drain(..data.len().saturating_sub(to - from));
+        } else {
+            data.drain(..data.len().min(from - passed));
+            data.truncate(to - from);
+        }
+        fault.map(|(_, error)| error)
     }
 }
 
@@ -252,6 +396,40 @@ impl<T> Edge<T> {
     pub(super) fn redacted(&self, text: &str) -> String {
         redact(text, &[self.client.token.expose()])
     }
+
+    /// A position that can be written down.
+    pub(super) fn without_secrets(&self, mut position: Position) -> Position {
+        let texts = match &mut position.at {
+            At::Start | At::End => Vec::new(),
+            At::Cursor(cursor) => vec![cursor],
+            At::Link(link) => link.iter_mut().map(|(_, value)| value).collect(),
+        };
+        for text in texts.into_iter().chain(&mut position.item) {
+            *text = self.redacted(text);
+        }
+        position
+    }
+
+    /// A hash of what the request for the next page asks for.
+    pub(super) fn place_hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        if let At::Cursor(cursor) = &self.start.at {
+            cursor.hash(&mut hasher);
+            return hasher.finish();
+        }
+        let empty = Vec::new();
+        let link = match &self.start.at {
+            At::Link(link) => link,
+            _ => &empty,
+        };
+        for name in LINK_PARAMS {
+            let set = link.iter().find(|(set, _)| *set == name);
+            let own = self.params.iter().find(|(own, _)| own == name);
+            let value = set.map(|(_, value)| value).or(own.map(|(_, value)| value));
+            value.hash(&mut hasher);
+        }
+        hasher.finish()
+    }
 }
 
 impl<T> Clone for Edge<T> {
@@ -262,8 +440,7 @@ impl<T> Clone for Edge<T> {
             fields: self.fields.clone(),
             params: self.params.clone(),
             page_size: self.page_size,
-            cursor: self.cursor.clone(),
-            backwards: self.backwards,
+            start: self.start.clone(),
             by_cursor: self.by_cursor,
             max_page_size: self.max_page_size,
             reduced: self.reduced,
@@ -287,8 +464,7 @@ impl<T> fmt::Debug for Edge<T> {
             .field("path", &self.path.as_deref().map(show))
             .field("fields", &show(&self.fields))
             .field("params", &params)
-            .field("cursor", &self.cursor.as_deref().map(show))
-            .field("backwards", &self.backwards)
+            .field("start", &self.start)
             .finish_non_exhaustive()
     }
 }

@@ -172,7 +172,7 @@ impl Visitor for Place<Value> {
     }
 
     fn float(&mut self, n: f64) -> Result<()> {
-        self.out = Some(Value::Number(n));
+        self.out = n.is_finite().then_some(Value::Number(n));
         Ok(())
     }
 

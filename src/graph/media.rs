@@ -71,13 +71,13 @@ node! {
     children: Children
 }
 
-/// `{"data":[…]}`
+/// `{"data":[…]}`, or the list alone.
 #[derive(Default)]
 struct Children {
     data: Option<Vec<Media>>,
 }
 
-object!(Children { data });
+object!(Children { data } or [data]);
 
 impl From<Children> for Vec<Media> {
     /// Drops the children of children at every level, so that no reply can nest values
@@ -99,7 +99,7 @@ pub struct Owner {
     pub id: Option<String>,
 }
 
-object!(Owner { id });
+object!(Owner { id } or id);
 object_writer!(Owner { id });
 
 /// The type of a media.

@@ -77,7 +77,7 @@ pub(crate) fn params<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = 
 
 /// Percent-decodes leniently: invalid escapes are kept, invalid UTF-8 becomes
 /// U+FFFD.
-pub(super) fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

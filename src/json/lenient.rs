@@ -1,7 +1,15 @@
-//! Optional fields, read leniently: `null` counts as absent, and so do numbers that no
-//! field can hold (negative, with a fraction, or too large). Some fields accept more than
-//! one JSON type. These rules apply to every struct.
+//! Optional fields, read leniently. These rules apply to every struct:
+//!
+//! - `null` counts as absent.
+//! - A count or a text may be a number, or a number in a text. A number that the field
+//!   cannot hold counts as absent: negative, with a fraction, or too large.
+//! - A flag may be 0 or 1, or in a text.
+//! - `""`, `false` and `[]` instead of an object count as absent.
+//! - A text or a number instead of an object with an `id` is the id.
+//!
+//! Anything else is refused.
 
+use super::reader::{self, Tolerance};
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use miniserde::ser::{self, Fragment};
 use miniserde::{Error, Result, Serialize, make_place};
@@ -13,6 +21,13 @@ make_place!(Place);
 /// A type that an optional field can hold. `null` reads as absent.
 pub(crate) trait Lenient: Sized {
     fn place(out: &mut Option<Self>) -> &mut dyn Visitor;
+
+    /// Begins a list instead of the object that [`nullable`] reads. Default: one that must
+    /// be empty, and counts as absent.
+    fn list(out: &mut Option<Self>) -> Result<Box<dyn Seq + '_>> {
+        *out = None;
+        Ok(Box::new(Nothing))
+    }
 }
 
 /// A list. miniserde's own reader of a `Vec` moves each item twice.
@@ -29,26 +44,44 @@ impl<T: Deserialize> Visitor for Place<Vec<T>> {
     }
 
     fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {
-        Ok(Box::new(List {
-            list: self.out.insert(Vec::new()),
-            item: None,
-        }))
+        Ok(Box::new(List::new(self.out.insert(Vec::new()), None)))
     }
 }
 
-struct List<'a, T> {
+/// Reads a list, with a [`Tolerance`] all elements but those that are refused.
+pub(crate) struct List<'a, T> {
     list: &'a mut Vec<T>,
     item: Option<T>,
+    tolerance: Option<&'a Tolerance>,
+}
+
+impl<'a, T> List<'a, T> {
+    pub(crate) fn new(list: &'a mut Vec<T>, tolerance: Option<&'a Tolerance>) -> List<'a, T> {
+        tolerance.inspect(|list| list.begins.set(true));
+        List {
+            list,
+            item: None,
+            tolerance,
+        }
+    }
+
+    /// Moves the latest item to the list, unless it was refused.
+    fn keep(&mut self) {
+        if self.tolerance.is_some_and(|list| list.refused.take()) {
+            self.item = None;
+        }
+        take_item(self.list, &mut self.item);
+    }
 }
 
 impl<T: Deserialize> Seq for List<'_, T> {
     fn element(&mut self) -> Result<&mut dyn Visitor> {
-        take_item(self.list, &mut self.item);
+        self.keep();
         Ok(T::begin(&mut self.item))
     }
 
     fn finish(&mut self) -> Result<()> {
-        take_item(self.list, &mut self.item);
+        self.keep();
         Ok(())
     }
 }
@@ -61,6 +94,9 @@ fn take_item<T>(list: &mut Vec<T>, item: &mut Option<T>) {
         list.extend(iter::from_fn(|| item.take()));
     }
 }
+
+/// Whole numbers up to this are exact as `f64`.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A string, or a number converted to a string: some replies send ids as numbers.
 impl Lenient for String {
@@ -89,42 +125,133 @@ impl Visitor for Place<String> {
         self.null()
     }
 
-    fn float(&mut self, _: f64) -> Result<()> {
-        self.null()
+    /// An id that is not exact would be another one.
+    fn float(&mut self, n: f64) -> Result<()> {
+        let exact = n.trunc() == n && (0.0..=MAX_EXACT).contains(&n);
+        self.out = exact.then(|| (n as u64).to_string());
+        Ok(())
     }
 }
 
+/// A count.
 impl Lenient for u64 {
     fn place(out: &mut Option<u64>) -> &mut dyn Visitor {
-        nullable(out)
+        Place::new(out)
     }
 }
 
+impl Visitor for Place<u64> {
+    fn null(&mut self) -> Result<()> {
+        self.out = None;
+        Ok(())
+    }
+
+    fn string(&mut self, s: &str) -> Result<()> {
+        number_in(s, self)
+    }
+
+    fn nonnegative(&mut self, n: u64) -> Result<()> {
+        self.out = Some(n);
+        Ok(())
+    }
+
+    /// `-0` is 0.
+    fn negative(&mut self, n: i64) -> Result<()> {
+        self.out = (n == 0).then_some(0);
+        Ok(())
+    }
+
+    fn float(&mut self, n: f64) -> Result<()> {
+        let fits = n.trunc() == n && (0.0..u64::MAX as f64).contains(&n);
+        self.out = fits.then_some(n as u64);
+        Ok(())
+    }
+}
+
+/// Reads the number that is in a text. An empty text counts as absent.
+fn number_in(text: &str, visitor: &mut dyn Visitor) -> Result<()> {
+    let text = text.trim();
+    match text.bytes().next() {
+        None => visitor.null(),
+        Some(b'-' | b'0'..=b'9') => match reader::read_into(text, visitor, None) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error),
+        },
+        Some(_) => Err(Error),
+    }
+}
+
+/// A flag.
 impl Lenient for bool {
     fn place(out: &mut Option<bool>) -> &mut dyn Visitor {
-        nullable(out)
+        Place::new(out)
     }
 }
 
-/// Reads `null` as absent, and anything else as a `T`.
-pub(crate) fn nullable<T: Deserialize>(out: &mut Option<T>) -> &mut dyn Visitor {
-    Nullable::new(out)
-}
-
-make_place!(Nullable);
-
-impl<T: Deserialize> Visitor for Nullable<T> {
+impl Visitor for Place<bool> {
     fn null(&mut self) -> Result<()> {
         self.out = None;
         Ok(())
     }
 
     fn boolean(&mut self, b: bool) -> Result<()> {
-        T::begin(&mut self.out).boolean(b)
+        self.out = Some(b);
+        Ok(())
     }
 
     fn string(&mut self, s: &str) -> Result<()> {
-        T::begin(&mut self.out).string(s)
+        match s.trim() {
+            word if word.eq_ignore_ascii_case("true") => self.boolean(true),
+            word if word.eq_ignore_ascii_case("false") => self.boolean(false),
+            number => number_in(number, self),
+        }
+    }
+
+    fn nonnegative(&mut self, n: u64) -> Result<()> {
+        match n {
+            0 | 1 => self.boolean(n == 1),
+            _ => Err(Error),
+        }
+    }
+
+    fn negative(&mut self, _: i64) -> Result<()> {
+        self.null()
+    }
+
+    fn float(&mut self, n: f64) -> Result<()> {
+        match n {
+            0.0 | 1.0 => self.boolean(n == 1.0),
+            _ => self.null(),
+        }
+    }
+}
+
+/// Reads `null` and what is empty as absent, and anything else as a `T`, which is an
+/// object or a word.
+pub(crate) fn nullable<T: Deserialize + Lenient>(out: &mut Option<T>) -> &mut dyn Visitor {
+    Nullable::new(out)
+}
+
+make_place!(Nullable);
+
+impl<T: Deserialize + Lenient> Visitor for Nullable<T> {
+    fn null(&mut self) -> Result<()> {
+        self.out = None;
+        Ok(())
+    }
+
+    fn boolean(&mut self, b: bool) -> Result<()> {
+        match b {
+            false => self.null(),
+            true => Err(Error),
+        }
+    }
+
+    fn string(&mut self, s: &str) -> Result<()> {
+        match T::begin(&mut self.out).string(s) {
+            Err(_) if s.is_empty() => self.null(),
+            result => result,
+        }
     }
 
     fn nonnegative(&mut self, n: u64) -> Result<()> {
@@ -140,7 +267,7 @@ impl<T: Deserialize> Visitor for Nullable<T> {
     }
 
     fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {
-        T::begin(&mut self.out).seq()
+        T::list(&mut self.out)
     }
 
     fn map(&mut self) -> Result<Box<dyn Map + '_>> {
@@ -148,10 +275,24 @@ impl<T: Deserialize> Visitor for Nullable<T> {
     }
 }
 
+/// Reads an empty list, and refuses any other.
+struct Nothing;
+
+impl Seq for Nothing {
+    fn element(&mut self) -> Result<&mut dyn Visitor> {
+        Err(Error)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// Generates the reader of a struct whose fields are all optional. Unknown keys are
-/// ignored; the last of duplicate keys counts.
+/// ignored; the last of duplicate keys counts. With `or $id`, a text or a number instead
+/// of an object is this field, and with `or [$list]`, a list.
 macro_rules! object {
-    ($name:ident { $($field:ident),* }) => {
+    ($name:ident { $($field:ident),* } $(or $id:ident)? $(or [$list:ident])?) => {
         const _: () = {
             use crate::json::lenient::{Lenient, nullable};
             use miniserde::de::{Deserialize, Map, Visitor};
@@ -169,9 +310,30 @@ macro_rules! object {
                 fn place(out: &mut Option<$name>) -> &mut dyn Visitor {
                     nullable(out)
                 }
+
+                $(
+                    fn list(out: &mut Option<$name>) -> Result<Box<dyn miniserde::de::Seq + '_>> {
+                        let out = out.insert(<$name as Default>::default());
+                        Lenient::place(&mut out.$list).seq()
+                    }
+                )?
             }
 
             impl Visitor for Place<$name> {
+                $(
+                    fn string(&mut self, s: &str) -> Result<()> {
+                        if s.is_empty() {
+                            return Err(miniserde::Error);
+                        }
+                        let out = self.out.insert(<$name as Default>::default());
+                        Lenient::place(&mut out.$id).string(s)
+                    }
+
+                    fn nonnegative(&mut self, n: u64) -> Result<()> {
+                        self.string(&n.to_string())
+                    }
+                )?
+
                 fn map(&mut self) -> Result<Box<dyn Map + '_>> {
                     Ok(Box::new(self.out.insert(<$name as Default>::default())))
                 }

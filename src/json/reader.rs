@@ -6,8 +6,10 @@
 //! the stack that it needs, and later the drop of what was read.
 
 use super::float::float;
-use miniserde::de::{Deserialize, Visitor};
+use miniserde::de::{Deserialize, Seq, Visitor};
 use miniserde::{Error, Result};
+use std::cell::Cell;
+use std::mem;
 
 /// How deep arrays and objects may nest, counting ignored ones.
 pub(crate) const MAX_DEPTH: u32 = 128;
@@ -15,6 +17,9 @@ pub(crate) const MAX_DEPTH: u32 = 128;
 /// How many arrays and objects a document may have. They bound the memory: `{"id":1}`
 /// becomes a `Media` of 424 bytes.
 pub(crate) const MAX_CONTAINERS: u32 = 100_000;
+
+/// How many elements of a [`Tolerance`]'s list may be refused. One more fails the document.
+pub(crate) const MAX_REFUSED: usize = 100;
 
 /// The longest key that a path shows.
 const MAX_KEY: usize = 64;
@@ -69,18 +74,65 @@ impl JsonErrorKind {
     }
 }
 
+/// Marks the list of which elements may be refused one by one. The list's visitor and the
+/// reader share it.
+#[derive(Default)]
+pub(crate) struct Tolerance {
+    /// Set by the visitor: the array that begins is this list.
+    pub(crate) begins: Cell<bool>,
+    /// Set by the reader: the latest element was refused, so the visitor must drop what it
+    /// has of it.
+    pub(crate) refused: Cell<bool>,
+}
+
+/// What was found in the list of a [`Tolerance`].
+#[derive(Debug, Default)]
+pub(crate) struct Elements {
+    /// The ids of all elements.
+    pub(crate) ids: Ids,
+    /// The index of each element that was refused, and why. Paths begin at the list.
+    pub(crate) refused: Vec<(usize, JsonError)>,
+}
+
+/// The `id` of each element of a list. Empty if it has none that is a text or a number.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Ids {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        starts
+            .zip(&self.ends)
+            .map(|(start, end)| &self.text[start..*end])
+    }
+
+    fn push(&mut self, id: &str) {
+        self.text.push_str(id);
+        self.ends.push(self.text.len());
+    }
+}
+
 /// Reads a document into a value.
 pub(crate) fn read<T: Deserialize>(text: &str) -> std::result::Result<T, JsonError> {
     let mut out = None;
-    read_into(text, T::begin(&mut out))?;
+    read_into(text, T::begin(&mut out), None)?;
     out.ok_or_else(|| JsonError::new(JsonErrorKind::Refused("value"), 0))
 }
 
-/// Reads a document into what the visitor fills.
+/// Reads a document into what the visitor fills. Elements of the list of the tolerance may
+/// be refused.
 pub(crate) fn read_into(
     text: &str,
     visitor: &mut dyn Visitor,
-) -> std::result::Result<(), JsonError> {
+    tolerance: Option<&Tolerance>,
+) -> std::result::Result<Elements, JsonError> {
     let mut reader = Reader {
         text,
         at: 0,
@@ -90,14 +142,15 @@ pub(crate) fn read_into(
         kind: None,
         offset: 0,
         path: String::new(),
+        tolerance,
+        elements: Elements::default(),
+        element_depth: 0,
+        id: None,
     };
-    reader.document(visitor).map_err(|Error| JsonError {
-        kind: reader
-            .kind
-            .unwrap_or_else(|| JsonErrorKind::Refused(reader.offered())),
-        offset: reader.offset,
-        path: reader.path,
-    })
+    match reader.document(visitor) {
+        Ok(()) => Ok(reader.elements),
+        Err(Error) => Err(reader.take_error()),
+    }
 }
 
 struct Reader<'a> {
@@ -112,9 +165,15 @@ struct Reader<'a> {
     /// The start of the latest value; after a failure, its offset.
     offset: usize,
     path: String,
+    tolerance: Option<&'a Tolerance>,
+    elements: Elements,
+    /// The depth of the list's elements; 0 outside of the list.
+    element_depth: u32,
+    /// Where the value of the current element's `id` is.
+    id: Option<usize>,
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn document(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
         self.value(visitor)?;
         self.space();
@@ -144,6 +203,7 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.enter()?;
         let mut map = visitor.map()?;
+        let is_element = self.depth == self.element_depth;
         if self.space() == b'}' {
             self.at += 1;
         } else {
@@ -152,14 +212,18 @@ impl<'a> Reader<'a> {
                     return self.fail("a key");
                 }
                 let key = self.at;
-                let slot = map.key(self.string()?);
-                let Ok(slot) = slot else {
+                let name = self.string()?;
+                let is_id = is_element && name == "id";
+                let Ok(slot) = map.key(name) else {
                     return self.refuse(key, "key");
                 };
                 if self.space() != b':' {
                     return self.fail("`:`");
                 }
                 self.at += 1;
+                if is_id {
+                    self.id = Some(self.at);
+                }
                 if self.value(slot).is_err() {
                     return self.under_key(key);
                 }
@@ -178,6 +242,9 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.enter()?;
         let mut seq = visitor.seq()?;
+        if self.tolerance.is_some_and(|list| list.begins.take()) {
+            return self.list(start, &mut *seq);
+        }
         if self.space() == b']' {
             self.at += 1;
         } else {
@@ -199,6 +266,74 @@ impl<'a> Reader<'a> {
         self.depth -= 1;
         let missing = "array, it has too few elements";
         seq.finish().or_else(|Error| self.refuse(start, missing))
+    }
+
+    /// Reads the array of the [`Tolerance`].
+    fn list(&mut self, start: usize, seq: &mut dyn Seq) -> Result<()> {
+        // Of duplicate keys the last counts.
+        self.elements = Elements::default();
+        self.element_depth = self.depth + 1;
+        if self.space() == b']' {
+            self.at += 1;
+        } else {
+            loop {
+                let Ok(slot) = seq.element() else {
+                    self.space();
+                    return self.refuse(self.at, "element");
+                };
+                self.element(slot)?;
+                if self.ends(b']', "`,` or `]`")? {
+                    break;
+                }
+            }
+        }
+        self.element_depth = 0;
+        self.depth -= 1;
+        let missing = "array, it has too few elements";
+        seq.finish().or_else(|Error| self.refuse(start, missing))
+    }
+
+    /// Reads an element of the list, and ignores one that the visitor refuses.
+    fn element(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
+        let (at, depth, containers) = (self.at, self.depth, self.containers);
+        self.id = None;
+        if self.value(visitor).is_err() {
+            let index = self.elements.ids.len();
+            let step = format!("[{index}]");
+            let is_refused = matches!(self.kind, None | Some(JsonErrorKind::Refused(_)));
+            let _ = self.under(&step);
+            if !is_refused || self.elements.refused.len() == MAX_REFUSED {
+                return Err(Error);
+            }
+            let error = self.take_error();
+            self.elements.refused.push((index, error));
+            self.tolerance.inspect(|list| list.refused.set(true));
+            (self.at, self.depth, self.containers) = (at, depth, containers);
+            self.id = None;
+            if self.value(<dyn Visitor>::ignore()).is_err() {
+                return self.under(&step);
+            }
+        }
+        self.keep_id()
+    }
+
+    /// Reads the element's `id` once more, to keep it.
+    fn keep_id(&mut self) -> Result<()> {
+        let mut ids = mem::take(&mut self.elements.ids);
+        let end = self.at;
+        self.at = self.id.unwrap_or(end);
+        match self.space() {
+            b'"' if self.id.is_some() => ids.push(self.string()?),
+            b'0'..=b'9' if self.id.is_some() => {
+                let start = self.at;
+                self.number(<dyn Visitor>::ignore())?;
+                ids.push(&self.text[start..self.at]);
+            }
+            _ => ids.push(""),
+        }
+        self.at = end;
+        self.elements.ids = ids;
+        Ok(())
     }
 
     /// Enters an array or object.
@@ -421,6 +556,17 @@ impl<'a> Reader<'a> {
             Some(b't' | b'f') => "boolean",
             Some(b'n') => "null",
             _ => "number",
+        }
+    }
+
+    /// The error of the latest failure.
+    #[cold]
+    fn take_error(&mut self) -> JsonError {
+        let refused = JsonErrorKind::Refused(self.offered());
+        JsonError {
+            kind: self.kind.take().unwrap_or(refused),
+            offset: self.offset,
+            path: mem::take(&mut self.path),
         }
     }
 

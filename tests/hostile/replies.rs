@@ -9,7 +9,7 @@ use crate::{
 use mingram::auth::Code;
 use mingram::insights::Insight;
 use mingram::transport::{Request, Response, Transport};
-use mingram::{Api, Comment, ErrorKind as K, Media, MediaField as M, User};
+use mingram::{Api, Comment, ErrorKind as K, Items, Media, MediaField as M, User};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -131,7 +131,14 @@ fn nested_arrays() {
 /// whole reply is an error. Numbers that no field can hold read as absent. Never a panic, and never another field's value.
 #[test]
 fn every_field_with_every_value() {
-    const VALUES: [(&str, &str); 9] = [
+    const VALUES: [(&str, &str); 16] = [
+        ("number", r#""7""#),
+        ("big", "9.007199254740994e15"),
+        ("whole", "7.0"),
+        ("sign", r#""-1""#),
+        ("blank", r#""""#),
+        ("nothing", "[]"),
+        ("off", "false"),
         ("null", r"null"),
         ("text", r#""x""#),
         ("count", "7"),
@@ -142,13 +149,16 @@ fn every_field_with_every_value() {
         ("object", r#"{"id":"x"}"#),
         ("nested", r#"{"data":[{"id":"x"}]}"#),
     ];
-    const TEXT: &str = "null text count negative fraction";
-    const COUNT: &str = "null count negative fraction";
-    const FLAG: &str = "null flag negative fraction";
-    const WORD: &str = "null text negative fraction";
-    const OBJECT: &str = "null object nested negative fraction";
+    const TEXT: &str = "null text number sign blank count whole big negative fraction";
+    const COUNT: &str = "null number sign blank count whole big negative fraction";
+    const FLAG: &str = "null flag off sign blank whole big negative fraction";
+    const WORD: &str = "null text number sign blank nothing off whole big negative fraction";
+    const OBJECT: &str = "null object nested blank nothing off whole big negative fraction";
+    const NODE: &str =
+        "null text number sign count object nested blank nothing off whole big negative fraction";
+    const PAGE: &str = "null nested blank nothing off whole big negative fraction";
     let user = [
-        ("id", "text count"),
+        ("id", "text number sign blank count whole"),
         ("user_id", TEXT),
         ("username", TEXT),
         ("name", TEXT),
@@ -159,10 +169,10 @@ fn every_field_with_every_value() {
         ("media_count", COUNT),
         ("biography", TEXT),
         ("website", TEXT),
-        ("media", "null nested negative fraction"),
+        ("media", PAGE),
     ];
     let media = [
-        ("id", "text count"),
+        ("id", "text number sign blank count whole"),
         ("caption", TEXT),
         ("media_type", WORD),
         ("media_product_type", WORD),
@@ -175,38 +185,38 @@ fn every_field_with_every_value() {
         ("like_count", COUNT),
         ("comments_count", COUNT),
         ("shortcode", TEXT),
-        ("owner", OBJECT),
+        ("owner", NODE),
         ("alt_text", TEXT),
         ("is_comment_enabled", FLAG),
         ("legacy_instagram_media_id", TEXT),
         ("ig_id", TEXT),
         ("is_ai_generated", FLAG),
         ("media_audio_type", WORD),
-        ("children", "null object nested negative fraction"),
+        ("children", OBJECT),
         (
             "unheard_of",
-            "null text count negative fraction flag array object nested",
+            "null text number sign blank nothing off whole big count negative fraction flag array object nested",
         ),
     ];
     let comment = [
-        ("id", "text count"),
+        ("id", "text number sign blank count whole"),
         ("text", TEXT),
         ("timestamp", TEXT),
-        ("from", OBJECT),
+        ("from", NODE),
         ("username", TEXT),
         ("hidden", FLAG),
         ("like_count", COUNT),
-        ("media", OBJECT),
+        ("media", NODE),
         ("parent_id", TEXT),
-        ("replies", "null nested negative fraction"),
-        ("user", OBJECT),
+        ("replies", PAGE),
+        ("user", NODE),
         ("legacy_instagram_comment_id", TEXT),
     ];
     let insight = [
-        ("id", "text count"),
+        ("id", "text number sign blank count whole"),
         ("name", WORD),
         ("period", WORD),
-        ("values", "null"),
+        ("values", "null nothing"),
         ("total_value", OBJECT),
         ("title", TEXT),
         ("description", TEXT),
@@ -216,18 +226,33 @@ fn every_field_with_every_value() {
         let _ = stream.write_all(&json(&body));
     });
     let api = api_for(&server);
-    // What is read is what was sent, but for a null, which is absent, and a
-    // number, which is text where a text is wanted.
+    // What is read is what was sent, but for what is absent, and for a number in a text
+    // or the other way round.
     let wanted = |field: &str, taken: &str, name: &str, body: &str| match (field, name) {
-        ("id", "count") => r#"{"id":"7"}"#.to_owned(),
-        (_, "null" | "negative" | "fraction") | ("unheard_of", _) | ("children", "object") => {
-            r#"{"id":"1"}"#.to_owned()
+        ("id", "count" | "whole" | "number") => r#"{"id":"7"}"#.to_owned(),
+        ("id", _) => body.to_owned(),
+        ("unheard_of", _) | ("children", "object") => r#"{"id":"1"}"#.to_owned(),
+        (_, "blank" | "number" | "sign") if taken == TEXT => body.to_owned(),
+        (_, "count" | "whole") if taken == TEXT => format!(r#"{{"id":"1","{field}":"7"}}"#),
+        (_, "number" | "whole") if taken == COUNT => format!(r#"{{"id":"1","{field}":7}}"#),
+        (_, "big") if taken == COUNT => format!(r#"{{"id":"1","{field}":9007199254740994}}"#),
+        (_, "blank" | "number" | "sign") if taken == WORD => body.to_owned(),
+        (_, "off") if taken == FLAG => body.to_owned(),
+        ("values", "nothing") => body.to_owned(),
+        // An empty page is one, too.
+        ("media" | "replies", "nothing") if taken == PAGE => {
+            format!(r#"{{"id":"1","{field}":{{"data":[]}}}}"#)
         }
-        ("total_value", _) | ("owner" | "from" | "media" | "user", "nested") if taken == OBJECT => {
+        (_, "text" | "number" | "sign" | "count") if taken == NODE => {
+            let text = body.split(':').nth(2).unwrap().trim_matches(['"', '}']);
+            format!(r#"{{"id":"1","{field}":{{"id":"{text}"}}}}"#)
+        }
+        (_, "nested") if taken == NODE || field == "total_value" => {
             format!(r#"{{"id":"1","{field}":{{}}}}"#)
         }
-        (_, "count") if taken == TEXT => body.replace(":7", r#":"7""#),
-        _ => body.to_owned(),
+        ("total_value", "object") => format!(r#"{{"id":"1","{field}":{{}}}}"#),
+        (_, "text" | "object" | "nested" | "flag" | "count") => body.to_owned(),
+        _ => r#"{"id":"1"}"#.to_owned(),
     };
     let try_fields = |fields: &[(&str, &str)], read: &dyn Fn(&str) -> mingram::Result<String>| {
         for (field, taken) in fields {
@@ -415,7 +440,7 @@ fn a_page_that_is_cut_at_every_byte() {
         let last = replies.len();
         let server = Server::start(move |request, stream| {
             let at: usize = common::param(request, "limit").unwrap().parse().unwrap();
-            let _ = stream.write_all(&replies[at]);
+            let _ = stream.write_all(&replies[at - 1]);
         });
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
@@ -429,7 +454,7 @@ fn a_page_that_is_cut_at_every_byte() {
                         }
                         let page = api
                             .my_media(M::BASIC)
-                            .page_size(at as u32)
+                            .page_size(at as u32 + 1)
                             .pages()
                             .next()
                             .unwrap();
@@ -498,6 +523,13 @@ fn goes_on(ids: &str, after: &str) -> Vec<u8> {
     )
 }
 
+/// The cursor of the page to resume at.
+fn cursor_of(items: &Items<Media>) -> Option<String> {
+    let position = items.position().to_string();
+    let (_, cursor) = position.split_once("&after=")?;
+    Some(cursor.split('&').next().unwrap().to_owned())
+}
+
 /// The ids, and how it ended.
 fn until_error(api: &Api, _: &Server) -> mingram::Result<String> {
     let mut items = api.my_media(&[]).into_iter();
@@ -509,7 +541,7 @@ fn until_error(api: &Api, _: &Server) -> mingram::Result<String> {
                 if error.kind() == K::Paging {
                     let cursor = "the service sent the same cursor again";
                     let none = "but sent no cursor";
-                    let piece = if items.cursor().is_some() {
+                    let piece = if cursor_of(&items).is_some() {
                         cursor
                     } else {
                         none
@@ -517,7 +549,8 @@ fn until_error(api: &Api, _: &Server) -> mingram::Result<String> {
                     assert!(error.to_string().contains(piece), "{error}");
                 }
                 assert!(items.next().is_none(), "it goes on after an error");
-                return Ok(format!("{ids} {:?} at {:?}", error.kind(), items.cursor()));
+                let cursor = cursor_of(&items);
+                return Ok(format!("{ids} {:?} at {cursor:?}", error.kind()));
             }
         }
     }

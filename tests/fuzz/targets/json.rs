@@ -67,14 +67,8 @@ fuzz_target!(|data: &[u8]| {
                 let link = paging.get(name).and_then(Value::as_str);
                 link.filter(|link| !link.is_empty())
             };
-            // A link to another time counts only if there is a cursor.
-            let by_time = |link: &str| link.contains("since=") && link.contains("until=");
-            for (has, link) in [
-                (page.has_next(), link("next")),
-                (page.has_previous(), link("previous")),
-            ] {
-                assert_eq!(has, link.is_some() && (has || !link.is_some_and(by_time)));
-            }
+            assert_eq!(page.has_next(), link("next").is_some());
+            assert_eq!(page.has_previous(), link("previous").is_some());
         }
         assert!(page.has_next() || page.next_cursor().is_none());
         assert!(page.has_previous() || page.previous_cursor().is_none());
@@ -116,13 +110,13 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Reads; and what is then written reads back as it was written. (Of a page,
-/// the links are not written, so the first reading may know more.)
-fn read<T: Deserialize + Serialize + Debug>(text: &str) -> Option<T> {
+/// Reads; and what is then written reads back as the same.
+fn read<T: Deserialize + Serialize + Debug + PartialEq>(text: &str) -> Option<T> {
     let value = reader::read::<T>(text).ok()?;
     let written = mini::to_string(&value);
     let again = reader::read::<T>(&written)
         .unwrap_or_else(|error| panic!("cannot read back {written} of {value:?}: {error:?}"));
+    assert_eq!(again, value);
     assert_eq!(mini::to_string(&again), written);
     assert!(
         serde_json::from_str::<&RawValue>(&written).is_ok(),

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mingram::auth::Code;
-use mingram::{Edge, Error, Media, MediaField, UserField};
+use mingram::{Edge, Error, Media, MediaField, Position, UserField};
 use mingram_fuzz::{BASE, CODE, LOGIN, Player, app, check_error};
 use url::{ParseError, Url};
 
@@ -105,7 +105,8 @@ fn items(edge: Edge<Media>, most: usize) -> Option<Error> {
         assert!(read <= (most + 1) * 64 * 1024, "{read} items");
     };
     assert!(items.next().is_none(), "items go on after the end");
-    // Where to go on is known, whatever happened.
-    assert!(items.taken() <= read);
+    // Where to go on is known, whatever happened, and is the same as text.
+    let position = items.position();
+    assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
     error
 }

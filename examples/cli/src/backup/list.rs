@@ -60,10 +60,7 @@ impl<'a> Lister<'a> {
             match media {
                 // On whichever page: it continues there with fewer fields.
                 Err(error) if lacks_a_field(&error) && !fewer => {
-                    let rest = match items.cursor() {
-                        Some(cursor) => edge(&basic).after(cursor),
-                        None => edge(&basic),
-                    };
+                    let rest = edge(&basic).resume(&items.position());
                     (items, fewer) = (rest.items(), true);
                 }
                 media => self.media(media?)?,
