@@ -1,20 +1,23 @@
 //! Files that appear under their name only when they are complete.
 
+use crate::redact::prefix;
 use std::collections::hash_map::RandomState;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-const SUFFIX: &str = ".tmp";
-
-/// Temporary files older than this are abandoned, even if their writer seems to run.
-const ABANDONED: Duration = Duration::from_secs(60);
+/// The bytes of a file's name that are repeated in the name of its temporary file. File
+/// systems limit names to 255 bytes, and some that encrypt them to 143.
+const MAX_REPEATED: usize = 100;
 
 /// A temporary file next to `path`, which replaces `path` when it is committed and is
 /// removed otherwise.
+///
+/// A program that is killed leaves it behind. Nothing removes it later: no process can know
+/// whether a file that it did not create is still being written, in another container or on
+/// another host.
 pub(crate) struct AtomicFile<'a> {
     pub(crate) file: File,
     /// The directory of `path`; `None` on systems that cannot open directories.
@@ -24,24 +27,16 @@ pub(crate) struct AtomicFile<'a> {
 }
 
 impl<'a> AtomicFile<'a> {
-    /// Creates the temporary file, on Unix with this mode (reduced by the umask), and
-    /// removes those that earlier programs left behind.
+    /// Checks that `path` can become a file, and creates the temporary file, on Unix with
+    /// this mode (reduced by the umask).
     pub(crate) fn create(path: &'a Path, mode: u32) -> io::Result<AtomicFile<'a>> {
-        let Some(name) = path.file_name() else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the path has no file name at its end",
-            ));
-        };
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        remove_abandoned(parent, name);
+        check_target(path)?;
+        let parent = parent(path);
         let directory = match File::open(parent) {
             Err(_) if !cfg!(unix) => None,
             opened => Some(opened?),
         };
+        let name = path.file_name().unwrap_or_default();
         let (file, temporary) = Temporary::create(parent, name, mode)?;
         Ok(AtomicFile {
             file,
@@ -69,6 +64,35 @@ impl<'a> AtomicFile<'a> {
     }
 }
 
+/// Fails if no file can have this path: it has no name at its end, its directory is missing,
+/// or something that is not a file is in its place. A symbolic link to a file, or to
+/// nothing, is not followed: the file replaces it.
+fn check_target(path: &Path) -> io::Result<()> {
+    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    let text = path.as_os_str().as_encoded_bytes();
+    // `a.jpg/` and `a.jpg/.` have a file name, too.
+    let is_last = |name: &OsStr| text.ends_with(name.as_encoded_bytes());
+    if !path.file_name().is_some_and(is_last) {
+        return refused("the path has no file name at its end");
+    }
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => refused("it is a directory: add the name of a file"),
+        Ok(found) if !found.is_file() => refused("it is not a regular file"),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(_) if !parent(path).is_dir() => {
+            refused("its directory does not exist: create it first")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// A file that is removed when dropped.
 struct Temporary {
     path: PathBuf,
@@ -76,13 +100,15 @@ struct Temporary {
 }
 
 impl Temporary {
-    /// The name contains the process id and is unique, so that two programs never write
-    /// to the same file.
+    /// The name is `.NAME.RANDOM.tmp`, with 16 random hexadecimal digits, so that two
+    /// programs never write to the same file.
     fn create(directory: &Path, name: &OsStr, mode: u32) -> io::Result<(File, Temporary)> {
+        let name = name.to_string_lossy();
         let random = RandomState::new().build_hasher().finish();
-        let mut temporary = prefix(name);
-        temporary.push(format!("{}-{random:016x}{SUFFIX}", std::process::id()));
-        let path = directory.join(temporary);
+        let path = directory.join(format!(
+            ".{}.{random:016x}.tmp",
+            prefix(&name, MAX_REPEATED)
+        ));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -97,57 +123,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if self.exists {
-            // If this fails, the next save removes it.
             let _ = fs::remove_file(&self.path);
         }
-    }
-}
-
-fn prefix(name: &OsStr) -> OsString {
-    let mut prefix = OsString::from(".");
-    prefix.push(name);
-    prefix.push(".");
-    prefix
-}
-
-/// Removes temporary files that killed programs left behind. Failures are ignored: the
-/// files do no harm.
-fn remove_abandoned(directory: &Path, name: &OsStr) {
-    let prefix = prefix(name);
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let file_name = entry.file_name();
-        let rest = file_name
-            .as_encoded_bytes()
-            .strip_prefix(prefix.as_encoded_bytes());
-        let Some(writer) = rest.and_then(|rest| writer(std::str::from_utf8(rest).ok()?)) else {
-            continue;
-        };
-        let is_abandoned = entry.metadata().is_ok_and(|metadata| {
-            metadata.is_file() && (is_gone(writer) || metadata.modified().is_ok_and(is_old))
-        });
-        if is_abandoned {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// The process id in the name of a temporary file, after the prefix.
-fn writer(rest: &str) -> Option<u32> {
-    let (process, random) = rest.strip_suffix(SUFFIX)?.split_once('-')?;
-    let is_hex = random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hex.then(|| process.parse().ok())?
-}
-
-/// Whether a process is known to have ended.
-fn is_gone(process: u32) -> bool {
-    let processes = Path::new("/proc");
-    processes.join("self").exists() && !processes.join(process.to_string()).exists()
-}
-
-/// By the system clock, which may have been set forwards or backwards since.
-fn is_old(modified: SystemTime) -> bool {
-    match SystemTime::now().duration_since(modified) {
-        Ok(age) => age > ABANDONED,
-        Err(ahead) => ahead.duration() > ABANDONED,
     }
 }

@@ -127,34 +127,49 @@ impl<'a> Download<'a> {
         self
     }
 
-    /// Downloads to a file, replacing it if it exists.
+    /// Downloads to a file, replacing it if it exists. A symbolic link is replaced, not
+    /// followed.
     ///
     /// The data is written to a temporary file in the same directory, which is checked for
     /// completeness, flushed to the disk and then renamed. After a crash or power cut the
-    /// path holds the old file, the complete new one, or nothing if there was none.
+    /// path holds the old file, the complete new one, or nothing if there was none. Several
+    /// programs may save to the same path: each has its own temporary file, and the last one
+    /// to finish counts.
+    ///
+    /// The temporary file is called `.NAME.RANDOM.tmp`: at most the first 100 bytes of the
+    /// name, and 16 hexadecimal digits. A program that is killed leaves it behind, and nothing
+    /// removes it: no program can know whether another one, in a container or on another
+    /// host, is still writing it.
     ///
     /// # Errors
     ///
-    /// As for [`write_to`](Download::write_to). On an error the path is unchanged and the
-    /// temporary file is removed. [`InvalidInput`](ErrorKind::InvalidInput) if
-    /// [`resume_from`](Download::resume_from) is set.
+    /// As for [`write_to`](Download::write_to), and all of them name the path. On an error
+    /// the path is unchanged and the temporary file is removed. Nothing is sent if the path
+    /// cannot become a file ([`Io`](ErrorKind::Io)): it has no file name at its end, is a
+    /// directory or a device, or is in a directory that is missing or not writable.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if [`resume_from`](Download::resume_from)
+    /// is set.
     pub fn save(self, path: impl AsRef<Path>) -> Result<Saved> {
+        let (path, secret) = (path.as_ref(), self.client.token.expose());
+        let saved = self.save_to(path);
+        saved.map_err(|error| error.in_file(path, &[secret]))
+    }
+
+    fn save_to(self, path: &Path) -> Result<Saved> {
         if self.resume.is_some() {
             return Err(Error::invalid(
                 "`save` writes entire files: use `resume` and your own file with `resume_from`",
             ));
         }
+        let failed =
+            |error: io::Error| Error::new(ErrorKind::Io, error.to_string()).with_source(error);
+        let mut file = AtomicFile::create(path, 0o666).map_err(failed)?;
         let mut body = self.open()?;
-        let name = body.name.clone();
-        let failed = |error: io::Error| {
-            let message = format!("the file cannot be saved: {error}");
-            Error::new(ErrorKind::Io, message)
-                .with_source(error)
-                .in_call(&name, &[])
-        };
-        let mut file = AtomicFile::create(path.as_ref(), 0o666).map_err(failed)?;
         let length = body.copy(&mut file.file, self.progress)?;
-        file.commit().and_then(|durable| durable).map_err(failed)?;
+        file.commit().map_err(failed)?.map_err(|error| {
+            let message = format!("it is written, but may not survive a power cut: {error}");
+            Error::new(ErrorKind::Io, message).with_source(error)
+        })?;
         Ok(Saved {
             length,
             content_type: body.content_type,

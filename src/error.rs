@@ -5,6 +5,7 @@ use crate::timestamp::in_words;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 /// A `Result` whose error is mingram's [`Error`].
@@ -279,6 +280,14 @@ impl Error {
                     K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown
                 )
             })
+    }
+
+    /// Names the local file that was not saved, whose path is the caller's.
+    pub(crate) fn in_file(mut self, path: &Path, secrets: &[&str]) -> Error {
+        let inner = &mut *self.0;
+        let path = redact(&path.display().to_string(), secrets);
+        inner.message = one_line(format!("{path} cannot be saved: {}", inner.message));
+        self
     }
 
     /// The kind of failure.

@@ -8,7 +8,10 @@ use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, Body, Error, ErrorKind, FileVersion, Resumed};
 use std::fs;
 use std::io::{self, Read, Write};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 const FILE: &str = "0123456789";
 
@@ -533,18 +536,161 @@ fn a_failed_save_leaves_nothing_behind() {
     }
 }
 
+/// Whatever is wrong with the path is reported before the request, with the path.
 #[test]
 fn save_refuses_places_that_cannot_hold_a_file() {
     let (server, directory) = (whole(), Folder::new());
     fs::create_dir(directory.0.join("folder")).unwrap();
     fs::write(directory.0.join("folder/file"), "").unwrap();
-    for place in ["folder", "missing/a.jpg", "folder/file/a.jpg", ".."] {
-        let path = directory.0.join(place);
-        let error = server.api().download(&server.url()).save(path).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Io, "{place}");
-        assert!(error.to_string().contains("cannot be saved"), "{error}");
-        assert_eq!(directory.names(), ["folder"], "{place}");
+    let long = "a".repeat(256);
+    let mut places = vec![
+        "folder",
+        "folder/",
+        "folder/.",
+        "missing/a.jpg",
+        "folder/file/a.jpg",
+        "a.jpg/",
+        "a.jpg/.",
+        "..",
+        "folder/..",
+        "a\0.jpg",
+        &long,
+    ];
+    if cfg!(target_os = "linux") {
+        // No file can be created there, even by root.
+        places.extend(["/proc/self/a.jpg", "/dev/null"]);
     }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("folder", directory.0.join("link")).unwrap();
+        places.push("link");
+    }
+    let before = directory.names();
+    let refuse = |path: &Path| {
+        let error = server.api().download(&server.url()).save(path).unwrap_err();
+        let shown = format!("{} cannot be saved: ", path.display()).replace('\0', " ");
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        assert!(error.to_string().contains(&shown), "{error}");
+        assert!(server.received().is_empty(), "{}", path.display());
+        assert_eq!(directory.names(), before, "{}", path.display());
+    };
+    for place in places {
+        refuse(&directory.0.join(place));
+    }
+    for path in ["", ".", "..", "/"] {
+        let error = server.api().download(&server.url()).save(path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{path:?} {error}");
+    }
+    assert!(server.received().is_empty());
+}
+
+#[test]
+fn every_error_of_save_names_the_local_path() {
+    const TAIL: &str = "Content-Length: 20\r\n\r\n0123456789";
+    for (reply, kind) in [
+        (format!("HTTP/1.1 200 OK\r\n{TAIL}"), ErrorKind::Truncated),
+        (
+            "HTTP/1.1 200 OK\r\n\r\n0".to_owned(),
+            ErrorKind::UnknownLength,
+        ),
+        (reply("404 Not Found", &[], ""), ErrorKind::Status),
+        (reply("302 Found", &[], ""), ErrorKind::Redirect),
+        (
+            format!("HTTP/1.1 200 OK\r\nContent-Encoding: x\r\n{TAIL}"),
+            ErrorKind::Malformed,
+        ),
+        (String::new(), ErrorKind::ConnectionLost),
+    ] {
+        let (server, directory) = (Server::script([reply]), Folder::new());
+        let path = directory.0.join("a b.jpg");
+        let url = format!("{}/v/a.jpg?access_token={TOKEN}", server.url());
+        let error = server.api().download(&url).save(&path).unwrap_err();
+        let text = error.to_string();
+        let start = format!("GET 127.0.0.1/v/a.jpg: {} ", path.display());
+        assert!(error.kind() == kind && text.starts_with(&start), "{error}");
+        assert!(!text.contains(TOKEN), "{error}");
+        assert!(directory.names().is_empty());
+    }
+    // Nor does a path show the token.
+    let directory = Folder::new();
+    let path = directory.0.join(format!("{TOKEN}.jpg"));
+    let server = Server::script([reply("404 Not Found", &[], "")]);
+    let error = server.api().download(&server.url()).save(path).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains(TOKEN), "{error}");
+}
+
+/// The names of temporary files are short enough where the file's own name is.
+#[test]
+fn save_takes_the_longest_name() {
+    let (server, directory) = (whole(), Folder::new());
+    for name in [
+        "a".repeat(255),
+        "\u{e9}".repeat(127),
+        "\u{1f4f7}".repeat(63),
+    ] {
+        let path = directory.0.join(&name);
+        server.api().download(&server.url()).save(&path).unwrap();
+        assert_eq!(directory.names(), [name]);
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn save_replaces_a_link_and_does_not_follow_it() {
+    let (server, directory) = (whole(), Folder::new());
+    fs::write(directory.0.join("other"), "mine").unwrap();
+    let path = directory.0.join("a.jpg");
+    for target in ["other", "nothing"] {
+        std::os::unix::fs::symlink(target, &path).unwrap();
+        server.api().download(&server.url()).save(&path).unwrap();
+        assert!(fs::symlink_metadata(&path).unwrap().is_file());
+        assert_eq!(directory.names(), ["a.jpg", "other"]);
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(fs::read(directory.0.join("other")).unwrap(), b"mine");
+}
+
+/// Two programs save the same path, and one of them stands still for an hour: neither takes
+/// the other's file away, whatever its process is called where the other one runs.
+#[test]
+fn a_writer_that_stands_still_keeps_its_file() {
+    let (pass, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let slow = Server::start(move |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234");
+        let _ = gate.lock().unwrap().recv();
+        let _ = stream.write_all(b"56789");
+    });
+    let (server, directory) = (whole(), Folder::new());
+    let path = directory.0.join("a.jpg");
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let older = directory.0.join(".a.jpg.4194305-0123456789abcdef.tmp");
+    fs::write(&older, "of an older version").unwrap();
+    thread::scope(|scope| {
+        let pass = pass;
+        let (half, halfway) = mpsc::channel();
+        let (api, url, path) = (slow.api(), slow.url(), &path);
+        let writer = scope.spawn(move || {
+            api.download(&url)
+                .on_progress(|done, _| {
+                    let _ = half.send(done);
+                })
+                .save(path)
+        });
+        assert_eq!(halfway.recv().unwrap(), 5);
+        for entry in fs::read_dir(&directory.0).unwrap() {
+            let file = fs::File::options().write(true).open(entry.unwrap().path());
+            file.unwrap().set_modified(hour_ago).unwrap();
+        }
+        server.api().download(&server.url()).save(path).unwrap();
+        assert_eq!(directory.names().len(), 3, "{:?}", directory.names());
+        pass.send(()).unwrap();
+        assert_eq!(writer.join().unwrap().unwrap().length, 10);
+    });
+    fs::remove_file(older).unwrap();
+    assert_eq!(directory.names(), ["a.jpg"]);
+    assert_eq!(fs::read(&path).unwrap(), FILE.as_bytes());
 }
 
 #[test]
@@ -558,21 +704,6 @@ fn save_does_not_resume() {
         .save(directory.0.join("a.jpg"));
     assert_eq!(download.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert!(server.received().is_empty() && directory.names().is_empty());
-}
-
-/// A program that is killed during a save leaves no incomplete file under the final name,
-/// and the next save removes what it left.
-#[test]
-#[cfg(target_os = "linux")]
-fn save_removes_what_a_killed_program_left() {
-    let (server, directory) = (whole(), Folder::new());
-    // No process has this id: the kernel's limit is 2^22.
-    let left = directory.0.join(".a.jpg.4194305-0123456789abcdef.tmp");
-    fs::write(&left, "01234").unwrap();
-    fs::write(directory.0.join(".a.jpg.backup"), "").unwrap();
-    let path = directory.0.join("a.jpg");
-    server.api().download(&server.url()).save(&path).unwrap();
-    assert_eq!(directory.names(), [".a.jpg.backup", "a.jpg"]);
 }
 
 /// A reply that came over https must not make the program read from a server on its own
