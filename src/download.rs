@@ -6,17 +6,22 @@ use crate::client::call::{Call, Kind};
 use crate::client::client::Client;
 use crate::client::reply::{content_type, retry_after};
 use crate::client::retry::Clock;
+use crate::content::{begins_text, is_text_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_version::FileVersion;
 use crate::http::transport::Response;
 use crate::http::url::{Url, check_length, without_fragment};
-use crate::redact::redact;
+use crate::redact::{redact, sanitize};
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::path::Path;
 
 /// Bytes of an error body that are read for an excerpt.
 const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// The most bytes at the beginning of a file that are looked at.
+const MAX_HEAD: usize = 512;
 
 /// The size of the pieces that a file is copied in.
 const PIECE: usize = 32 * 1024;
@@ -37,6 +42,14 @@ type Progress<'a> = dyn FnMut(u64, Option<u64>) + 'a;
 /// println!("{} bytes of {:?}", saved.length, saved.content_type);
 /// # Ok(()) }
 /// ```
+///
+/// # Content
+///
+/// A successful reply is refused if it cannot be a picture or video, before anything is
+/// written. It is refused if it is empty, if its `Content-Type` is one of text (`text/*`,
+/// HTML, XML including SVG, JSON, scripts, playlists, forms, multipart), and whatever its
+/// type, if its first byte after white space is `<`, `{` or `[`, with which HTML, XML and JSON
+/// begin. Without a type, and with any other one, only the first bytes count.
 #[must_use = "nothing is sent until `save`, `write_to` or `open`"]
 pub struct Download<'a> {
     client: &'a Client,
@@ -44,6 +57,7 @@ pub struct Download<'a> {
     /// The first byte to request, and the version it must be from.
     resume: Option<(u64, &'a FileVersion)>,
     accept_unknown_length: bool,
+    accept_any_type: bool,
     progress: Option<Box<Progress<'a>>>,
 }
 
@@ -74,6 +88,7 @@ impl<'a> Download<'a> {
             url,
             resume: None,
             accept_unknown_length: false,
+            accept_any_type: false,
             progress: None,
         }
     }
@@ -117,6 +132,15 @@ impl<'a> Download<'a> {
     /// [`ErrorKind::UnknownLength`](crate::ErrorKind::UnknownLength).
     pub fn accept_unknown_length(mut self) -> Download<'a> {
         self.accept_unknown_length = true;
+        self
+    }
+
+    /// Accepts files of any type, and empty ones. Default: what cannot be a picture or video
+    /// is an error, [`ErrorKind::WrongContent`](crate::ErrorKind::WrongContent), because a
+    /// network that requires a login answers with a page of its own. The
+    /// [checks](Download#content) are described above.
+    pub fn accept_any_type(mut self) -> Download<'a> {
+        self.accept_any_type = true;
         self
     }
 
@@ -186,8 +210,9 @@ impl<'a> Download<'a> {
     ///
     /// Besides those of every call: [`Truncated`](ErrorKind::Truncated) if the connection
     /// ended early, [`UnknownLength`](ErrorKind::UnknownLength) if the file's length is not
-    /// known, [`Status`](ErrorKind::Status) if the server refused, and
-    /// [`Io`](ErrorKind::Io) if `writer` failed. [`InvalidInput`](ErrorKind::InvalidInput),
+    /// known, [`WrongContent`](ErrorKind::WrongContent) if it
+    /// [cannot be](Download#content) a picture or video, [`Status`](ErrorKind::Status) if the
+    /// server refused, and [`Io`](ErrorKind::Io) if `writer` failed. [`InvalidInput`](ErrorKind::InvalidInput),
     /// with nothing written, if the server sent the entire file in spite of
     /// [`resume_from`](Download::resume_from); use [`resume`](Download::resume) to handle
     /// both cases.
@@ -195,7 +220,8 @@ impl<'a> Download<'a> {
         self.open()?.copy(writer, self.progress)
     }
 
-    /// Sends the request, waits for the headers, and returns a reader for the file.
+    /// Sends the request, waits for the headers and the first bytes, and returns a reader for
+    /// the file.
     ///
     /// # Errors
     ///
@@ -269,40 +295,20 @@ impl<'a> Download<'a> {
         response: Response,
     ) -> Result<Body> {
         check_encoding(&response)?;
-        let malformed = |message| Err(Error::new(ErrorKind::Malformed, message));
-        let length = response.length();
         let from = part.map_or(0, |(byte, _)| byte);
         let (start, end, total) = match response.status {
-            200 => (0, length, length),
-            206 => match range(&response) {
-                Some((start, _, _)) if start != from => {
-                    return malformed("the server sent another part than requested");
-                }
-                Some((start, end, total)) => {
-                    if total.is_some_and(|total| total != end) {
-                        return malformed("the server sent less than the rest of the file");
-                    }
-                    if length.is_some_and(|length| length != end - start) {
-                        return malformed("the part's content-length contradicts its range");
-                    }
-                    (start, Some(end), total)
-                }
-                None => {
-                    return malformed("the server sent a part (HTTP 206) without a valid range");
-                }
-            },
+            200 => (0, response.length(), response.length()),
+            206 => extent(&response, from)?,
             _ => return Err(refused(call, response, &*self.client.clock)),
         };
-        if total.is_none() && !self.accept_unknown_length {
-            let message = "the server did not send the file's length, so a truncated file could not be recognised";
-            return Err(Error::new(ErrorKind::UnknownLength, message).with_status(response.status));
-        }
-        let content_type = response.header("content-type").map(str::to_owned);
         let version = match part {
             Some((_, version)) if start > 0 => Some(version.clone()),
             _ => total.and_then(|total| FileVersion::of(&response, total)),
         };
-        Ok(Body {
+        let (status, has_length) = (response.status, response.length().is_some());
+        let content_type = response.header("content-type").map(str::to_owned);
+        let is_text = content_type.as_deref().is_some_and(is_text_type) && !self.accept_any_type;
+        let mut body = Body {
             name: redact(&call.name, &call.secrets),
             content_type,
             version,
@@ -310,10 +316,39 @@ impl<'a> Download<'a> {
             position: start,
             end,
             total,
-            has_length: length.is_some(),
+            has_length,
             inner: response.body,
-        })
+        };
+        if is_text {
+            return Err(body.is_wrong(call).with_status(status));
+        }
+        if total.is_none() && !self.accept_unknown_length {
+            let message = "the server did not send the file's length, so a truncated file could not be recognised";
+            return Err(Error::new(ErrorKind::UnknownLength, message).with_status(status));
+        }
+        if start == 0 && !self.accept_any_type && !body.begins_well()? {
+            return Err(body.is_wrong(call).with_status(status));
+        }
+        Ok(body)
     }
+}
+
+/// The first byte, the end and the total of a part that must reach from this byte to the end.
+fn extent(response: &Response, from: u64) -> Result<(u64, Option<u64>, Option<u64>)> {
+    let problem = match range(response) {
+        None => "the server sent a part (HTTP 206) without a valid range",
+        Some((start, ..)) if start != from => "the server sent another part than requested",
+        Some((_, end, Some(total))) if total != end => {
+            "the server sent less than the rest of the file"
+        }
+        Some((start, end, total)) => match response.length() {
+            Some(length) if length != end - start => {
+                "the part's content-length contradicts its range"
+            }
+            _ => return Ok((start, Some(end), total)),
+        },
+    };
+    Err(Error::new(ErrorKind::Malformed, problem))
 }
 
 /// Whether the server has no such part of this version: there is no such byte, or the part
@@ -454,6 +489,43 @@ impl Body {
         }
         writer.flush().map_err(|error| self.write_error(error))?;
         Ok(self.position)
+    }
+
+    /// Reads the beginning of the file, which [`read`](Body::read) returns again. Returns
+    /// whether it may be a picture or video.
+    fn begins_well(&mut self) -> Result<bool> {
+        let (mut head, mut length) = (vec![0; MAX_HEAD], 0);
+        while length < MAX_HEAD && begins_text(&head[..length]).is_none() {
+            match self.read(&mut head[length..]) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::from(error)),
+            }
+        }
+        head.truncate(length);
+        let begins_well = begins_text(&head) == Some(false);
+        self.position = self.start;
+        let rest = mem::replace(&mut self.inner, Box::new(io::empty()));
+        self.inner = Box::new(io::Cursor::new(head).chain(rest));
+        Ok(begins_well)
+    }
+
+    /// The error for what cannot be a picture or video.
+    fn is_wrong(&mut self, call: &Call<'_>) -> Error {
+        let mut text = Vec::new();
+        // If it fails, what was read before is enough.
+        let _ = self.take(MAX_ERROR_BODY as u64).read_to_end(&mut text);
+        let content_type = self.content_type().unwrap_or("no content type");
+        let content_type = sanitize(content_type, &call.secrets);
+        let message = match text.is_empty() {
+            true => format!("the server sent an empty file ({content_type})"),
+            false => format!(
+                "the server sent text ({content_type}) instead of a picture or video, perhaps the login page of a network: {}",
+                call.excerpt(&String::from_utf8_lossy(&text))
+            ),
+        };
+        Error::new(ErrorKind::WrongContent, message)
     }
 
     fn write_error(&self, error: io::Error) -> Error {

@@ -87,6 +87,9 @@ pub enum ErrorKind {
     /// A download has no length, so a truncated file could not be recognised.
     /// See [`Download::accept_unknown_length`](crate::Download::accept_unknown_length).
     UnknownLength,
+    /// A download is empty, or text where a picture or video was requested. See
+    /// [`Download::accept_any_type`](crate::Download::accept_any_type).
+    WrongContent,
     /// The reply or its headers exceed the size limit, or the reply contains more than
     /// 100,000 arrays and objects.
     TooLarge,

@@ -34,7 +34,7 @@
 //! | the replies to a comment | [`Api::replies`] | [`Edge`] of [`Comment`] |
 //! | the numbers of a media, or of your account | [`Api::media_insights`], [`Api::my_insights`] | [`Insight`](insights::Insight)s |
 //! | anything else | [`Api::node`], [`Api::edge`] | your own type |
-//! | a file | [`Api::download`] | [`Download`], verified |
+//! | a picture or video | [`Api::download`] | [`Download`], verified |
 //! | a token for a login's code | [`App`](auth::App), [`State`](auth::State), [`Code`](auth::Code), [`Api::exchange_code`] | [`ShortLivedToken`](auth::ShortLivedToken) |
 //! | a token valid for 60 days | [`Api::exchange_token`], [`Api::refresh_token`] | [`LongLivedToken`](auth::LongLivedToken) |
 //! | that token, kept alive | [`TokenFile::refresh_if_due`](auth::TokenFile::refresh_if_due), [`LongLivedToken::refresh_if_due`](auth::LongLivedToken::refresh_if_due) | [`Refresh`](auth::Refresh) |
@@ -132,6 +132,7 @@
 
 mod api;
 mod atomic_file;
+mod content;
 mod download;
 mod error;
 mod file_version;

@@ -79,6 +79,170 @@ fn a_file_without_a_length_is_an_error_unless_accepted() {
     }
 }
 
+/// A network that requires a login, a proxy or a host may send anything with status 200.
+#[test]
+fn what_cannot_be_a_picture_is_refused() {
+    const PAGE: &str = "<!DOCTYPE html><title>Log in to Hotel-WLAN</title>";
+    for (content_type, body) in [
+        ("text/html", PAGE),
+        ("TEXT/HTML; charset=utf-8", PAGE),
+        (" text/html ;charset=utf-8", PAGE),
+        ("text/html, image/jpeg", PAGE),
+        ("text/html", ""),
+        (
+            "text/plain",
+            "Sorry, this content isn't available right now",
+        ),
+        ("text", "x"),
+        ("application/json", "{}"),
+        ("application/problem+json; charset=utf-8", "{}"),
+        ("application/xhtml+xml", PAGE),
+        ("application/xml", "<Error/>"),
+        ("image/svg+xml", "<svg/>"),
+        ("application/javascript", "location='/login'"),
+        ("application/vnd.apple.mpegurl", "#EXTM3U"),
+        ("multipart/mixed; boundary=x", "--x--"),
+        // A wrong label, or none: the first byte that is not white space tells.
+        ("image/jpeg", PAGE),
+        ("image/jpeg", "\u{feff}\r\n\t <html>"),
+        ("video/mp4", r#"{"error":{"message":"Sorry"}}"#),
+        ("application/octet-stream", r#"[{"error":1}]"#),
+        ("binary/octet-stream", "<?xml version='1.0'?><Error/>"),
+        ("", PAGE),
+        ("image/jpeg", &" ".repeat(2000)),
+        // Nothing at all.
+        ("image/jpeg", ""),
+        ("", ""),
+    ] {
+        let headers = [("Content-Type", content_type), ("ETag", "\"v1\"")];
+        let headers = &headers[usize::from(content_type.is_empty())..];
+        let secret = format!("{body} {TOKEN}");
+        let body = if body.is_empty() { body } else { &secret };
+        let server = Server::script([reply("200 OK", headers, body)]);
+        let (api, url, version) = (server.api(), server.url(), version());
+        let directory = Folder::new();
+        let (path, mut file) = (directory.0.join("a.jpg"), Vec::new());
+        fs::write(&path, "an old file").unwrap();
+        let download = || api.download(&url);
+        let errors = [
+            download().save(&path).unwrap_err(),
+            download().write_to(&mut file).unwrap_err(),
+            download().open().unwrap_err(),
+            download().resume_from(4, &version).resume().unwrap_err(),
+            download().accept_unknown_length().open().unwrap_err(),
+        ];
+        for error in errors {
+            let text = error.to_string();
+            assert_eq!(
+                (error.kind(), error.status(), error.is_transient()),
+                (ErrorKind::WrongContent, Some(200), false),
+                "{content_type:?} {body:?}: {text}"
+            );
+            assert!(text.len() < 500 && !text.contains(TOKEN), "{text}");
+            match body {
+                "" => assert!(text.contains("empty"), "{text}"),
+                _ => assert!(text.contains("sent text ("), "{text}"),
+            }
+            assert!(body != PAGE || text.ends_with(PAGE), "{text}");
+        }
+        assert!(file.is_empty());
+        assert_eq!(directory.names(), ["a.jpg"]);
+        assert_eq!(fs::read(&path).unwrap(), b"an old file");
+        // Each was asked for once, and whoever wants it gets it.
+        assert_eq!(server.received().len(), 5);
+        let saved = download().accept_any_type().save(&path).unwrap();
+        assert_eq!(saved.length, body.len() as u64);
+        assert_eq!(fs::read(&path).unwrap(), body.as_bytes());
+    }
+}
+
+/// The pages of such networks often have no length.
+#[test]
+fn a_page_without_a_length_is_named_as_a_page() {
+    let body = "5\r\n<html\r\n1\r\n>\r\n0\r\n\r\n";
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
+    let page = Server::script([format!("{head}Content-Type: text/html\r\n\r\n{body}")]);
+    let error = page.api().download(&page.url()).open().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongContent, "{error}");
+    assert!(
+        error.to_string().ends_with(
+            "(text/html) instead of a picture or video, perhaps the login page of a network: <html>"
+        ),
+        "{error}"
+    );
+    // No chunk but the last one.
+    let empty = Server::script([format!("{head}\r\n0\r\n\r\n")]);
+    let (api, url) = (empty.api(), empty.url());
+    let download = || api.download(&url).accept_unknown_length();
+    let error = download().open().unwrap_err();
+    if !cfg!(feature = "keep-alive") {
+        // minreq does not tell whether the headers were complete.
+        return assert_eq!(error.kind(), ErrorKind::Truncated, "{error}");
+    }
+    assert_eq!(error.kind(), ErrorKind::WrongContent, "{error}");
+    let mut body = download().accept_any_type().open().unwrap();
+    assert_eq!(body.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn what_may_be_a_picture_is_not_refused() {
+    for (content_type, body) in [
+        ("image/jpeg", "\u{ff}\u{d8}"),
+        ("IMAGE/WEBP", "RIFF<<<<WEBP"),
+        ("video/mp4; codecs=avc1", "\0\0\0 ftypisom"),
+        ("application/octet-stream", "GIF89a<"),
+        ("binary/octet-stream", "\u{89}PNG\r\n"),
+        ("application/mp4", "\0\0\0 ftyp"),
+        ("audio/mpeg", "ID3"),
+        ("*/*", "  x"),
+        ("unknown", "x"),
+        ("", "x"),
+    ] {
+        let headers = [("Content-Type", content_type)];
+        let headers = &headers[usize::from(content_type.is_empty())..];
+        let server = Server::script([reply("200 OK", headers, body)]);
+        let mut file = Vec::new();
+        let (api, url) = (server.api(), server.url());
+        api.download(&url).write_to(&mut file).unwrap();
+        assert_eq!(file, body.as_bytes());
+    }
+}
+
+/// The first bytes are looked at when the file is opened. What arrives byte by byte is
+/// looked at, too, and a connection that breaks before is one that may be tried again.
+#[test]
+fn a_file_that_begins_slowly() {
+    let page = "\u{feff} <html>";
+    let server = Server::start(move |_, stream| {
+        let _ = stream.set_nodelay(true);
+        let _ = write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+            page.len()
+        );
+        for byte in page.bytes() {
+            let _ = stream.write_all(&[byte]);
+            thread::sleep(Duration::from_millis(2));
+        }
+    });
+    let error = server.api().download(&server.url()).open().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongContent, "{error}");
+    let server = Server::script([
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n",
+        &reply("200 OK", &[], FILE),
+    ]);
+    let api = server
+        .api()
+        .with_retries(1)
+        .with_clock(common::TestClock::new(0));
+    assert_eq!(
+        api.download(&server.url())
+            .write_to(&mut io::sink())
+            .unwrap(),
+        10
+    );
+}
+
 #[test]
 fn progress_is_told() {
     let server = Server::start(|_, stream| {

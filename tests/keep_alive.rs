@@ -54,6 +54,7 @@ fn pages_and_files_of_one_host_share_a_connection() {
         assert_eq!(
             api.clone()
                 .download(&url)
+                .accept_any_type()
                 .write_to(&mut io::sink())
                 .unwrap(),
             10
@@ -280,13 +281,17 @@ fn which_connections_are_kept() {
 #[test]
 fn half_read_bodies() {
     use std::io::Read;
-    const FILE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789";
-    for (length, wanted) in [(0, 2), (5, 2), (9, 2), (10, 1)] {
-        let count = connections(&[FILE, FILE], |at, api, url| {
+    // Longer than what is read of it when it is opened.
+    const LENGTH: usize = 2000;
+    let file = "0123456789".repeat(LENGTH / 10);
+    let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n{file}");
+    let replies = vec![&*reply.leak(); 2].leak();
+    for (length, wanted) in [(0, 2), (5, 2), (LENGTH - 1, 2), (LENGTH, 1)] {
+        let count = connections(replies, |at, api, url| {
             let mut body = api.download(url).open().unwrap();
-            let mut piece = vec![0; if at == 0 { length } else { 10 }];
+            let mut piece = vec![0; if at == 0 { length } else { LENGTH }];
             body.read_exact(&mut piece).unwrap();
-            assert_eq!(piece, &b"0123456789"[..piece.len()]);
+            assert_eq!(piece, &file.as_bytes()[..piece.len()]);
         });
         assert_eq!(count, if POOLED { wanted } else { 2 }, "{length}");
     }

@@ -308,7 +308,7 @@ proptest! {
         let to = location.clone();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let api = Api::new(TOKEN).with_retries(0).with_transport(Redirects { to, asked: asked.clone() });
-        let done = api.download(&from).write_to(&mut Vec::new());
+        let done = api.download(&from).accept_any_type().write_to(&mut Vec::new());
         let asked = asked.lock().unwrap().clone();
         if let Err(error) = &done {
             shown(error);

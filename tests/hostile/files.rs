@@ -2,7 +2,7 @@
 
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server};
-use crate::{DEADLINE, Do, TOKEN, api_for, fails, file, gives, row, sends, try_all};
+use crate::{DEADLINE, Do, TOKEN, api_for, fails, gives, row, sends, try_all};
 use mingram::{Api, ErrorKind as K, FileVersion, Resumed};
 use std::io::{self, Read, Write};
 use std::time::Instant;
@@ -10,6 +10,14 @@ use std::time::Instant;
 /// What the servers here call the version of a file of ten bytes.
 fn version() -> FileVersion {
     "10 \"v1\"".parse().unwrap()
+}
+
+/// A picture or video, and nothing else.
+fn file(api: &Api, server: &Server) -> mingram::Result<String> {
+    let (url, mut file) = (format!("{}/f.jpg", server.url()), Vec::new());
+    let length = api.download(&url).write_to(&mut file)?;
+    assert_eq!(length, file.len() as u64);
+    Ok(String::from_utf8(file).unwrap())
 }
 
 /// The rest of a file of ten bytes, of which five are there.
@@ -62,7 +70,14 @@ fn whole_files() {
     let silent = |head: &str| vec![Do::Send(format!("HTTP/1.1 {head}\r\n\r\n").into()), Do::Hang];
     try_all(vec![
         row("whole", ok("Content-Length: 4\r\n", "file"), file, gives("file")),
-        row("empty", ok("Content-Length: 0\r\n", ""), file, gives("")),
+        row("empty", ok("Content-Length: 0\r\n", ""), file, fails(K::WrongContent, "an empty file")),
+        row("a page", ok("Content-Type: text/html\r\nContent-Length: 6\r\n", "<html>"), file, fails(K::WrongContent, "text (text/html)")),
+        row("a page, short", ok("Content-Type: text/html\r\nContent-Length: 99\r\n", "<html>"), file, fails(K::WrongContent, ": <html>")),
+        row("a page without end", vec![Do::Send(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 18446744073709551615\r\n\r\n".into()), Do::Endless(b"<p>".into())], file, match minreq_on_32_bits {
+            true => fails(K::Malformed, "is 4 GiB or more"),
+            false => fails(K::WrongContent, ": <p>"),
+        }),
+        row("white space without end", vec![Do::Send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".into()), Do::Endless(b"1\r\n \r\n".into())], of_any_length, fails(K::WrongContent, "sent text")),
         row("longer than announced", ok("Content-Length: 4\r\n", "files"), file, gives("file")),
         row("short", ok("Content-Length: 10\r\n", "file"), file, short("after 4 of 10 bytes")),
         row("nothing of it", ok("Content-Length: 10\r\n", ""), file, short("after 0 of 10 bytes")),

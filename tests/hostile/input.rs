@@ -367,6 +367,7 @@ fn addresses() {
         let server = server();
         let outcome = api(&server)
             .download(&format!("{}{path}", server.url()))
+            .accept_any_type()
             .write_to(&mut Vec::new());
         assert!(outcome.is_ok(), "{path}: {outcome:?}");
         assert_eq!(server.received()[0].target, target, "{path}");

@@ -135,6 +135,7 @@ pub fn file(api: &Api, server: &Server) -> mingram::Result<String> {
     let mut file = Vec::new();
     let length = api
         .download(&format!("{}/f.jpg", server.url()))
+        .accept_any_type()
         .write_to(&mut file)?;
     assert_eq!(length, file.len() as u64);
     Ok(String::from_utf8(file).unwrap())

@@ -2,7 +2,6 @@
 
 use crate::folder::{Failure, Folder, length_of};
 use crate::names::{self, HEAD, Want};
-use crate::output;
 use mingram::transport::Clock;
 use mingram::{Api, ErrorKind, FileVersion, Resumed, url_expires_at};
 use std::fs::File;
@@ -126,6 +125,9 @@ impl Fetch<'_> {
             Ok(Resumed::Entire(body)) => (body, None),
             Err(error) => match error.status() {
                 Some(403 | 404 | 410) => return Err(Broken::Refused(error)),
+                _ if error.kind() == ErrorKind::WrongContent => {
+                    return Err(Broken::Off(Failure::Content(error.to_string())));
+                }
                 // Its ranges are wrong.
                 _ if version.is_some() && error.kind() == ErrorKind::Malformed => {
                     here.version = None;
@@ -134,11 +136,6 @@ impl Fetch<'_> {
                 _ => return Err(Broken::Off(error.into())),
             },
         };
-        if let Some(kind) = body.content_type().filter(|kind| is_text(kind)) {
-            let kind = output::plain(kind);
-            let what = format!("not a picture or video but {kind:.60}");
-            return Err(Broken::Off(Failure::Content(what)));
-        }
         (self.begin)(body.total().unwrap_or_default() - body.start());
         let mut file;
         let extension = if let Some(extension) = resumed {
@@ -253,12 +250,6 @@ impl Broken {
             false => Broken::Off(error.into()),
         }
     }
-}
-
-/// A content type that no picture or video has: usually a page with an apology.
-fn is_text(kind: &str) -> bool {
-    let kind = kind.to_ascii_lowercase();
-    kind.starts_with("text/") || kind.contains("json") || kind.contains("xml")
 }
 
 /// The writer's own error out of mingram's.

@@ -624,11 +624,14 @@ fn what_is_no_picture_gets_no_name() {
     let temp = Temp::new("html");
     let output = backup(&account, &temp.0, &["-j1"]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let instead = "instead of a picture or video, perhaps the login page of a network";
     assert_eq!(
         text(&output.stderr),
-        "missing: 2026-01-01_1: not a picture or video but text/html\n\
-         missing: 2026-01-01_2: not a picture but some other file\n\
-         missing: 2026-01-01_3: not a video but gif\n"
+        format!(
+            "missing: 2026-01-01_1: GET 127.0.0.1/file/1: the server sent text (text/html) {instead}: {html}\n\
+             missing: 2026-01-01_2: GET 127.0.0.1/file/2: the server sent text (image/jpeg) {instead}: {html}\n\
+             missing: 2026-01-01_3: not a video but gif\n"
+        )
     );
     let files: Vec<String> = names(&temp.0)
         .into_iter()

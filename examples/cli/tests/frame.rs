@@ -155,7 +155,7 @@ fn writes_nothing_while_nothing_has_changed() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "mingram frame: a file is not a picture: not a picture but some other file\n"
+        "mingram frame: a file is not a picture: GET 127.0.0.1/file/10: the server sent text (image/jpeg) instead of a picture or video, perhaps the login page of a network: <html>sorry</html>\n"
     );
     assert_eq!(state(&temp.0), before);
 }
