@@ -281,17 +281,20 @@ fn a_refresh_that_fails_is_waited_out() {
     let keys = temp.join("keys");
     fs::create_dir(&keys).unwrap();
     let mode = |mode| fs::set_permissions(&keys, PermissionsExt::from_mode(mode)).unwrap();
-    // Nothing keeps root from writing there; so for root the name leaves no
-    // room for that of the temporary file, and it can never be written.
+    // Nothing keeps root from writing there; so for root the path is as long as the system
+    // allows, which leaves no room for a temporary file: it can never be written.
     mode(0o555);
     let root = fs::write(keys.join("try"), "").is_ok();
     mode(0o755);
-    let name = if root {
-        "t".repeat(240)
-    } else {
-        "token.json".into()
-    };
-    let token = TokenFile::new(keys.join(name));
+    let mut deep = keys.clone();
+    for step in ["d".repeat(200), "d".repeat(8)] {
+        while root && fs::create_dir(deep.join(&step)).is_ok() {
+            deep.push(&step);
+        }
+    }
+    // Room for 9 to 17 bytes.
+    let deep = if root { deep.parent().unwrap() } else { &keys };
+    let token = TokenFile::new(deep.join("t"));
     let begin = UNIX_EPOCH + Duration::from_secs(1_795_000_000);
     let stored = format!(
         r#"{{"access_token":"{TOKEN}","expires_in":5184000,"obtained_at":{}}}"#,
