@@ -71,14 +71,17 @@ pub struct Saved {
     pub content_type: Option<String>,
 }
 
-/// What [`Download::resume`] received. Both are of the version that
-/// [`Body::version`] returns.
+/// What [`Download::resume`] received. A body is of the version that [`Body::version`]
+/// returns.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Resumed {
     /// The rest of the file: append it to the partial one.
     Rest(Body),
     /// The entire file: truncate the partial one first.
     Entire(Body),
+    /// Nothing: the partial file is complete, and the server still has that version.
+    Complete,
 }
 
 impl<'a> Download<'a> {
@@ -100,7 +103,9 @@ impl<'a> Download<'a> {
     /// The server compares the version (`If-Range`), and so does mingram: a part must repeat
     /// the total and the validator. You get the entire file if its version is another one, if
     /// the part does not show which one it is, if the server does not send parts, and if there
-    /// is no such byte.
+    /// is no such byte. A partial file that has all bytes is
+    /// [complete](Resumed::Complete) if the server answers that there are no more (416, with
+    /// the same total), or begins to send the same version again.
     ///
     /// ```no_run
     /// # use mingram::Resumed;
@@ -119,6 +124,7 @@ impl<'a> Download<'a> {
     ///         }
     ///         body.write_to(&mut file)?
     ///     }
+    ///     _ => length,
     /// };
     /// # Ok(()) }
     /// ```
@@ -227,47 +233,55 @@ impl<'a> Download<'a> {
     ///
     /// As for [`write_to`](Download::write_to), without those of the writer.
     pub fn open(&self) -> Result<Body> {
-        let body = self.request()?;
-        if body.start() != self.resume.map_or(0, |(byte, _)| byte) {
-            let message = "the file has changed, or the server only sends the entire file: start again with an empty one";
-            return Err(Error::invalid(message).in_call(&body.name, &[]));
+        match self.request()? {
+            Resumed::Entire(body) if self.resume.is_none_or(|(byte, _)| byte == 0) => Ok(body),
+            Resumed::Rest(body) => Ok(body),
+            Resumed::Entire(body) => {
+                let message = "the file has changed, or the server only sends the entire file: start again with an empty one";
+                Err(Error::invalid(message).in_call(&body.name, &[]))
+            }
+            Resumed::Complete => Err(Error::invalid("the file is complete already")),
         }
-        Ok(body)
     }
 
     /// Like [`open`](Download::open), but takes the entire file if the server does not send
-    /// the part that [`resume_from`](Download::resume_from) requests. Without `resume_from`,
-    /// and from byte 0, it is always the entire file.
+    /// the part that [`resume_from`](Download::resume_from) requests, and nothing if there
+    /// are no more bytes. Without `resume_from`, and from byte 0, it is always the entire
+    /// file.
     ///
     /// # Errors
     ///
     /// As for [`open`](Download::open), without [`InvalidInput`](ErrorKind::InvalidInput) for
     /// an entire file.
     pub fn resume(&self) -> Result<Resumed> {
-        let body = self.request()?;
-        Ok(match body.start() {
-            0 => Resumed::Entire(body),
-            _ => Resumed::Rest(body),
-        })
+        self.request()
     }
 
-    fn request(&self) -> Result<Body> {
+    fn request(&self) -> Result<Resumed> {
         let part = self
             .resume
-            .filter(|(byte, version)| (1..version.total()).contains(byte));
+            .filter(|(byte, version)| (1..=version.total()).contains(byte));
         let call = self.call(part)?;
         self.client.retrying(&call, || {
             let response = self.client.open(&call)?;
-            match part {
-                Some((_, version)) if is_missing(&response, version) => {
-                    // Closes its connection first.
-                    drop(response);
-                    let of_all = self.call(None)?;
-                    let response = self.client.open(&of_all)?;
-                    self.check(&of_all, None, response)
-                }
-                _ => self.check(&call, part, response),
+            let Some((byte, version)) = part else {
+                return self.check(&call, None, response).map(Resumed::Entire);
+            };
+            if byte == version.total() && has_no_more(&response, version) {
+                return Ok(Resumed::Complete);
             }
+            if is_missing(&response, version) {
+                // Closes its connection first.
+                drop(response);
+                let of_all = self.call(None)?;
+                let response = self.client.open(&of_all)?;
+                return self.check(&of_all, None, response).map(Resumed::Entire);
+            }
+            let body = self.check(&call, part, response)?;
+            Ok(match body.start() {
+                0 => Resumed::Entire(body),
+                _ => Resumed::Rest(body),
+            })
         })
     }
 
@@ -349,6 +363,22 @@ fn extent(response: &Response, from: u64) -> Result<(u64, Option<u64>, Option<u6
         },
     };
     Err(Error::new(ErrorKind::Malformed, problem))
+}
+
+/// Whether the response to a request for what follows the last byte shows that the server
+/// still has this version: there are no more bytes, or it sends the same ones again. Many
+/// servers omit the validator with status 416, which they send only if it was compared.
+fn has_no_more(response: &Response, version: &FileVersion) -> bool {
+    match response.status {
+        416 => {
+            let range = response.header("content-range").unwrap_or_default();
+            let total = range.strip_prefix("bytes */");
+            total.and_then(|total| total.parse().ok()) == Some(version.total())
+                && version.of_response(response).is_none_or(|is_this| is_this)
+        }
+        200 => version.includes(response, response.length()),
+        _ => false,
+    }
 }
 
 /// Whether the server has no such part of this version: there is no such byte, or the part

@@ -69,11 +69,16 @@ impl FileVersion {
     /// by its range, if it is known there. RFC 9110, section 15.3.7, lets a server omit the
     /// date after `If-Range`, but so do servers that did not compare it.
     pub(crate) fn includes(&self, response: &Response, total: Option<u64>) -> bool {
+        total == Some(self.total) && self.of_response(response) == Some(true)
+    }
+
+    /// Whether the response has this validator; `None` if it has none.
+    pub(crate) fn of_response(&self, response: &Response) -> Option<bool> {
         let name = match self.validator.starts_with('"') {
             true => "etag",
             false => "last-modified",
         };
-        total == Some(self.total) && response.header(name) == Some(&self.validator)
+        response.header(name).map(|value| value == self.validator)
     }
 }
 

@@ -293,14 +293,80 @@ fn the_rest_of_a_file() {
         (body.start(), body.position(), body.total(), body.version()),
         (4, 4, Some(10), Some(&version))
     );
-    // There is nothing before the first byte and nothing after the last one.
-    for byte in [0, 10, 11, u64::MAX] {
+    // There is nothing before the first byte and nothing after the end.
+    for byte in [0, 11, u64::MAX] {
         let resumed = api.download(&url).resume_from(byte, &version).resume();
         assert_eq!(entire(resumed).start(), 0, "{byte}");
         let opened = api.download(&url).resume_from(byte, &version).open();
         assert_eq!(opened.is_ok(), byte == 0, "{byte}");
     }
     entire(api.download(&url).resume());
+}
+
+/// A file that is here to the last byte is asked for what comes after it.
+#[test]
+fn a_file_that_is_here_already() {
+    const OLD: (&str, &str) = ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+    let dated = format!("10 {}", OLD.1);
+    let none = |headers: &[(&str, &str)], range: &str| {
+        reply(
+            "416 No",
+            &[headers, &[("Content-Range", range)]].concat(),
+            "<p>No such range",
+        )
+    };
+    let tag = |tag| [("ETag", tag)];
+    for (version, first, complete) in [
+        ("10 \"v1\"", none(&[], "bytes */10"), true),
+        ("10 \"v1\"", none(&tag("\"v1\""), "bytes */10"), true),
+        (&dated, none(&[OLD], "bytes */10"), true),
+        (&dated, none(&[], "bytes */10"), true),
+        // Without parts, the same version is sent again.
+        ("10 \"v1\"", reply("200 OK", &tag("\"v1\""), FILE), true),
+        (&dated, reply("200 OK", &[OLD], FILE), true),
+        // Another version, or nothing that shows which one.
+        ("10 \"v1\"", none(&[], "bytes */11"), false),
+        ("10 \"v1\"", none(&[], "bytes */9"), false),
+        ("10 \"v1\"", none(&[], "bytes */*"), false),
+        ("10 \"v1\"", none(&[], "bytes 0-9/10"), false),
+        ("10 \"v1\"", reply("416 No", &[], ""), false),
+        ("10 \"v1\"", none(&tag("\"v2\""), "bytes */10"), false),
+        ("10 \"v1\"", none(&tag("W/\"v1\""), "bytes */10"), false),
+        (
+            &dated,
+            none(&[("Last-Modified", "later")], "bytes */10"),
+            false,
+        ),
+        ("10 \"v1\"", reply("200 OK", &tag("\"v2\""), FILE), false),
+        (
+            "10 \"v1\"",
+            reply("200 OK", &tag("\"v1\""), &FILE[1..]),
+            false,
+        ),
+        ("10 \"v1\"", reply("200 OK", &[], FILE), false),
+        (&dated, reply("200 OK", &tag("\"v1\""), FILE), false),
+    ] {
+        let server = Server::script([first.clone(), reply("200 OK", &[], "other")]);
+        let (api, url) = (server.api(), server.url());
+        let version: FileVersion = version.parse().unwrap();
+        let resumed = api.download(&url).resume_from(10, &version).resume();
+        match resumed.unwrap() {
+            Resumed::Complete => assert!(complete, "{version} {first}"),
+            Resumed::Entire(_) => assert!(!complete, "{version} {first}"),
+            other => panic!("{other:?} {version} {first}"),
+        }
+        let received = server.received();
+        let sent = ["range", "if-range"].map(|name| header(&received[0], name).unwrap());
+        assert_eq!(
+            format!("{} {}", sent[0], sent[1]),
+            format!(
+                "bytes=10- {}",
+                version.to_string().split_once(' ').unwrap().1
+            )
+        );
+        let again = usize::from(first.starts_with("HTTP/1.1 416") && !complete);
+        assert_eq!(received.len(), 1 + again, "{version} {first}");
+    }
 }
 
 fn entire(resumed: mingram::Result<Resumed>) -> Body {

@@ -34,7 +34,9 @@ fn resumed(api: &Api, server: &Server) -> mingram::Result<String> {
 fn resumed_or_whole(api: &Api, server: &Server) -> mingram::Result<String> {
     let (url, version) = (format!("{}/f.jpg", server.url()), version());
     let resumed = api.download(&url).resume_from(5, &version).resume()?;
-    let (Resumed::Rest(mut body) | Resumed::Entire(mut body)) = resumed;
+    let (Resumed::Rest(mut body) | Resumed::Entire(mut body)) = resumed else {
+        return Ok("complete".to_owned());
+    };
     let mut file = Vec::new();
     body.write_to(&mut file)?;
     Ok(format!(

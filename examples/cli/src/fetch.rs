@@ -123,6 +123,11 @@ impl Fetch<'_> {
         let (mut body, resumed) = match download.resume() {
             Ok(Resumed::Rest(body)) => (body, held),
             Ok(Resumed::Entire(body)) => (body, None),
+            // Not asked for: at least the last byte of an unfinished file is fetched again.
+            Ok(_) => {
+                here.version = None;
+                return self.attempt(url, here);
+            }
             Err(error) => match error.status() {
                 Some(403 | 404 | 410) => return Err(Broken::Refused(error)),
                 _ if error.kind() == ErrorKind::WrongContent => {
