@@ -19,9 +19,10 @@ pub fn run(api: &Api, directory: &Path) -> mingram::Result<()> {
         let Some(url) = media.image_url() else {
             continue;
         };
-        // The file appears when it is complete. The URL expires, so it is used at once.
+        // The file appears when it is complete. If it breaks off, the next run continues. The
+        // URL expires, so it is used at once.
         let path = directory.join(&media.id).with_extension("jpg");
-        let saved = api.download(url).save(&path)?;
+        let saved = api.download(url).save_resumable(&path)?;
         println!("{} ({} bytes)", path.display(), saved.length);
     }
     Ok(())

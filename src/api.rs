@@ -144,7 +144,8 @@ impl Api {
     /// random. A longer `Retry-After` of up to 8 s is waited for; above 8 s the call is not
     /// retried, and the error has the time
     /// ([`Error::retry_after`](crate::Error::retry_after)). Reads are retried, and downloads
-    /// until their first byte. Login calls, timeouts and rate limits are not retried.
+    /// until their first byte, or, with [`save_resumable`](Download::save_resumable), as long
+    /// as bytes come. Login calls, timeouts and rate limits are not retried.
     pub fn with_retries(self, retries: u32) -> Api {
         self.set(|client| client.retries = retries.min(MAX_RETRIES))
     }
@@ -365,13 +366,14 @@ impl Api {
         Edge::new(&self.client, encoded_path(path), String::new())
     }
 
-    /// Downloads a file, for example a `media_url`. Nothing is sent until you call
-    /// [`save`](Download::save), [`write_to`](Download::write_to) or
-    /// [`open`](Download::open).
+    /// Downloads a picture or video, for example a `media_url`. Nothing is sent until you call
+    /// [`save`](Download::save), [`save_resumable`](Download::save_resumable),
+    /// [`write_to`](Download::write_to) or [`open`](Download::open).
     ///
     /// The access token is not sent. The URL and up to five redirects, to any host, must
     /// use https; plain http to a loopback address is accepted if the base URL leads to one
-    /// too. Failures are retried until the first byte arrives. If a `media_url` has expired, request it again from its node.
+    /// too. Failures are retried until the first byte arrives
+    /// (by `save_resumable` afterwards, too). If a `media_url` has expired, request it again from its node.
     pub fn download<'a>(&'a self, url: &'a str) -> Download<'a> {
         Download::new(&self.client, url)
     }

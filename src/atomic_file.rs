@@ -31,13 +31,8 @@ impl<'a> AtomicFile<'a> {
     /// this mode (reduced by the umask).
     pub(crate) fn create(path: &'a Path, mode: u32) -> io::Result<AtomicFile<'a>> {
         check_target(path)?;
-        let parent = parent(path);
-        let directory = match File::open(parent) {
-            Err(_) if !cfg!(unix) => None,
-            opened => Some(opened?),
-        };
-        let name = path.file_name().unwrap_or_default();
-        let (file, temporary) = Temporary::create(parent, name, mode)?;
+        let directory = open_parent(path)?;
+        let (file, temporary) = Temporary::create(path, mode)?;
         Ok(AtomicFile {
             file,
             directory,
@@ -49,25 +44,46 @@ impl<'a> AtomicFile<'a> {
     /// Flushes the file to the disk and gives it its name. Returns whether the new name
     /// was flushed to the disk, too.
     pub(crate) fn commit(mut self) -> io::Result<io::Result<()>> {
-        use io::ErrorKind as K;
         self.file.sync_all()?;
         drop(self.file);
         fs::rename(&self.temporary.path, self.path)?;
         self.temporary.exists = false;
-        Ok(match self.directory.map(|directory| directory.sync_all()) {
-            // Some file systems cannot flush directories.
-            Some(Err(error)) if !matches!(error.kind(), K::InvalidInput | K::Unsupported) => {
-                Err(error)
-            }
-            _ => Ok(()),
-        })
+        Ok(flush(self.directory))
     }
+}
+
+fn flush(directory: Option<File>) -> io::Result<()> {
+    use io::ErrorKind as K;
+    match directory.map(|directory| directory.sync_all()) {
+        // Some file systems cannot flush directories.
+        Some(Err(error)) if !matches!(error.kind(), K::InvalidInput | K::Unsupported) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Opens the directory of a file; `None` on systems that cannot.
+fn open_parent(path: &Path) -> io::Result<Option<File>> {
+    match File::open(parent(path)) {
+        Err(_) if !cfg!(unix) => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+/// Flushes the names in the directory of a file to the disk.
+pub(crate) fn flush_names(path: &Path) -> io::Result<()> {
+    flush(open_parent(path)?)
+}
+
+/// Checks that `path` can become a file, and that files can be created in its directory.
+pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
+    check_target(path)?;
+    Temporary::create(path, 0o600).map(drop)
 }
 
 /// Fails if no file can have this path: it has no name at its end, its directory is missing,
 /// or something that is not a file is in its place. A symbolic link to a file, or to
 /// nothing, is not followed: the file replaces it.
-fn check_target(path: &Path) -> io::Result<()> {
+pub(crate) fn check_target(path: &Path) -> io::Result<()> {
     let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     let text = path.as_os_str().as_encoded_bytes();
     // `a.jpg/` and `a.jpg/.` have a file name, too.
@@ -102,13 +118,11 @@ struct Temporary {
 impl Temporary {
     /// The name is `.NAME.RANDOM.tmp`, with 16 random hexadecimal digits, so that two
     /// programs never write to the same file.
-    fn create(directory: &Path, name: &OsStr, mode: u32) -> io::Result<(File, Temporary)> {
-        let name = name.to_string_lossy();
+    fn create(path: &Path, mode: u32) -> io::Result<(File, Temporary)> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         let random = RandomState::new().build_hasher().finish();
-        let path = directory.join(format!(
-            ".{}.{random:016x}.tmp",
-            prefix(&name, MAX_REPEATED)
-        ));
+        let name = format!(".{}.{random:016x}.tmp", prefix(&name, MAX_REPEATED));
+        let path = parent(path).join(name);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

@@ -15,6 +15,7 @@ use crate::redact::{redact, sanitize};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::mem;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Bytes of an error body that are read for an excerpt.
@@ -27,7 +28,7 @@ const MAX_HEAD: usize = 512;
 const PIECE: usize = 32 * 1024;
 
 /// Called with the bytes downloaded so far and the total.
-type Progress<'a> = dyn FnMut(u64, Option<u64>) + 'a;
+pub(crate) type Progress<'a> = dyn FnMut(u64, Option<u64>) -> ControlFlow<()> + 'a;
 
 /// A download that has not started yet: see [`Api::download`](crate::Api::download).
 ///
@@ -35,13 +36,18 @@ type Progress<'a> = dyn FnMut(u64, Option<u64>) + 'a;
 /// # fn main() -> mingram::Result<()> {
 /// # let api = mingram::Api::new("IGQVJ...");
 /// # let url = "https://cdn.example/v/a.jpg";
-/// let saved = api
-///     .download(url)
-///     .on_progress(|done, total| eprint!("\r{done} of {total:?}"))
-///     .save("a.jpg")?;
+/// let saved = api.download(url).save("a.jpg")?;
 /// println!("{} bytes of {:?}", saved.length, saved.content_type);
 /// # Ok(()) }
 /// ```
+///
+/// | to | call |
+/// |---|---|
+/// | write a file, entirely or not at all | [`save`](Download::save) |
+/// | write a file that takes long, and continue after a kill | [`save_resumable`](Download::save_resumable) |
+/// | write anywhere, or read | [`write_to`](Download::write_to), [`open`](Download::open) |
+/// | download a file only if it has changed | [`unless`](Download::unless) |
+/// | continue a partial file of your own | [`resume_from`](Download::resume_from) |
 ///
 /// # Content
 ///
@@ -50,15 +56,30 @@ type Progress<'a> = dyn FnMut(u64, Option<u64>) + 'a;
 /// HTML, XML including SVG, JSON, scripts, playlists, forms, multipart), and whatever its
 /// type, if its first byte after white space is `<`, `{` or `[`, with which HTML, XML and JSON
 /// begin. Without a type, and with any other one, only the first bytes count.
-#[must_use = "nothing is sent until `save`, `write_to` or `open`"]
+#[must_use = "nothing is sent until `save`, `save_resumable`, `write_to` or `open`"]
 pub struct Download<'a> {
-    client: &'a Client,
+    pub(crate) client: &'a Client,
     url: &'a str,
-    /// The first byte to request, and the version it must be from.
-    resume: Option<(u64, &'a FileVersion)>,
     accept_unknown_length: bool,
     accept_any_type: bool,
-    progress: Option<Box<Progress<'a>>>,
+    pub(crate) progress: Option<Box<Progress<'a>>>,
+}
+
+/// A download that continues a partial file: see [`Download::resume_from`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until `open`"]
+pub struct Resume<'a> {
+    download: Download<'a>,
+    byte: u64,
+    version: &'a FileVersion,
+}
+
+/// A download of a file that may have changed: see [`Download::unless`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until `open` or `save`"]
+pub struct Unless<'a> {
+    download: Download<'a>,
+    version: &'a FileVersion,
 }
 
 /// A file written by [`Download::save`].
@@ -69,11 +90,14 @@ pub struct Saved {
     pub length: u64,
     /// The content type sent by the server, for example `image/jpeg`.
     pub content_type: Option<String>,
+    /// Its version, for [`Download::unless`]. `None` if the server sent no validator that
+    /// is [strong](FileVersion).
+    pub version: Option<FileVersion>,
 }
 
-/// What [`Download::resume`] received. A body is of the version that [`Body::version`]
-/// returns.
+/// What [`Resume::open`] received. A body is of the version that [`Body::version`] returns.
 #[derive(Debug)]
+#[must_use]
 #[non_exhaustive]
 pub enum Resumed {
     /// The rest of the file: append it to the partial one.
@@ -89,48 +113,10 @@ impl<'a> Download<'a> {
         Download {
             client,
             url,
-            resume: None,
             accept_unknown_length: false,
             accept_any_type: false,
             progress: None,
         }
-    }
-
-    /// Requests only the bytes from this one on, if the file is still of this version, which
-    /// an earlier download returned as [`Body::version`]. Default: the entire file. Call
-    /// [`resume`](Download::resume) next.
-    ///
-    /// The server compares the version (`If-Range`), and so does mingram: a part must repeat
-    /// the total and the validator. You get the entire file if its version is another one, if
-    /// the part does not show which one it is, if the server does not send parts, and if there
-    /// is no such byte. A partial file that has all bytes is
-    /// [complete](Resumed::Complete) if the server answers that there are no more (416, with
-    /// the same total), or begins to send the same version again.
-    ///
-    /// ```no_run
-    /// # use mingram::Resumed;
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let (api, url) = (mingram::Api::new("IGQVJ..."), "https://cdn.example/v/a.mp4");
-    /// let mut file = std::fs::OpenOptions::new().append(true).open("a.mp4.part")?;
-    /// let version = std::fs::read_to_string("a.mp4.version")?.parse()?;
-    /// let length = file.metadata()?.len();
-    /// match api.download(url).resume_from(length, &version).resume()? {
-    ///     Resumed::Rest(mut body) => body.write_to(&mut file)?,
-    ///     Resumed::Entire(mut body) => {
-    ///         file.set_len(0)?;
-    ///         std::fs::remove_file("a.mp4.version")?;
-    ///         if let Some(version) = body.version() {
-    ///             std::fs::write("a.mp4.version", version.to_string())?;
-    ///         }
-    ///         body.write_to(&mut file)?
-    ///     }
-    ///     _ => length,
-    /// };
-    /// # Ok(()) }
-    /// ```
-    pub fn resume_from(mut self, byte: u64, version: &'a FileVersion) -> Download<'a> {
-        self.resume = Some((byte, version));
-        self
     }
 
     /// Accepts a file whose length is not known, although a truncated one cannot be
@@ -150,9 +136,34 @@ impl<'a> Download<'a> {
         self
     }
 
-    /// Called by [`save`](Download::save) and [`write_to`](Download::write_to) after each
-    /// piece, with the bytes of the file written so far and, if known, its length.
-    pub fn on_progress(mut self, progress: impl FnMut(u64, Option<u64>) + 'a) -> Download<'a> {
+    /// Called by [`save`](Download::save), [`save_resumable`](Download::save_resumable),
+    /// [`save_part`](Download::save_part) and [`write_to`](Download::write_to) when the file
+    /// begins to arrive and after each piece, with the bytes of the file that are there and,
+    /// if known, its length. [`ControlFlow::Break`] cancels the download, which then fails
+    /// with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
+    ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # fn main() -> mingram::Result<()> {
+    /// # let api = mingram::Api::new("IGQVJ...");
+    /// # let url = "https://cdn.example/v/a.mp4";
+    /// let begun = Instant::now();
+    /// let download = api.download(url).on_progress(|done, total| {
+    ///     eprint!("\r{done} of {total:?}");
+    ///     match begun.elapsed() < Duration::from_secs(60) {
+    ///         true => ControlFlow::Continue(()),
+    ///         false => ControlFlow::Break(()),
+    ///     }
+    /// });
+    /// download.save("a.mp4")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn on_progress(
+        mut self,
+        progress: impl FnMut(u64, Option<u64>) -> ControlFlow<()> + 'a,
+    ) -> Download<'a> {
         self.progress = Some(Box::new(progress));
         self
     }
@@ -169,7 +180,8 @@ impl<'a> Download<'a> {
     /// The temporary file is called `.NAME.RANDOM.tmp`: at most the first 100 bytes of the
     /// name, and 16 hexadecimal digits. A program that is killed leaves it behind, and nothing
     /// removes it: no program can know whether another one, in a container or on another
-    /// host, is still writing it.
+    /// host, is still writing it. [`save_resumable`](Download::save_resumable) leaves one
+    /// partial file at most, and continues it.
     ///
     /// # Errors
     ///
@@ -177,37 +189,30 @@ impl<'a> Download<'a> {
     /// the path is unchanged and the temporary file is removed. Nothing is sent if the path
     /// cannot become a file ([`Io`](ErrorKind::Io)): it has no file name at its end, is a
     /// directory or a device, or is in a directory that is missing or not writable.
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if [`resume_from`](Download::resume_from)
-    /// is set.
-    pub fn save(self, path: impl AsRef<Path>) -> Result<Saved> {
-        let (path, secret) = (path.as_ref(), self.client.token.expose());
-        let saved = self.save_to(path);
-        saved.map_err(|error| error.in_file(path, &[secret]))
+    pub fn save(mut self, path: impl AsRef<Path>) -> Result<Saved> {
+        let path = path.as_ref();
+        let file = AtomicFile::create(path, 0o666).map_err(Error::of_file);
+        let saved = file.and_then(|file| {
+            let body = self.open()?;
+            self.fill(file, body)
+        });
+        saved.map_err(|error| self.in_file(path, error))
     }
 
-    fn save_to(self, path: &Path) -> Result<Saved> {
-        if self.resume.is_some() {
-            return Err(Error::invalid(
-                "`save` writes entire files: use `resume` and your own file with `resume_from`",
-            ));
-        }
-        let failed =
-            |error: io::Error| Error::new(ErrorKind::Io, error.to_string()).with_source(error);
-        let mut file = AtomicFile::create(path, 0o666).map_err(failed)?;
-        let mut body = self.open()?;
-        let length = body.copy(&mut file.file, self.progress)?;
-        file.commit().map_err(failed)?.map_err(|error| {
-            let message = format!("it is written, but may not survive a power cut: {error}");
-            Error::new(ErrorKind::Io, message).with_source(error)
-        })?;
-        Ok(Saved {
-            length,
-            content_type: body.content_type,
-        })
+    fn fill(&mut self, mut file: AtomicFile<'_>, mut body: Body) -> Result<Saved> {
+        let length = body.copy(&mut file.file, self.progress.as_deref_mut())?;
+        let durable = file.commit().map_err(Error::of_file)?;
+        durable.map_err(Error::not_durable)?;
+        Ok(body.saved(length))
+    }
+
+    /// Names the local file in an error.
+    pub(crate) fn in_file(&self, path: &Path, error: Error) -> Error {
+        error.in_file(path, &[self.client.token.expose()])
     }
 
     /// Downloads into `writer`, in pieces of 32 KiB. Returns the length of the file in
-    /// bytes, including those before [`resume_from`](Download::resume_from).
+    /// bytes.
     ///
     /// Nothing is retried once the first byte is written: after an error, `writer` holds
     /// a part of the file.
@@ -218,12 +223,10 @@ impl<'a> Download<'a> {
     /// ended early, [`UnknownLength`](ErrorKind::UnknownLength) if the file's length is not
     /// known, [`WrongContent`](ErrorKind::WrongContent) if it
     /// [cannot be](Download#content) a picture or video, [`Status`](ErrorKind::Status) if the
-    /// server refused, and [`Io`](ErrorKind::Io) if `writer` failed. [`InvalidInput`](ErrorKind::InvalidInput),
-    /// with nothing written, if the server sent the entire file in spite of
-    /// [`resume_from`](Download::resume_from); use [`resume`](Download::resume) to handle
-    /// both cases.
-    pub fn write_to(self, writer: &mut dyn Write) -> Result<u64> {
-        self.open()?.copy(writer, self.progress)
+    /// server refused, [`Io`](ErrorKind::Io) if `writer` failed, and
+    /// [`Cancelled`](ErrorKind::Cancelled) by [`on_progress`](Download::on_progress).
+    pub fn write_to(mut self, mut writer: impl Write) -> Result<u64> {
+        self.open()?.copy(&mut writer, self.progress.as_deref_mut())
     }
 
     /// Sends the request, waits for the headers and the first bytes, and returns a reader for
@@ -231,53 +234,92 @@ impl<'a> Download<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`write_to`](Download::write_to), without those of the writer.
+    /// As for [`write_to`](Download::write_to), without those of the writer and of
+    /// [`on_progress`](Download::on_progress).
     pub fn open(&self) -> Result<Body> {
-        match self.request()? {
-            Resumed::Entire(body) if self.resume.is_none_or(|(byte, _)| byte == 0) => Ok(body),
-            Resumed::Rest(body) => Ok(body),
-            Resumed::Entire(body) => {
-                let message = "the file has changed, or the server only sends the entire file: start again with an empty one";
-                Err(Error::invalid(message).in_call(&body.name, &[]))
-            }
-            Resumed::Complete => Err(Error::invalid("the file is complete already")),
+        let call = self.call()?;
+        self.client
+            .retrying(&call, || self.check(&call, None, self.client.open(&call)?))
+    }
+
+    /// Downloads the file only if it is not of this version any more, which an earlier
+    /// download returned as [`Saved::version`] or [`Body::version`]. The server compares it
+    /// (`If-None-Match` or `If-Modified-Since`), and so does mingram.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (api, url) = (mingram::Api::new("IGQVJ..."), "https://cdn.example/v/a.jpg");
+    /// let version = std::fs::read_to_string("a.jpg.version")?.parse()?;
+    /// match api.download(url).unless(&version).save("a.jpg")? {
+    ///     Some(saved) => println!("{} new bytes", saved.length),
+    ///     None => println!("not changed"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn unless(self, version: &'a FileVersion) -> Unless<'a> {
+        Unless {
+            download: self,
+            version,
         }
     }
 
-    /// Like [`open`](Download::open), but takes the entire file if the server does not send
-    /// the part that [`resume_from`](Download::resume_from) requests, and nothing if there
-    /// are no more bytes. Without `resume_from`, and from byte 0, it is always the entire
-    /// file.
+    /// Requests only the bytes from this one on, if the file is still of this version, which
+    /// an earlier download returned as [`Body::version`]. For a partial file that you keep
+    /// yourself: [`save_resumable`](Download::save_resumable) does all this in one call.
     ///
-    /// # Errors
+    /// The server compares the version (`If-Range`), and so does mingram: a part must repeat
+    /// the total and the validator. You get the entire file if its version is another one, if
+    /// the part does not show which one it is, if the server does not send parts, from byte
+    /// 0, and if there is no such byte. A partial file that has all bytes is
+    /// [complete](Resumed::Complete) if the server answers that there are no more (416, with
+    /// the same total), or begins to send the same version again.
     ///
-    /// As for [`open`](Download::open), without [`InvalidInput`](ErrorKind::InvalidInput) for
-    /// an entire file.
-    pub fn resume(&self) -> Result<Resumed> {
-        self.request()
+    /// ```no_run
+    /// # use mingram::Resumed;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (api, url) = (mingram::Api::new("IGQVJ..."), "https://cdn.example/v/a.mp4");
+    /// # let mut file: Vec<u8> = Vec::new();
+    /// # let version = "183650 \"5f3c-1a\"".parse()?;
+    /// match api.download(url).resume_from(file.len() as u64, &version).open()? {
+    ///     Resumed::Rest(mut body) => drop(body.write_to(&mut file)?),
+    ///     Resumed::Entire(mut body) => {
+    ///         file.clear();
+    ///         body.write_to(&mut file)?;
+    ///     }
+    ///     _ => println!("it is complete"),
+    /// };
+    /// # Ok(()) }
+    /// ```
+    pub fn resume_from(self, byte: u64, version: &'a FileVersion) -> Resume<'a> {
+        Resume {
+            download: self,
+            byte,
+            version,
+        }
     }
 
-    fn request(&self) -> Result<Resumed> {
-        let part = self
-            .resume
-            .filter(|(byte, version)| (1..=version.total()).contains(byte));
-        let call = self.call(part)?;
+    /// The rest of a file from this byte on.
+    pub(crate) fn rest(&self, byte: u64, version: &FileVersion) -> Result<Resumed> {
+        let mut call = self.call()?;
+        let of_all = self.call()?;
+        if !(1..=version.total()).contains(&byte) {
+            return self.open().map(Resumed::Entire);
+        }
+        call.headers.push(("Range", format!("bytes={byte}-")));
+        call.headers
+            .push(("If-Range", version.validator().to_owned()));
         self.client.retrying(&call, || {
             let response = self.client.open(&call)?;
-            let Some((byte, version)) = part else {
-                return self.check(&call, None, response).map(Resumed::Entire);
-            };
             if byte == version.total() && has_no_more(&response, version) {
                 return Ok(Resumed::Complete);
             }
             if is_missing(&response, version) {
                 // Closes its connection first.
                 drop(response);
-                let of_all = self.call(None)?;
                 let response = self.client.open(&of_all)?;
                 return self.check(&of_all, None, response).map(Resumed::Entire);
             }
-            let body = self.check(&call, part, response)?;
+            let body = self.check(&call, Some((byte, version)), response)?;
             Ok(match body.start() {
                 0 => Resumed::Entire(body),
                 _ => Resumed::Rest(body),
@@ -285,17 +327,29 @@ impl<'a> Download<'a> {
         })
     }
 
-    /// The call for a part or for the entire file.
-    fn call<'b>(&'b self, part: Option<(u64, &'b FileVersion)>) -> Result<Call<'b>> {
+    /// The file, if it is not of this version.
+    fn changed(&self, version: &FileVersion) -> Result<Option<Body>> {
+        let mut call = self.call()?;
+        call.headers.push(version.condition());
+        self.client.retrying(&call, || {
+            let response = self.client.open(&call)?;
+            let is_same = response.status == 304
+                || response.status == 200 && version.includes(&response, response.length());
+            match is_same {
+                true => Ok(None),
+                false => self.check(&call, None, response).map(Some),
+            }
+        })
+    }
+
+    /// The call for the entire file.
+    fn call(&self) -> Result<Call<'_>> {
         let url = Url::parse(self.url)
             .map_err(|problem| Error::invalid(format!("the file's URL is invalid: {problem}")))?;
         self.client.check_download(&url)?;
         check_length(self.url)?;
         let name = format!("GET {}", url.without_query());
         let mut call = Call::get(Kind::Download, name, without_fragment(self.url).to_owned());
-        if let Some((byte, version)) = part {
-            (call.range_from, call.if_range) = (byte, Some(version.validator()));
-        }
         // The token does not belong in a file's URL, but must not be shown if it is there.
         call.secrets.push(self.client.token.expose());
         Ok(call)
@@ -344,6 +398,45 @@ impl<'a> Download<'a> {
             return Err(body.is_wrong(call).with_status(status));
         }
         Ok(body)
+    }
+}
+
+impl Resume<'_> {
+    /// Sends the request, waits for the headers and the first bytes, and returns a reader for
+    /// the rest or for the entire file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Download::open`].
+    pub fn open(&self) -> Result<Resumed> {
+        self.download.rest(self.byte, self.version)
+    }
+}
+
+impl Unless<'_> {
+    /// Like [`Download::open`]. `None` if the file is still of that version.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Download::open`].
+    pub fn open(&self) -> Result<Option<Body>> {
+        self.download.changed(self.version)
+    }
+
+    /// Like [`Download::save`]. `None` if the file is still of that version: then nothing is
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Download::save`].
+    pub fn save(mut self, path: impl AsRef<Path>) -> Result<Option<Saved>> {
+        let path = path.as_ref();
+        let file = AtomicFile::create(path, 0o666).map_err(Error::of_file);
+        let saved = file.and_then(|file| match self.open()? {
+            Some(body) => self.download.fill(file, body).map(Some),
+            None => Ok(None),
+        });
+        saved.map_err(|error| self.download.in_file(path, error))
     }
 }
 
@@ -432,7 +525,6 @@ impl fmt::Debug for Download<'_> {
         let url = self.url.split(['?', '#']).next().unwrap_or_default();
         f.debug_struct("Download")
             .field("url", &redact(url, &[self.client.token.expose()]))
-            .field("resume", &self.resume)
             .finish_non_exhaustive()
     }
 }
@@ -457,8 +549,7 @@ pub struct Body {
 }
 
 impl Body {
-    /// The first byte of the file that is read: the one requested, or 0 for
-    /// [`Resumed::Entire`].
+    /// The first byte of the file that is read: 0, except for [`Resumed::Rest`].
     pub fn start(&self) -> u64 {
         self.start
     }
@@ -474,7 +565,8 @@ impl Body {
         self.total
     }
 
-    /// The version of the file, for [`resume_from`](Download::resume_from). `None` if the
+    /// The version of the file, for [`resume_from`](Download::resume_from) and
+    /// [`unless`](Download::unless). `None` if the
     /// server sent no validator that is [strong](FileVersion): then a part of this file
     /// cannot be resumed.
     pub fn version(&self) -> Option<&FileVersion> {
@@ -493,17 +585,23 @@ impl Body {
     ///
     /// As for [`Download::write_to`]. Unlike [`io::copy`], it distinguishes failures of
     /// the connection from those of the writer.
-    pub fn write_to(&mut self, writer: &mut dyn Write) -> Result<u64> {
-        self.copy(writer, None)
+    pub fn write_to(&mut self, mut writer: impl Write) -> Result<u64> {
+        self.copy(&mut writer, None)
     }
 
-    fn copy(
+    pub(crate) fn copy(
         &mut self,
         writer: &mut dyn Write,
-        mut progress: Option<Box<Progress<'_>>>,
+        mut progress: Option<&mut Progress<'_>>,
     ) -> Result<u64> {
         let mut piece = vec![0; PIECE];
         loop {
+            if let Some(progress) = &mut progress {
+                if progress(self.position, self.total).is_break() {
+                    let message = format!("cancelled after {} bytes", self.position);
+                    return Err(Error::new(ErrorKind::Cancelled, message).in_call(&self.name, &[]));
+                }
+            }
             let length = match self.read(&mut piece) {
                 Ok(0) => break,
                 Ok(length) => length,
@@ -513,12 +611,18 @@ impl Body {
             writer
                 .write_all(&piece[..length])
                 .map_err(|error| self.write_error(error))?;
-            if let Some(progress) = &mut progress {
-                progress(self.position, self.total);
-            }
         }
         writer.flush().map_err(|error| self.write_error(error))?;
         Ok(self.position)
+    }
+
+    /// What is saved of it.
+    pub(crate) fn saved(self, length: u64) -> Saved {
+        Saved {
+            length,
+            content_type: self.content_type,
+            version: self.version,
+        }
     }
 
     /// Reads the beginning of the file, which [`read`](Body::read) returns again. Returns

@@ -90,6 +90,9 @@ pub enum ErrorKind {
     /// A download is empty, or text where a picture or video was requested. See
     /// [`Download::accept_any_type`](crate::Download::accept_any_type).
     WrongContent,
+    /// Your own callback cancelled a download. See
+    /// [`Download::on_progress`](crate::Download::on_progress).
+    Cancelled,
     /// The reply or its headers exceed the size limit, or the reply contains more than
     /// 100,000 arrays and objects.
     TooLarge,
@@ -283,6 +286,17 @@ impl Error {
                     K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown
                 )
             })
+    }
+
+    /// A local file could not be written.
+    pub(crate) fn of_file(error: io::Error) -> Error {
+        Error::new(ErrorKind::Io, error.to_string()).with_source(error)
+    }
+
+    /// The name of a local file could not be flushed to the disk.
+    pub(crate) fn not_durable(error: io::Error) -> Error {
+        let message = format!("it is written, but may not survive a power cut: {error}");
+        Error::new(ErrorKind::Io, message).with_source(error)
     }
 
     /// Names the local file that was not saved, whose path is the caller's.

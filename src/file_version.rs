@@ -16,10 +16,10 @@ const SETTLED: Duration = Duration::from_secs(60);
 
 /// A version of a file: its length and the validator that the server sent with it.
 ///
-/// [`Body::version`](crate::Body::version) returns it, and
-/// [`Download::resume_from`](crate::Download::resume_from) requires it, so that parts of
-/// two versions are never combined. To resume in a later run, store its text beside the
-/// partial file:
+/// [`Saved::version`](crate::Saved::version) and [`Body::version`](crate::Body::version) are
+/// one. [`Download::unless`](crate::Download::unless) takes it to download only what has
+/// changed, and [`Download::resume_from`](crate::Download::resume_from) so that parts of two
+/// versions are never combined. It is kept as text:
 ///
 /// ```
 /// # fn main() -> mingram::Result<()> {
@@ -47,6 +47,15 @@ impl FileVersion {
     /// The value of the `If-Range` header.
     pub(crate) fn validator(&self) -> &str {
         &self.validator
+    }
+
+    /// The header that requests the file unless it is of this version.
+    pub(crate) fn condition(&self) -> (&'static str, String) {
+        let name = match self.validator.starts_with('"') {
+            true => "If-None-Match",
+            false => "If-Modified-Since",
+        };
+        (name, self.validator.clone())
     }
 
     /// The version of a file of this length, if the response identifies it.

@@ -136,6 +136,7 @@ mod content;
 mod download;
 mod error;
 mod file_version;
+mod partial;
 mod redact;
 mod timestamp;
 mod token_file;
@@ -232,7 +233,7 @@ pub mod transport {
 pub use api::Api;
 pub use auth::token::Token;
 pub use client::usage::{AppUsage, BusinessUsage, Usage};
-pub use download::{Body, Download, Resumed, Saved};
+pub use download::{Body, Download, Resume, Resumed, Saved, Unless};
 pub use error::{ApiError, Error, ErrorKind, Result};
 pub use file_version::FileVersion;
 pub use graph::comment::{Comment, CommentAuthor, CommentMedia};
@@ -244,6 +245,7 @@ pub use graph::paging::{Items, Pages};
 pub use graph::position::Position;
 pub use graph::user::{AccountType, User};
 pub use miniserde;
+pub use partial::Part;
 
 /// Compiles the programs in the README.
 #[cfg(doctest)]

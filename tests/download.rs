@@ -8,6 +8,7 @@ use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, Body, Error, ErrorKind, FileVersion, Resumed};
 use std::fs;
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow::Continue;
 use std::path::Path;
 use std::sync::{Mutex, mpsc};
 use std::thread;
@@ -128,7 +129,7 @@ fn what_cannot_be_a_picture_is_refused() {
             download().save(&path).unwrap_err(),
             download().write_to(&mut file).unwrap_err(),
             download().open().unwrap_err(),
-            download().resume_from(4, &version).resume().unwrap_err(),
+            download().resume_from(4, &version).open().unwrap_err(),
             download().accept_unknown_length().open().unwrap_err(),
         ];
         for error in errors {
@@ -252,11 +253,13 @@ fn progress_is_told() {
     let mut told = Vec::new();
     let url = server.url();
     let api = server.api();
-    let download = api
-        .download(&url)
-        .on_progress(|done, total| told.push((done, total)));
+    let download = api.download(&url).on_progress(|done, total| {
+        told.push((done, total));
+        Continue(())
+    });
     assert_eq!(download.write_to(&mut io::sink()).unwrap(), 100_000);
-    assert!(told.len() > 1 && told.is_sorted());
+    assert!(told.len() > 2 && told.is_sorted());
+    assert_eq!(told[0], (0, Some(100_000)));
     assert_eq!(told.last(), Some(&(100_000, Some(100_000))));
 }
 
@@ -280,27 +283,21 @@ fn the_rest_of_a_file() {
     let version = version.unwrap();
     assert_eq!((version.total(), &version), (10, &self::version()));
     let mut file = FILE.as_bytes()[..4].to_vec();
-    assert_eq!(
-        api.download(&url)
-            .resume_from(4, &version)
-            .write_to(&mut file)
-            .unwrap(),
-        10
-    );
-    assert_eq!(file, FILE.as_bytes());
-    let body = api.download(&url).resume_from(4, &version).open().unwrap();
+    let resumed = api.download(&url).resume_from(4, &version).open();
+    let Ok(Resumed::Rest(mut body)) = resumed else {
+        panic!("{resumed:?}");
+    };
     assert_eq!(
         (body.start(), body.position(), body.total(), body.version()),
         (4, 4, Some(10), Some(&version))
     );
+    assert_eq!(body.write_to(&mut file).unwrap(), 10);
+    assert_eq!(file, FILE.as_bytes());
     // There is nothing before the first byte and nothing after the end.
     for byte in [0, 11, u64::MAX] {
-        let resumed = api.download(&url).resume_from(byte, &version).resume();
+        let resumed = api.download(&url).resume_from(byte, &version).open();
         assert_eq!(entire(resumed).start(), 0, "{byte}");
-        let opened = api.download(&url).resume_from(byte, &version).open();
-        assert_eq!(opened.is_ok(), byte == 0, "{byte}");
     }
-    entire(api.download(&url).resume());
 }
 
 /// A file that is here to the last byte is asked for what comes after it.
@@ -349,7 +346,7 @@ fn a_file_that_is_here_already() {
         let server = Server::script([first.clone(), reply("200 OK", &[], "other")]);
         let (api, url) = (server.api(), server.url());
         let version: FileVersion = version.parse().unwrap();
-        let resumed = api.download(&url).resume_from(10, &version).resume();
+        let resumed = api.download(&url).resume_from(10, &version).open();
         match resumed.unwrap() {
             Resumed::Complete => assert!(complete, "{version} {first}"),
             Resumed::Entire(_) => assert!(!complete, "{version} {first}"),
@@ -425,7 +422,7 @@ fn two_versions_are_never_combined() {
         let server = Server::script([first.clone(), reply("200 OK", &[], OTHER)]);
         let (api, url) = (server.api(), server.url());
         let version: FileVersion = version.parse().unwrap();
-        let mut body = entire(api.download(&url).resume_from(4, &version).resume());
+        let mut body = entire(api.download(&url).resume_from(4, &version).open());
         assert_eq!(body.start(), 0, "{version} {first}");
         let mut file = Vec::new();
         assert_eq!(body.write_to(&mut file).unwrap(), 10);
@@ -438,19 +435,6 @@ fn two_versions_are_never_combined() {
             assert_eq!(header(request, "range"), None);
             assert_eq!(header(request, "if-range"), None);
         }
-        // Nothing is written to a file that has the beginning of another version.
-        let server = Server::script([
-            first.clone(),
-            reply("200 OK", &[], OTHER),
-            first,
-            reply("200 OK", &[], OTHER),
-        ]);
-        let (api, url) = (server.api(), server.url());
-        let download = api.download(&url).resume_from(4, &version);
-        let error = download.open().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        let error = download.write_to(&mut file).unwrap_err();
-        assert_eq!((error.kind(), file.len()), (ErrorKind::InvalidInput, 10));
     }
 }
 
@@ -472,7 +456,7 @@ fn a_part_by_date() {
     let version = api.download(&url).open().unwrap().version().cloned();
     let version = version.unwrap();
     let mut file = FILE.as_bytes()[..4].to_vec();
-    let resumed = api.download(&url).resume_from(4, &version).resume();
+    let resumed = api.download(&url).resume_from(4, &version).open();
     let Ok(Resumed::Rest(mut body)) = resumed else {
         panic!("{resumed:?}");
     };
@@ -486,17 +470,11 @@ fn a_part_by_date() {
 }
 
 #[test]
-fn a_server_that_cannot_resume_says_so_before_a_byte_is_written() {
+fn a_server_that_cannot_resume_sends_the_entire_file() {
     let server = whole();
     let (api, url, version) = (server.api(), server.url(), version());
     let mut file = Vec::new();
-    let error = api
-        .download(&url)
-        .resume_from(4, &version)
-        .write_to(&mut file)
-        .unwrap_err();
-    assert_eq!((error.kind(), file.len()), (ErrorKind::InvalidInput, 0));
-    let mut body = entire(api.download(&url).resume_from(4, &version).resume());
+    let mut body = entire(api.download(&url).resume_from(4, &version).open());
     assert_eq!((body.start(), body.content_type()), (0, Some("image/jpeg")));
     assert_eq!(body.version(), None);
     body.read_to_end(&mut file).unwrap();
@@ -718,12 +696,15 @@ fn save_writes_a_complete_file() {
         let mut seen = Vec::new();
         let saved = api
             .download(&url)
-            .on_progress(|done, total| seen.push((done, total)))
+            .on_progress(|done, total| {
+                seen.push((done, total));
+                Continue(())
+            })
             .save(&path)
             .unwrap();
         assert_eq!(
-            (saved.length, saved.content_type.as_deref()),
-            (10, Some("image/jpeg"))
+            (saved.length, saved.content_type.as_deref(), saved.version),
+            (10, Some("image/jpeg"), None)
         );
         assert_eq!(seen.last(), Some(&(10, Some(10))));
         assert_eq!(fs::read(&path).unwrap(), FILE.as_bytes());
@@ -905,10 +886,11 @@ fn a_writer_that_stands_still_keeps_its_file() {
             api.download(&url)
                 .on_progress(|done, _| {
                     let _ = half.send(done);
+                    Continue(())
                 })
                 .save(path)
         });
-        assert_eq!(halfway.recv().unwrap(), 5);
+        assert_eq!([halfway.recv().unwrap(), halfway.recv().unwrap()], [0, 5]);
         for entry in fs::read_dir(&directory.0).unwrap() {
             let file = fs::File::options().write(true).open(entry.unwrap().path());
             file.unwrap().set_modified(hour_ago).unwrap();
@@ -923,17 +905,90 @@ fn a_writer_that_stands_still_keeps_its_file() {
     assert_eq!(fs::read(&path).unwrap(), FILE.as_bytes());
 }
 
+/// Has the file changed?
 #[test]
-fn save_does_not_resume() {
-    let (server, directory) = (whole(), Folder::new());
-    let (url, version) = (server.url(), version());
-    let download = server
-        .api()
-        .download(&url)
-        .resume_from(4, &version)
-        .save(directory.0.join("a.jpg"));
-    assert_eq!(download.unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert!(server.received().is_empty() && directory.names().is_empty());
+fn a_file_is_downloaded_unless_it_is_known() {
+    const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let dated = format!("10 {OLD}");
+    let tag = |tag| [("ETag", tag)];
+    let modified = |date| {
+        [
+            ("Last-Modified", date),
+            ("Date", "Mon, 07 Nov 1994 08:49:37 GMT"),
+        ]
+    };
+    let length = "HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\nContent-Length: 10\r\n\r\n";
+    for (version, answer, is_known) in [
+        ("10 \"v1\"", reply("304 Not Modified", &[], ""), true),
+        ("10 \"v1\"", length.to_owned(), true),
+        (&dated, reply("304 Not Modified", &modified(OLD), ""), true),
+        // Servers that do not compare it.
+        ("10 \"v1\"", reply("200 OK", &tag("\"v1\""), FILE), true),
+        (&dated, reply("200 OK", &modified(OLD), FILE), true),
+        ("10 \"v1\"", reply("200 OK", &tag("\"v2\""), FILE), false),
+        ("10 \"v1\"", reply("200 OK", &tag("W/\"v1\""), FILE), false),
+        ("11 \"v1\"", reply("200 OK", &tag("\"v1\""), FILE), false),
+        ("10 \"v1\"", reply("200 OK", &[], FILE), false),
+        (
+            &dated,
+            reply("200 OK", &modified("Sun, 06 Nov 1994 08:49:38 GMT"), FILE),
+            false,
+        ),
+    ] {
+        let (server, directory) = (Server::script([answer.clone()]), Folder::new());
+        let (api, url) = (server.api(), server.url());
+        let version: FileVersion = version.parse().unwrap();
+        let path = directory.0.join("a.jpg");
+        let body = api.download(&url).unless(&version).open().unwrap();
+        assert_eq!(body.is_none(), is_known, "{answer}");
+        drop(body);
+        let saved = api.download(&url).unless(&version).save(&path).unwrap();
+        assert_eq!(saved.is_none(), is_known, "{answer}");
+        match saved {
+            Some(saved) => {
+                assert_eq!(saved.length, 10);
+                assert_eq!(fs::read(&path).unwrap(), FILE.as_bytes());
+                // What was saved is known from now on.
+                if let Some(saved) = saved.version {
+                    let known = api.download(&url).unless(&saved).open().unwrap();
+                    assert!(known.is_none(), "{answer}");
+                }
+            }
+            None => assert!(directory.names().is_empty()),
+        }
+        let request = &server.received()[0];
+        let sent = match version.to_string().contains('"') {
+            true => header(request, "if-none-match"),
+            false => header(request, "if-modified-since"),
+        };
+        assert_eq!(
+            sent,
+            version.to_string().split_once(' ').map(|(_, sent)| sent)
+        );
+        assert_eq!(header(request, "range"), None);
+    }
+    for (answer, kind) in [
+        (reply("404 Not Found", &[], ""), ErrorKind::Status),
+        (
+            reply("206 Part", &[("Content-Range", "bytes 4-9/10")], "456789"),
+            ErrorKind::Malformed,
+        ),
+        (
+            reply("200 OK", &[("Content-Type", "text/html")], FILE),
+            ErrorKind::WrongContent,
+        ),
+    ] {
+        let (server, directory) = (Server::script([answer]), Folder::new());
+        let (api, url, path) = (server.api(), server.url(), directory.0.join("a.jpg"));
+        let version = version();
+        let error = api.download(&url).unless(&version).save(&path).unwrap_err();
+        let shown = format!("{} cannot be saved: ", path.display());
+        assert!(
+            error.kind() == kind && error.to_string().contains(&shown),
+            "{error}"
+        );
+        assert!(directory.names().is_empty());
+    }
 }
 
 /// A reply that came over https must not make the program read from a server on its own

@@ -25,10 +25,8 @@ pub(crate) struct Call<'a> {
     pub(crate) form: Option<String>,
     /// What messages must not contain.
     pub(crate) secrets: Vec<&'a str>,
-    /// The first byte of a file to request.
-    pub(crate) range_from: u64,
-    /// Which version of the file they must be from, or else all of it is requested.
-    pub(crate) if_range: Option<&'a str>,
+    /// Further headers: which part of a file is requested, and on which condition.
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 /// What a call is for. It decides the timeout, how a call may be sent and what may be
@@ -56,8 +54,7 @@ impl<'a> Call<'a> {
             url,
             form: None,
             secrets: Vec::new(),
-            range_from: 0,
-            if_range: None,
+            headers: Vec::new(),
         }
     }
 

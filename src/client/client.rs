@@ -212,15 +212,12 @@ impl Client {
     /// unread.
     pub(crate) fn open(&self, call: &Call<'_>) -> Result<Response> {
         self.check_user_agent()?;
-        let range = format!("bytes={}-", call.range_from);
         let mut headers = vec![("User-Agent", self.user_agent.as_str()), ("Accept", "*/*")];
         if call.form.is_some() {
             headers.push(("Content-Type", "application/x-www-form-urlencoded"));
         }
-        if call.range_from > 0 {
-            headers.push(("Range", &range));
-            headers.extend(call.if_range.map(|version| ("If-Range", version)));
-        }
+        let further = call.headers.iter();
+        headers.extend(further.map(|(name, value)| (*name, value.as_str())));
         let timeout = match call.kind {
             Kind::Download => self.download_timeout,
             Kind::Graph | Kind::Login => self.timeout,

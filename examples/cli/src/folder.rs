@@ -3,7 +3,7 @@
 
 use crate::exit;
 use crate::names::{EXTENSIONS, is_stem};
-use mingram::{Error, ErrorKind, FileVersion};
+use mingram::{Error, ErrorKind};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -94,7 +94,7 @@ impl Folder {
         self.join(&format!("{}{name}.part", self.prefix))
     }
 
-    /// Where the version of the file is noted that the unfinished one belongs to.
+    /// Where mingram notes which version of the file the unfinished one belongs to.
     fn version(&self, name: &str) -> PathBuf {
         self.part(&format!("{name}.version"))
     }
@@ -109,7 +109,7 @@ impl Folder {
 
     /// Creates the directory of the unfinished files, if they have one of their own and it
     /// is missing.
-    fn create_hidden(&self) -> io::Result<()> {
+    pub fn create_hidden(&self) -> io::Result<()> {
         if !self.prefix.contains('/') {
             return Ok(());
         }
@@ -183,46 +183,6 @@ impl Folder {
             remove_if_there(&path).map_err(|error| Failure::of_file(&path, error))?;
         }
         Ok(())
-    }
-
-    /// The version of the file that the unfinished one belongs to, if it was noted.
-    pub fn noted_version(&self, stem: &str) -> Option<FileVersion> {
-        let path = self.version(stem);
-        let text = (length_of(&path) <= 4096).then(|| fs::read_to_string(&path));
-        text?.ok()?.parse().ok()
-    }
-
-    /// Notes the version, while the unfinished file is empty on the disk. `None` removes
-    /// what an earlier run noted.
-    pub fn note_version(&self, stem: &str, version: Option<&FileVersion>) -> io::Result<()> {
-        let path = self.version(stem);
-        if version.is_none() && fs::symlink_metadata(&path).is_err() {
-            return Ok(());
-        }
-        remove_if_there(&path)?;
-        if let Some(version) = version {
-            let mut options = OpenOptions::new();
-            let mut file = options.write(true).create_new(true).open(&path)?;
-            file.write_all(format!("{version}\n").as_bytes())?;
-            file.sync_all()?;
-        }
-        sync_names(&self.hidden())
-    }
-
-    /// Opens the unfinished file of this stem: the one of an earlier run, if there is one.
-    /// A link in its place is not followed but removed.
-    pub fn open_part(&self, stem: &str) -> io::Result<File> {
-        self.create_hidden()?;
-        let part = self.part(stem);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
-        match fs::symlink_metadata(&part) {
-            Ok(meta) if meta.is_file() => return options.open(&part),
-            Ok(_) => fs::remove_file(&part)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        options.create_new(true).open(&part)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mingram::auth::Code;
-use mingram::{Edge, Error, Media, MediaField, Position, UserField};
+use mingram::{Edge, Error, Media, MediaField, Position, Resumed, UserField};
 use mingram_fuzz::{BASE, CODE, LOGIN, Player, app, check_error};
 use url::{ParseError, Url};
 
@@ -55,11 +55,17 @@ fuzz_target!(|data: &[u8]| {
             let version = "10 \"v1\"".parse().unwrap();
             let rest = api
                 .download("https://cdn.example/a.jpg")
-                .resume_from(5, &version)
-                .accept_unknown_length();
-            match rest.write_to(&mut file) {
-                Ok(length) => {
-                    assert_eq!(length, 5 + file.len() as u64);
+                .accept_unknown_length()
+                .accept_any_type()
+                .resume_from(5, &version);
+            let read = rest.open().and_then(|resumed| match resumed {
+                Resumed::Rest(mut body) => Ok((5, body.write_to(&mut file)?)),
+                Resumed::Entire(mut body) => Ok((0, body.write_to(&mut file)?)),
+                _ => Ok((0, 0)),
+            });
+            match read {
+                Ok((start, length)) => {
+                    assert_eq!(length, start + file.len() as u64);
                     None
                 }
                 Err(error) => Some(error),

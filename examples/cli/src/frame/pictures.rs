@@ -6,7 +6,7 @@ use super::{HIDDEN, sample};
 use crate::fetch::{Fetch, Fetched};
 use crate::folder::{Failure, Folder};
 use crate::names::{self, Want};
-use mingram::{Api, Media, MediaField as M, MediaType};
+use mingram::{Api, ErrorKind, Media, MediaField as M, MediaType};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -202,7 +202,9 @@ impl Frame {
                 Ok(picture) => fetched.push(picture),
                 Err(failure @ Failure::Disk(..)) => return (fetched, Some(failure)),
                 Err(Failure::Call(error))
-                    if error.is_rate_limited() || error.is_token_invalid() =>
+                    if error.is_rate_limited()
+                        || error.is_token_invalid()
+                        || error.kind() == ErrorKind::Cancelled =>
                 {
                     return (fetched, Some(error.into()));
                 }

@@ -220,14 +220,14 @@ fn answer(tls: &mut StreamOwned<ServerConnection, TcpStream>, seen: &Seen) -> st
         }
         seen.requests.fetch_add(1, SeqCst);
         let target = line.split(' ').nth(1).unwrap_or_default();
-        let body = if target.starts_with("/file/") {
-            "x".repeat(20_000)
+        let (kind, body) = if target.starts_with("/file/") {
+            ("image/jpeg", "x".repeat(20_000))
         } else {
-            page(target)
+            ("application/json", page(target))
         };
         write!(
             tls,
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )?;
         tls.flush()?;
