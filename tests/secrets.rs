@@ -128,6 +128,14 @@ fn every_type() {
     let download = api.download(&address);
     hidden("Download", &debugged(&download), &ALL);
     hidden("Body", &debugged(&download.open().unwrap()), &ALL);
+    let version = "10 \"v1\"".parse().unwrap();
+    let resume = api.download(&address).resume_from(1, &version);
+    hidden("Resume", &debugged(&resume), &ALL);
+    let unless = api.download(&address).unless(&version);
+    hidden("Unless", &debugged(&unless), &ALL);
+    let folder = common::Folder::new();
+    let part = api.download(&address).save_part(folder.0.join("part"));
+    hidden("Part", &debugged(&part.unwrap()), &ALL);
     let code = Code::from_redirect(
         &format!("https://example.com/?code={}&state=s#_", written(CODE)[1]),
         &State::restore("s"),

@@ -139,6 +139,8 @@ fn parts_of_files() {
         row("another end", ranged("bytes 5-7/10", "567"), resumed, less()),
         row("an end behind the file", ranged("bytes 5-9/8", "56789"), resumed, malformed("another part than requested")),
         row("another length", part("Content-Range: bytes 5-9/10\r\nContent-Length: 4\r\n", "5678"), resumed, malformed("content-length contradicts its range")),
+        row("a page as the rest", part("Content-Type: text/html\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n", "<html"), resumed, fails(K::WrongContent, "text (text/html)")),
+        row("205", sends("HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n"), resumed, fails(K::Status, "HTTP 205")),
         row("no range", part("Content-Length: 5\r\n", "56789"), resumed, unreadable()),
         row("no unit", ranged("5-9/10", "56789"), resumed, unreadable()),
         row("another unit", ranged("items 5-9/10", "56789"), resumed, unreadable()),
