@@ -333,7 +333,7 @@ fn a_place_that_cannot_be_written_is_refused_before_the_code_is_used() {
         (at("folder"), "is a directory: use the path"),
         (at("file/token.json"), "in a directory that does not exist"),
         (
-            at(&"t".repeat(240)),
+            at(&"t".repeat(256)),
             // The C library's words.
             match cfg!(target_env = "musl") {
                 true => "cannot be written: Filename too long",
@@ -646,9 +646,11 @@ fn two_hundred_kills_of_a_refresh_leave_a_whole_file() {
     desk.store("IGQVJold", DAY * 45, Some(60));
     assert_eq!(desk.run("refresh").code, Some(0));
     assert_eq!(desk.stored().token.expose(), "IGQVJfresh");
-    if std::path::Path::new("/proc/self").exists() {
-        let left = std::fs::read_dir(&desk.folder.0).unwrap().count();
-        assert_eq!(left, 1, "what the killed ones left is swept away");
+    // What the killed ones left has a name of its own.
+    for entry in std::fs::read_dir(&desk.folder.0).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_left = name.starts_with(".token.json.") && name.ends_with(".tmp");
+        assert!(is_left || name == "token.json", "{name}");
     }
 }
 
