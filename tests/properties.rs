@@ -321,6 +321,10 @@ proptest! {
         prop_assert_eq!(wanted.scheme(), "https");
         prop_assert!(wanted.username().is_empty());
         prop_assert_eq!(&Url::parse(&asked[1]).unwrap(), &wanted);
+        // As it was sent, not only as that library reads it.
+        let path = asked[1].split('?').next().unwrap();
+        let mut segments = path.split('/').skip("https://host".split('/').count());
+        prop_assert!(!segments.any(|segment| matches!(segment, "." | "..")), "{}", path);
 
         // The same, asked with the token: nothing leaves the host it is for.
         let kept = Arc::new(Mutex::new(Vec::new()));

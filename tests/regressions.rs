@@ -109,7 +109,7 @@ fn a_fragment_is_not_sent() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Redirect);
     let asked = asked.lock().unwrap();
-    assert_eq!(asked[..2], ["https://h/a", "https://h:443/x?y"]);
+    assert_eq!(asked[..2], ["https://h/a", "https://h/x?y"]);
 }
 
 /// Found by the fuzz target `reply`.

@@ -149,27 +149,37 @@ impl<'a> Url<'a> {
         }
     }
 
-    /// Resolves a `Location` header against this URL.
+    /// Resolves a `Location` header against this URL (RFC 3986, section 5.2). It may be
+    /// invalid or of another scheme.
     pub(crate) fn join(&self, location: &str) -> String {
-        let scheme = if self.https { "https:" } else { "http:" };
-        let scheme_of = location.split([':', '/', '?', '#']).next().unwrap_or("");
-        if location[scheme_of.len()..].starts_with(':') {
+        let end = location.find(['?', '#']).unwrap_or(location.len());
+        let (path, tail) = location.split_at(end);
+        let first = path.split('/').next().unwrap_or_default();
+        let scheme = first.find(':').map_or(0, |colon| colon + 1);
+        if let Some(after) = path[scheme..].strip_prefix("//") {
+            let own = match (scheme, self.https) {
+                (0, true) => "https:",
+                (0, false) => "http:",
+                _ => "",
+            };
+            let authority = path.len() - after.len() + after.find('/').unwrap_or(after.len());
+            let (authority, path) = path.split_at(authority);
+            return format!("{own}{authority}{}{tail}", without_dot_segments(path));
+        }
+        if scheme > 0 {
             return location.to_owned();
         }
-        if location.starts_with("//") {
-            return format!("{scheme}{location}");
-        }
-        let path = self.rest.split('?').next().unwrap_or("");
-        let base = if location.starts_with('/') {
-            ""
-        } else if location.is_empty() || location.starts_with('#') {
-            self.rest
-        } else if location.starts_with('?') {
-            path
-        } else {
-            path.rfind('/').map_or("/", |slash| &path[..=slash])
+        let base = self.rest.split('?').next().unwrap_or("");
+        let path = match path {
+            "" if tail.starts_with('?') => base.to_owned(),
+            "" => self.rest.to_owned(),
+            _ if path.starts_with('/') => without_dot_segments(path),
+            _ => {
+                let directory = base.rfind('/').map_or("/", |slash| &base[..=slash]);
+                without_dot_segments(&format!("{directory}{path}"))
+            }
         };
-        format!("{scheme}//{}:{}{base}{location}", self.host, self.port)
+        format!("{}{path}{tail}", self.origin())
     }
 
     /// Host and path, for messages: the query may contain a secret.
@@ -177,6 +187,28 @@ impl<'a> Url<'a> {
         let path = self.rest.split('?').next().unwrap_or("");
         format!("{}{path}", self.host)
     }
+}
+
+/// Removes `.` and `..` (RFC 3986, section 5.2.4) from a path that is empty or starts
+/// with `/`.
+fn without_dot_segments(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut is_directory = false;
+    for segment in path.split('/').skip(1) {
+        is_directory = matches!(segment, "." | "..");
+        match segment {
+            "." => {}
+            ".." => out.truncate(out.rfind('/').unwrap_or(0)),
+            _ => {
+                out.push('/');
+                out.push_str(segment);
+            }
+        }
+    }
+    if is_directory {
+        out.push('/');
+    }
+    out
 }
 
 #[cfg(test)]
@@ -244,18 +276,101 @@ mod tests {
         let from = Url::parse("https://h:444/a/b?c").unwrap();
         for (location, to) in [
             ("https://x/y", "https://x/y"),
+            ("https://x", "https://x"),
+            (
+                "HTTPS://x:1/a/../b?c/../d#e/../f",
+                "HTTPS://x:1/b?c/../d#e/../f",
+            ),
+            ("https://x?a/../b", "https://x?a/../b"),
             ("//x/y", "https://x/y"),
+            ("//x/./y/..", "https://x/"),
             ("/y?z", "https://h:444/y?z"),
             ("?z", "https://h:444/a/b?z"),
             ("y", "https://h:444/a/y"),
+            ("../b/./c.jpg", "https://h:444/b/c.jpg"),
+            ("/a//../b/../../../..//c", "https://h:444//c"),
+            ("/.a/..b/c./d../.", "https://h:444/.a/..b/c./d../"),
             ("/y?z=ftp://x", "https://h:444/y?z=ftp://x"),
             ("?z=ftp://x", "https://h:444/a/b?z=ftp://x"),
             ("/y?z=https://x/", "https://h:444/y?z=https://x/"),
-            ("mailto:x", "mailto:x"),
+            ("mailto:x/../y", "mailto:x/../y"),
             ("", "https://h:444/a/b?c"),
             ("#d", "https://h:444/a/b?c#d"),
         ] {
-            assert_eq!(from.join(location), to);
+            assert_eq!(from.join(location), to, "{location}");
+        }
+        for (base, location, to) in [
+            ("https://h", "y", "https://h/y"),
+            ("https://h?c", "../y", "https://h/y"),
+            ("https://h?c", "?d", "https://h?d"),
+            ("https://h:443/a", "..", "https://h/"),
+            ("http://[::1]:80/a", "./b", "http://[::1]/b"),
+        ] {
+            assert_eq!(
+                Url::parse(base).unwrap().join(location),
+                to,
+                "{base} {location}"
+            );
+        }
+    }
+
+    /// All examples of RFC 3986, section 5.4.
+    #[test]
+    fn resolves_the_examples_of_the_rfc() {
+        let base = Url {
+            https: false,
+            host: "a",
+            port: 80,
+            rest: "/b/c/d;p?q",
+        };
+        for (location, to) in [
+            // 5.4.1, normal.
+            ("g:h", "g:h"),
+            ("g", "http://a/b/c/g"),
+            ("./g", "http://a/b/c/g"),
+            ("g/", "http://a/b/c/g/"),
+            ("/g", "http://a/g"),
+            ("//g", "http://g"),
+            ("?y", "http://a/b/c/d;p?y"),
+            ("g?y", "http://a/b/c/g?y"),
+            ("#s", "http://a/b/c/d;p?q#s"),
+            ("g#s", "http://a/b/c/g#s"),
+            ("g?y#s", "http://a/b/c/g?y#s"),
+            (";x", "http://a/b/c/;x"),
+            ("g;x", "http://a/b/c/g;x"),
+            ("g;x?y#s", "http://a/b/c/g;x?y#s"),
+            ("", "http://a/b/c/d;p?q"),
+            (".", "http://a/b/c/"),
+            ("./", "http://a/b/c/"),
+            ("..", "http://a/b/"),
+            ("../", "http://a/b/"),
+            ("../g", "http://a/b/g"),
+            ("../..", "http://a/"),
+            ("../../", "http://a/"),
+            ("../../g", "http://a/g"),
+            // 5.4.2, abnormal.
+            ("../../../g", "http://a/g"),
+            ("../../../../g", "http://a/g"),
+            ("/./g", "http://a/g"),
+            ("/../g", "http://a/g"),
+            ("g.", "http://a/b/c/g."),
+            (".g", "http://a/b/c/.g"),
+            ("g..", "http://a/b/c/g.."),
+            ("..g", "http://a/b/c/..g"),
+            ("./../g", "http://a/b/g"),
+            ("./g/.", "http://a/b/c/g/"),
+            ("g/./h", "http://a/b/c/g/h"),
+            ("g/../h", "http://a/b/c/h"),
+            ("g;x=1/./y", "http://a/b/c/g;x=1/y"),
+            ("g;x=1/../y", "http://a/b/c/y"),
+            ("g?y/./x", "http://a/b/c/g?y/./x"),
+            ("g?y/../x", "http://a/b/c/g?y/../x"),
+            ("g#s/./x", "http://a/b/c/g#s/./x"),
+            ("g#s/../x", "http://a/b/c/g#s/../x"),
+            // As a strict parser, which makes it an invalid URL.
+            ("http:g", "http:g"),
+        ] {
+            assert_eq!(base.join(location), to, "{location}");
         }
     }
 }

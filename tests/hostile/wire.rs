@@ -502,6 +502,8 @@ fn redirects_lead_where_they_point() {
     assert_eq!(followed(|s| format!("//127.0.0.1:{}/a", s.port())), "/a");
     assert_eq!(followed(|_| "/a/b".into()), "/a/b");
     assert_eq!(followed(|_| "b?c".into()), "/me/b?c");
+    assert_eq!(followed(|_| "../b/./c.jpg".into()), "/b/c.jpg");
+    assert_eq!(followed(|_| "/../a/..?b/../c".into()), "/?b/../c");
     assert_eq!(followed(|_| "?c".into()), "/me/media?c");
     // An address inside the query does not make it another host's.
     assert_eq!(
