@@ -109,15 +109,33 @@ impl Api {
         self.set(|client| client.login_url = url.into())
     }
 
-    /// The time limit for one attempt of a call, from connecting to the last byte,
-    /// including redirects. Default: 30 s. minreq rounds it up to whole
-    /// seconds.
+    /// The time limit for every request, of calls and of downloads: from name lookup and
+    /// connecting until the headers of the reply have arrived, and then for each silence
+    /// within the body. Default: 30 s. Zero is
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    ///
+    /// A redirect leads to another request. An attempt of a call, with its redirects and
+    /// the body of its reply, takes at most five times this limit, even if bytes arrive one
+    /// by one. For downloads there is
+    /// [`with_download_timeout`](Api::with_download_timeout) instead.
+    ///
+    /// With minreq, silence over TLS is the time without a complete TLS record, which has
+    /// up to 16 KiB. With `keep-alive` it is the time without a byte.
     pub fn with_timeout(self, timeout: Duration) -> Api {
         self.set(|client| client.timeout = timeout)
     }
 
-    /// The time limit for a download, including its redirects. Default: 1 h. Rounded up
-    /// to whole seconds.
+    /// The time that a download may spend waiting for the network, in all: for all its
+    /// attempts with their redirects, for the delays between them, and for the body.
+    /// Default: 1 h. Zero is [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    ///
+    /// Your own time does not count, for this limit or for
+    /// [`with_timeout`](Api::with_timeout): a program may pause between reads of a
+    /// [`Body`](crate::Body), and a disk may be slow. With minreq such pauses may take an
+    /// hour in all.
+    ///
+    /// Each [`open`](Download::open), [`resume`](Download::resume),
+    /// [`write_to`](Download::write_to) or [`save`](Download::save) is a download.
     pub fn with_download_timeout(self, timeout: Duration) -> Api {
         self.set(|client| client.download_timeout = timeout)
     }

@@ -17,6 +17,7 @@ use std::io::{self, Read, Write};
 use std::mem;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Bytes of an error body that are read for an excerpt.
 const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -63,6 +64,8 @@ pub struct Download<'a> {
     accept_unknown_length: bool,
     accept_any_type: bool,
     pub(crate) progress: Option<Box<Progress<'a>>>,
+    /// The time that is left, if earlier requests have used up some of it.
+    pub(crate) time: Option<Duration>,
 }
 
 /// A download that continues a partial file: see [`Download::resume_from`].
@@ -116,6 +119,7 @@ impl<'a> Download<'a> {
             accept_unknown_length: false,
             accept_any_type: false,
             progress: None,
+            time: None,
         }
     }
 
@@ -238,8 +242,10 @@ impl<'a> Download<'a> {
     /// [`on_progress`](Download::on_progress).
     pub fn open(&self) -> Result<Body> {
         let call = self.call()?;
-        self.client
-            .retrying(&call, || self.check(&call, None, self.client.open(&call)?))
+        self.client.retrying(&call, |deadline| {
+            let response = self.client.open(&call, deadline)?;
+            self.check(&call, None, response, deadline)
+        })
     }
 
     /// Downloads the file only if it is not of this version any more, which an earlier
@@ -308,18 +314,20 @@ impl<'a> Download<'a> {
         call.headers.push(("Range", format!("bytes={byte}-")));
         call.headers
             .push(("If-Range", version.validator().to_owned()));
-        self.client.retrying(&call, || {
-            let response = self.client.open(&call)?;
+        self.client.retrying(&call, |deadline| {
+            let response = self.client.open(&call, deadline)?;
             if byte == version.total() && has_no_more(&response, version) {
                 return Ok(Resumed::Complete);
             }
             if is_missing(&response, version) {
                 // Closes its connection first.
                 drop(response);
-                let response = self.client.open(&of_all)?;
-                return self.check(&of_all, None, response).map(Resumed::Entire);
+                let response = self.client.open(&of_all, deadline)?;
+                return self
+                    .check(&of_all, None, response, deadline)
+                    .map(Resumed::Entire);
             }
-            let body = self.check(&call, Some((byte, version)), response)?;
+            let body = self.check(&call, Some((byte, version)), response, deadline)?;
             Ok(match body.start() {
                 0 => Resumed::Entire(body),
                 _ => Resumed::Rest(body),
@@ -331,13 +339,13 @@ impl<'a> Download<'a> {
     fn changed(&self, version: &FileVersion) -> Result<Option<Body>> {
         let mut call = self.call()?;
         call.headers.push(version.condition());
-        self.client.retrying(&call, || {
-            let response = self.client.open(&call)?;
+        self.client.retrying(&call, |deadline| {
+            let response = self.client.open(&call, deadline)?;
             let is_same = response.status == 304
                 || response.status == 200 && version.includes(&response, response.length());
             match is_same {
                 true => Ok(None),
-                false => self.check(&call, None, response).map(Some),
+                false => self.check(&call, None, response, deadline).map(Some),
             }
         })
     }
@@ -352,6 +360,7 @@ impl<'a> Download<'a> {
         let mut call = Call::get(Kind::Download, name, without_fragment(self.url).to_owned());
         // The token does not belong in a file's URL, but must not be shown if it is there.
         call.secrets.push(self.client.token.expose());
+        call.time = self.time;
         Ok(call)
     }
 
@@ -361,6 +370,7 @@ impl<'a> Download<'a> {
         call: &Call<'_>,
         part: Option<(u64, &FileVersion)>,
         response: Response,
+        deadline: Instant,
     ) -> Result<Body> {
         check_encoding(&response)?;
         let from = part.map_or(0, |(byte, _)| byte);
@@ -386,6 +396,7 @@ impl<'a> Download<'a> {
             total,
             has_length,
             inner: response.body,
+            left: deadline.saturating_duration_since(Instant::now()),
         };
         if is_text {
             return Err(body.is_wrong(call).with_status(status));
@@ -546,6 +557,8 @@ pub struct Body {
     /// Whether there is a content length, besides the range.
     has_length: bool,
     inner: Box<dyn Read + Send>,
+    /// The time that is left for waiting for the rest of it.
+    pub(crate) left: Duration,
 }
 
 impl Body {
@@ -683,7 +696,10 @@ impl Read for Body {
             return Ok(0);
         }
         let failed = |error: Error| io::Error::other(error.in_call(&self.name, &[]));
-        match self.inner.read(&mut buf[..room]) {
+        let begun = Instant::now();
+        let read = self.inner.read(&mut buf[..room]);
+        self.left = self.left.saturating_sub(begun.elapsed());
+        match read {
             Ok(0) => match self.end {
                 Some(end) => Err(failed(truncated(self.position, end))),
                 None => Ok(0),

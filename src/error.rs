@@ -78,7 +78,8 @@ pub enum ErrorKind {
     Connect,
     /// TLS failed: an invalid certificate, or a server that does not speak TLS.
     Tls,
-    /// The time limit of the call or download was reached.
+    /// A time limit was reached: [`Api::with_timeout`](crate::Api::with_timeout) or
+    /// [`Api::with_download_timeout`](crate::Api::with_download_timeout).
     Timeout,
     /// The connection broke before a complete response header arrived.
     ConnectionLost,

@@ -52,10 +52,9 @@
 //!   [`Edge::page_size`].
 //! - One reply is in memory at a time, at most 8 MiB ([`Api::with_body_limit`]), then one
 //!   page of structs, plus eight bytes for each earlier page. A download uses 32 KiB.
-//! - minreq sends each request from a helper thread until the headers arrive, and mingram
-//!   reads bodies over TLS from another one, to enforce the timeouts. With `keep-alive` a
-//!   thread runs only while a host name is looked up. There are no other threads, and no
-//!   state outside the `Api`.
+//! - With minreq, a request takes two helper threads until its headers arrive and one while
+//!   its body is read, to enforce the timeouts. With `keep-alive` a thread runs only while a
+//!   host name is looked up. There are no other threads, and no state outside the `Api`.
 //!
 //! # Errors
 //!
@@ -76,8 +75,10 @@
 //!
 //! | what | default | set with |
 //! |---|---|---|
-//! | time for one attempt of a call | 30 s | [`Api::with_timeout`] |
-//! | time for a download | 1 h | [`Api::with_download_timeout`] |
+//! | time for a request until the headers of its reply, and for each silence in the body | 30 s | [`Api::with_timeout`] |
+//! | time for one attempt of a call | five times the above | [`Api::with_timeout`] |
+//! | time that a download spends waiting, in all its attempts | 1 h | [`Api::with_download_timeout`] |
+//! | pauses of the program within a download, by minreq | 1 h | feature `keep-alive` |
 //! | body of a reply | 8 MiB | [`Api::with_body_limit`] |
 //! | arrays and objects in a reply | 100,000 | |
 //! | nesting of arrays and objects in a reply | 128 levels | |
@@ -164,6 +165,7 @@ mod client {
     mod redirect;
     pub(crate) mod reply;
     pub(crate) mod retry;
+    mod timed;
     pub(crate) mod usage;
 }
 

@@ -177,7 +177,13 @@ impl Download<'_> {
             if !error.is_network() || error.is_timeout() || tries > self.client.retries {
                 return Err(error);
             }
-            self.client.clock.sleep(delay(tries - 1));
+            let delay = delay(tries - 1);
+            let left = body.left.saturating_sub(delay);
+            if left.is_zero() {
+                return Err(error);
+            }
+            self.client.clock.sleep(delay);
+            self.time = Some(left);
             furthest = furthest.max(partial.bytes);
             held = Some(partial);
         }

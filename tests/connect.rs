@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 /// The transport is mingram's own, not minreq.
 const DIRECT: bool = cfg!(feature = "keep-alive");
 
-/// minreq counts in whole seconds, and an emulator is slow.
+/// An emulator is slow.
 const SHORT: Duration = Duration::from_secs(1);
 
 /// The message of a call that is over in its time, with a second for a busy
 /// machine.
 #[track_caller]
 fn timeout_of<T>(api: &Api, call: impl FnOnce(&Api) -> mingram::Result<T>) -> String {
-    let api = api.clone().with_timeout(SHORT).with_download_timeout(SHORT);
+    let api = api.clone().with_timeout(SHORT);
     let start = Instant::now();
     let error = call(&api).map(drop).unwrap_err();
     let took = start.elapsed();
@@ -113,26 +113,74 @@ fn a_server_that_stops_reading() {
     );
 }
 
+/// A time in milliseconds is not rounded up.
+#[test]
+fn milliseconds_count() {
+    let api = http(silent(b"", true)).with_timeout(Duration::from_millis(1));
+    let start = Instant::now();
+    let calls = (0..50).map(|_| api.me(&[]).unwrap_err().is_timeout());
+    assert!(calls.into_iter().all(|timeout| timeout));
+    // In whole seconds it would be fifty.
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+/// Threads and descriptors of this process.
+#[cfg(target_os = "linux")]
+fn held() -> (usize, usize) {
+    let count = |folder| std::fs::read_dir(folder).unwrap().count();
+    (count("/proc/self/task"), count("/proc/self/fd"))
+}
+
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn back_to(before: (usize, usize)) {
+    let start = Instant::now();
+    while held() != before {
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(10), "{before:?}, {:?}", held());
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Of calls that time out, and of files that nobody reads to their end, from servers that
+/// close nothing.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_abandoned_ends() {
+    common::in_a_child("what_is_abandoned_ends", &[], || {
+        let ports = [
+            silent(b"", true),
+            silent(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", true),
+            silent(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", true),
+        ];
+        let before = held();
+        for port in ports {
+            let api = http(port).with_timeout(SHORT / 5);
+            for _ in 0..5 {
+                assert!(api.me(&[]).unwrap_err().is_timeout());
+            }
+        }
+        // minreq ends them with the time of the call.
+        back_to(before);
+        let (api, url) = (http(ports[1]), format!("http://127.0.0.1:{}/f", ports[1]));
+        let open = || api.download(&url).open().unwrap();
+        for _ in 0..5 {
+            drop(open());
+            open().read_exact(&mut [0]).unwrap();
+        }
+        back_to(before);
+    });
+}
+
 /// What minreq cannot do.
 #[cfg(feature = "keep-alive")]
 mod direct {
     use super::*;
-    use crate::common::{Server, in_a_child, json, replay::read_request, reply};
+    use crate::common::{Server, json, replay::read_request, reply};
     use std::net::TcpStream;
     use std::sync::{Arc, Mutex};
 
     const ID: &str = r#"{"id":"17841405793187218"}"#;
-
-    /// A time in milliseconds is not rounded up.
-    #[test]
-    fn milliseconds_count() {
-        let api = http(silent(b"", true)).with_timeout(Duration::from_millis(1));
-        let start = Instant::now();
-        let calls = (0..50).map(|_| api.me(&[]).unwrap_err().is_timeout());
-        assert!(calls.into_iter().all(|timeout| timeout));
-        // In whole seconds it would be fifty.
-        assert!(start.elapsed() < Duration::from_secs(10));
-    }
 
     #[test]
     fn ipv6_literals() {
@@ -195,19 +243,12 @@ mod direct {
         assert!(second < Duration::from_secs(1), "{second:?}");
     }
 
-    /// Threads and descriptors of this process.
-    #[cfg(target_os = "linux")]
-    fn held() -> (usize, usize) {
-        let count = |folder| std::fs::read_dir(folder).unwrap().count();
-        (count("/proc/self/task"), count("/proc/self/fd"))
-    }
-
     /// Two hundred handshakes that are never answered: half of them get nothing, the
     /// others a record that drips in.
     #[test]
     #[cfg(target_os = "linux")]
     fn unanswered_handshakes_leave_nothing_behind() {
-        in_a_child(
+        common::in_a_child(
             "direct::unanswered_handshakes_leave_nothing_behind",
             &[],
             || {
@@ -262,15 +303,8 @@ mod direct {
                 let mut taken = taken.lock().unwrap();
                 assert!(taken.len() >= THREADS * CALLS);
                 taken.clear();
-                let start = Instant::now();
-                while held() != before {
-                    assert!(
-                        start.elapsed() < Duration::from_secs(10),
-                        "{before:?} and then {:?}",
-                        held()
-                    );
-                    thread::sleep(Duration::from_millis(10));
-                }
+                drop(taken);
+                back_to(before);
             },
         );
     }
@@ -279,7 +313,7 @@ mod direct {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_call_starts_no_thread() {
-        in_a_child("direct::a_call_starts_no_thread", &[], || {
+        common::in_a_child("direct::a_call_starts_no_thread", &[], || {
             let port = silent(b"", false);
             let api = http(port);
             let (before, _) = held();

@@ -565,33 +565,44 @@ mod trusted {
         });
     }
 
-    /// A byte now and then inside one TLS record, which is handed out only when
-    /// it is whole.
+    /// A byte now and then inside one TLS record, which is handed out only when it is
+    /// whole.
     #[test]
     fn a_record_that_drips() {
         trusting("trusted::a_record_that_drips", |authority| {
-            let server = TlsServer::start(authority.issue(localhost()), BOTH, |_, mut tls| {
-                tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")?;
-                tls.conn
-                    .writer()
-                    .write_all(format!("{ID:100}").as_bytes())?;
-                let mut record = Vec::new();
-                while tls.conn.wants_write() {
-                    tls.conn.write_tls(&mut record)?;
-                }
-                for byte in record {
-                    tls.sock.write_all(&[byte])?;
-                    thread::sleep(Duration::from_millis(200));
-                }
-                close(tls)
-            });
+            let server =
+                TlsServer::start(authority.issue(localhost()), BOTH, |request, mut tls| {
+                    tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")?;
+                    tls.conn
+                        .writer()
+                        .write_all(format!("{ID:100}").as_bytes())?;
+                    let mut record = Vec::new();
+                    while tls.conn.wants_write() {
+                        tls.conn.write_tls(&mut record)?;
+                    }
+                    let pause = match request.target.starts_with("/slow") {
+                        true => Duration::from_millis(40),
+                        false => Duration::from_millis(200),
+                    };
+                    for byte in record {
+                        tls.sock.write_all(&[byte])?;
+                        thread::sleep(pause);
+                    }
+                    close(tls)
+                });
             // Time for a handshake and the headers, also under an emulator.
             let time = Duration::from_secs(3);
-            let api = api(&server.url())
-                .with_timeout(time)
-                .with_download_timeout(time);
-            let error = timed(time, || api.me(&[])).unwrap_err();
+            let api = api(&server.url()).with_timeout(time);
+            // To minreq a record is silence until it is whole.
+            let limit = if POOLED { 5 * time } else { time };
+            let error = timed(limit, || api.me(&[])).unwrap_err();
             assert!(error.is_timeout(), "{error}");
+            let outcome = api.user("slow", &[]);
+            match POOLED {
+                true => assert_eq!(outcome.unwrap().id, "17841405793187218"),
+                false => assert!(outcome.unwrap_err().is_timeout()),
+            }
+            let api = api.with_download_timeout(time);
             let url = format!("{}/f", server.url());
             let mut body = None;
             let error = timed(time, || {
@@ -602,6 +613,59 @@ mod trusted {
             assert!(error.is_timeout(), "{error}");
             // What failed stays so, and is no end of the file.
             assert!(body.unwrap().read(&mut [0; 8]).is_err());
+        });
+    }
+
+    /// The limits are those of a server that is silent, in the handshake, in the head and
+    /// in the body, and not those of a caller that pauses.
+    #[test]
+    fn silence_and_pauses() {
+        trusting("trusted::silence_and_pauses", |authority| {
+            let file: Vec<u8> = (0..400_000_u32).map(|at| (at / 7) as u8).collect();
+            let sent = file.clone();
+            let server = TlsServer::start(
+                authority.issue(localhost()),
+                BOTH,
+                move |request, mut tls| {
+                    match &request.target[..] {
+                        "/file" => {
+                            write!(
+                                tls,
+                                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                                sent.len()
+                            )?;
+                            tls.write_all(&sent)?;
+                            return close(tls);
+                        }
+                        "/half" => {
+                            tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")?
+                        }
+                        _ => {}
+                    }
+                    tls.read(&mut [0]).map(drop)
+                },
+            );
+            let time = Duration::from_secs(3);
+            let api = api(&server.url())
+                .with_timeout(time)
+                .with_download_timeout(Duration::from_secs(60));
+            for path in ["silent", "half"] {
+                let url = format!("{}/{path}", server.url());
+                let download = || api.download(&url).write_to(&mut Vec::new());
+                let error = timed(2 * time, download).unwrap_err();
+                assert!(error.is_timeout(), "{error}");
+            }
+            let unanswered = format!("{}/f", plain(b"", true));
+            let error = timed(time, || api.download(&unanswered).open().map(drop));
+            assert!(error.unwrap_err().is_timeout());
+            let api = api.with_download_timeout(time);
+            let url = format!("{}/file", server.url());
+            let mut body = api.download(&url).open().unwrap();
+            let mut read = vec![0; 10];
+            body.read_exact(&mut read).unwrap();
+            thread::sleep(time + time / 4);
+            body.read_to_end(&mut read).unwrap();
+            assert!(read == file);
         });
     }
 

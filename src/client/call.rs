@@ -2,6 +2,7 @@
 
 use crate::http::transport::Method;
 use crate::redact::{one_line, prefix, redact_at};
+use std::time::Duration;
 
 /// The length of an excerpt, in bytes.
 const EXCERPT_BYTES: usize = 120;
@@ -27,6 +28,8 @@ pub(crate) struct Call<'a> {
     pub(crate) secrets: Vec<&'a str>,
     /// Further headers: which part of a file is requested, and on which condition.
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// The time that is left for it, if an earlier call has used up some of it.
+    pub(crate) time: Option<Duration>,
 }
 
 /// What a call is for. It decides the timeout, how a call may be sent and what may be
@@ -55,6 +58,7 @@ impl<'a> Call<'a> {
             form: None,
             secrets: Vec::new(),
             headers: Vec::new(),
+            time: None,
         }
     }
 

@@ -4,12 +4,13 @@ use super::call::{Call, Kind};
 use super::redirect::redirect_target;
 use super::reply::Reply;
 use super::retry::{self, Clock, SystemClock};
+use super::timed::Timed;
 use super::usage::{Limits, Usage};
 use crate::auth::token::Token;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::default_transport::DefaultTransport;
 use crate::http::query::push_param;
-use crate::http::transport::{Request, Response, Transport, check_lengths};
+use crate::http::transport::{MAX_TIMEOUT, Request, Response, Transport, check_lengths};
 use crate::http::url::{Url, check_length};
 use crate::redact::redact;
 use crate::timestamp::parse_http_date;
@@ -18,6 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const MAX_REDIRECTS: usize = 5;
+
+/// The time for an attempt of a call, in timeouts: the headers of all its requests, and the
+/// body of its reply.
+const CALL_TIMEOUTS: u32 = 5;
+
 const MAX_USER_AGENT_BYTES: usize = 512;
 
 /// Settings, and what clones share: the transport and what is known of the rate limits.
@@ -140,8 +146,8 @@ impl Client {
         parse: impl Fn(&Reply) -> Result<T>,
     ) -> Result<(T, Usage)> {
         self.keep_pace(call)?;
-        let result = self.retrying(call, || {
-            let response = self.open(call)?;
+        let result = self.retrying(call, |deadline| {
+            let response = self.open(call, deadline)?;
             let usage = self.record_usage(call, &response);
             let date = response.header("date").and_then(parse_http_date);
             Reply::read(call, response, usage, self.body_limit, &*self.clock)
@@ -176,19 +182,27 @@ impl Client {
 
     /// Retries transient failures, except timeouts: the caller's time limit has been
     /// reached already. Gives up if the service asks for a longer delay than a retry
-    /// may have.
+    /// may have, or the download has no time left for another attempt.
+    ///
+    /// `attempt` gets its deadline. All of its time is spent waiting for the network.
     pub(crate) fn retrying<T>(
         &self,
         call: &Call<'_>,
-        mut attempt: impl FnMut() -> Result<T>,
+        mut attempt: impl FnMut(Instant) -> Result<T>,
     ) -> Result<T> {
+        let time = match call.kind {
+            Kind::Download => self.download_timeout,
+            Kind::Graph | Kind::Login => self.timeout.saturating_mul(CALL_TIMEOUTS),
+        };
+        let mut left = call.time.unwrap_or(time).min(MAX_TIMEOUT);
         let retries = match call.kind {
             Kind::Graph | Kind::Download => self.retries,
             Kind::Login => 0,
         };
         let mut retry = 0;
         loop {
-            let error = match attempt() {
+            let start = Instant::now();
+            let error = match attempt(start + left) {
                 Ok(value) => return Ok(value),
                 // The only form is the one with a login code.
                 Err(error) if call.form.is_some() => error.with_code(),
@@ -203,44 +217,52 @@ impl Client {
             {
                 return Err(error);
             }
+            if call.kind == Kind::Download {
+                left = left.saturating_sub(start.elapsed() + delay);
+                if left.is_zero() {
+                    return Err(error);
+                }
+            }
             self.clock.sleep(delay);
             retry += 1;
         }
     }
 
     /// Sends the call once, follows redirects, and returns the response with its body
-    /// unread.
-    pub(crate) fn open(&self, call: &Call<'_>) -> Result<Response> {
+    /// unread. What is left of the time until `deadline` is for waiting for the body.
+    pub(crate) fn open(&self, call: &Call<'_>, deadline: Instant) -> Result<Response> {
         self.check_user_agent()?;
+        self.check_timeouts()?;
         let mut headers = vec![("User-Agent", self.user_agent.as_str()), ("Accept", "*/*")];
         if call.form.is_some() {
             headers.push(("Content-Type", "application/x-www-form-urlencoded"));
         }
         let further = call.headers.iter();
         headers.extend(further.map(|(name, value)| (*name, value.as_str())));
-        let timeout = match call.kind {
-            Kind::Download => self.download_timeout,
-            Kind::Graph | Kind::Login => self.timeout,
-        };
-        let deadline = Instant::now().checked_add(timeout);
+        let left = || deadline.saturating_duration_since(Instant::now());
         let mut url = call.url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let timeout = deadline.map_or(timeout, |deadline| {
-                deadline.saturating_duration_since(Instant::now())
-            });
-            if timeout.is_zero() {
-                return Err(Error::new(ErrorKind::Timeout, "the call timed out"));
+            let budget = left();
+            if budget.is_zero() {
+                return Err(Timed::spent(call.kind, None));
             }
-            let response = self.transport.send(&Request {
+            let sent = self.transport.send(&Request {
                 method: call.method,
                 url: &url,
                 headers: &headers,
                 body: call.form.as_deref(),
-                timeout,
+                timeout: self.timeout.min(budget),
+                budget,
                 once: call.kind == Kind::Login,
+                pauses: call.kind == Kind::Download,
+            });
+            let mut response = sent.map_err(|error| match error.is_timeout() {
+                true if left().is_zero() => Timed::spent(call.kind, Some(error)),
+                _ => error,
             })?;
             check_lengths(&response.headers)?;
             if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+                response.body = Box::new(Timed::new(response.body, left(), call.kind));
                 return Ok(response);
             }
             url = redirect_target(call, &url, &response)
@@ -250,6 +272,20 @@ impl Client {
             ErrorKind::Redirect,
             format!("more than {MAX_REDIRECTS} redirects in a row"),
         ))
+    }
+
+    fn check_timeouts(&self) -> Result<()> {
+        for (timeout, name) in [
+            (self.timeout, "with_timeout"),
+            (self.download_timeout, "with_download_timeout"),
+        ] {
+            if timeout.is_zero() {
+                return Err(Error::invalid(format!(
+                    "the time limit set by `{name}` is zero: set a longer one"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn check_user_agent(&self) -> Result<()> {

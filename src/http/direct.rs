@@ -22,7 +22,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io::{self, BufRead, BufReader};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use stream::Stream;
 
 /// See [`DefaultTransport`](super::default_transport::DefaultTransport).
@@ -45,36 +45,51 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Transport for Direct {
     fn send(&self, request: &Request<'_>) -> Result<Response> {
-        let deadline = Instant::now() + request.timeout.min(MAX_TIMEOUT);
+        let start = Instant::now();
+        let deadline = start + request.timeout.min(MAX_TIMEOUT);
         let url = Url::parse(request.url).map_err(Error::invalid)?;
         let origin = format!("{} {}:{}", url.https, url.host, url.port).to_ascii_lowercase();
         let bytes = head::request(request, &url);
+        let mut exchanged = None;
         if request.method == Method::Get && !request.once {
-            if let Some(mut connection) = self.idle(&origin) {
-                connection.get_mut().set_deadline(deadline);
-                match exchange(&mut connection, &bytes) {
-                    Ok(head) => return self.response(head, connection, origin),
-                    // The server closed the connection just as the request was
-                    // sent. Nothing was received, so resend it over a new one.
-                    Err(failure) if failure.stale => {}
-                    Err(failure) => return Err(failure.error),
-                }
-            }
+            exchanged = self.reuse(&origin, &bytes, deadline)?;
         }
-        let mut connection = self.connect(&url, deadline)?;
-        let head = exchange(&mut connection, &bytes).map_err(|failure| failure.error)?;
-        self.response(head, connection, origin)
+        let (head, connection) = match exchanged {
+            Some(exchanged) => exchanged,
+            None => {
+                let mut connection = self.connect(&url, deadline)?;
+                let head = exchange(&mut connection, &bytes, deadline);
+                (head.map_err(|failure| failure.error)?, connection)
+            }
+        };
+        let budget = request.budget.min(MAX_TIMEOUT);
+        let limits = (request.timeout, budget.saturating_sub(start.elapsed()));
+        self.response(head, connection, origin, limits)
     }
 }
 
 impl Direct {
-    /// An idle connection to this origin that the server has not closed yet.
-    fn idle(&self, origin: &str) -> Option<Connection> {
-        loop {
-            let mut connection = lock(&self.shared.pool).take(origin)?;
+    /// Sends the request over an idle connection to this origin that the server has not
+    /// closed yet. `None` if there is none, or if the server closed it just as the request
+    /// was sent: nothing was received, so it can be sent again.
+    fn reuse(
+        &self,
+        origin: &str,
+        request: &[u8],
+        deadline: Instant,
+    ) -> Result<Option<(Head, Connection)>> {
+        let mut connection = loop {
+            let Some(mut connection) = lock(&self.shared.pool).take(origin) else {
+                return Ok(None);
+            };
             if connection.get_mut().is_quiet() {
-                return Some(connection);
+                break connection;
             }
+        };
+        match exchange(&mut connection, request, deadline) {
+            Ok(head) => Ok(Some((head, connection))),
+            Err(failure) if failure.stale => Ok(None),
+            Err(failure) => Err(failure.error),
         }
     }
 
@@ -102,7 +117,13 @@ impl Direct {
         Ok(config.insert(tls::config().map_err(from_tls)?).clone())
     }
 
-    fn response(&self, head: Head, connection: Connection, origin: String) -> Result<Response> {
+    fn response(
+        &self,
+        head: Head,
+        connection: Connection,
+        origin: String,
+        limits: (Duration, Duration),
+    ) -> Result<Response> {
         let mut response = Response {
             status: head.status,
             headers: head.headers,
@@ -118,7 +139,7 @@ impl Direct {
         };
         let reusable = head.reusable && !matches!(framing, Framing::Close);
         let home = reusable.then(|| (self.shared.clone(), origin));
-        response.body = Box::new(Body::new(connection, framing, home));
+        response.body = Box::new(Body::new(connection, framing, home, limits));
         Ok(response)
     }
 }
@@ -138,7 +159,12 @@ struct Failure {
 }
 
 /// Sends the request and reads the head of the response.
-fn exchange(connection: &mut Connection, request: &[u8]) -> Result<Head, Failure> {
+fn exchange(
+    connection: &mut Connection,
+    request: &[u8],
+    deadline: Instant,
+) -> Result<Head, Failure> {
+    connection.get_mut().set_limits(deadline, Duration::MAX);
     let sent = connection.get_mut().send(request);
     // A server may respond and close before it has read the whole request.
     let error = match connection.fill_buf() {

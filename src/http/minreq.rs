@@ -16,12 +16,14 @@
 //!   "abort"` it cannot be caught, and the program ends. Without overflow checks
 //!   the limit no longer applies, and the timeout ends the reply.
 //! - It panics if the system cannot start a thread. The panic is caught.
-//! - The timeout is optional, has a default from `MINREQ_TIMEOUT`, and counts whole
-//!   seconds. It is always set, rounded up.
-//! - Over TLS the timeout applies to each read of the socket, and one TLS record
-//!   may take many reads: see [`Watched`]. The handshake has no timeout at all: the
-//!   call ends on time, but minreq leaves its thread and the connection behind
-//!   until the server closes it, which may be never.
+//! - The timeout is optional, has a default from `MINREQ_TIMEOUT`, counts whole seconds,
+//!   and is one for everything from connecting to the last byte, including the time in
+//!   which the caller does not read. Over TLS it applies to each read of the socket, and
+//!   one TLS record may take many reads. So every request runs on a thread of its own,
+//!   which is waited for and abandoned when the time is up: see [`Exchange`]. minreq's own
+//!   timeout only ends what was abandoned; see [`lifetime`].
+//! - A TLS handshake has no timeout at all: what is abandoned then ends when the server
+//!   closes the connection, which may be never.
 //! - Redirects are followed to any host. They are turned off; the client decides.
 //! - IPv6 literals are cut at their first colon. They are refused.
 //! - The scheme must be lower-case. It is converted.
@@ -63,79 +65,85 @@ impl Transport for Minreq {
                 "minreq does not support IPv6 literals: use a host name or IPv4",
             ));
         }
-        let method = match request.method {
-            Method::Get => ::minreq::Method::Get,
-            Method::Post => ::minreq::Method::Post,
+        let start = Instant::now();
+        let exchange = Arc::new(Exchange::default());
+        let (outgoing, other) = (outgoing(request), exchange.clone());
+        let worker = thread::Builder::new().spawn(move || other.run(outgoing));
+        worker
+            .map_err(|error| Error::new(ErrorKind::ConnectionLost, NO_THREAD).with_source(error))?;
+        let mut body = Body {
+            exchange,
+            piece: io::Cursor::default(),
+            ended: None,
+            silence: request.timeout,
+            budget: request.budget,
         };
-        let timeout = whole_seconds(request.timeout);
-        let deadline = Instant::now() + timeout;
-        let mut url = request.url.to_owned();
-        if let Some(scheme) = url.find("://") {
-            url[..scheme].make_ascii_lowercase();
-            let host = scheme + "://".len();
-            match url[host..].find(['/', '?']) {
-                Some(length) if url[host..][length..].starts_with('?') => {
-                    url.insert(host + length, '/');
-                }
-                _ => {}
-            }
-        }
-        let mut outgoing = ::minreq::Request::new(method, url)
-            .with_follow_redirects(false)
-            .with_max_headers_size(MAX_HEAD_BYTES)
-            .with_max_status_line_length(MAX_HEAD_BYTES)
-            .with_timeout(timeout.as_secs());
-        for (name, value) in request.headers {
-            outgoing = outgoing.with_header(*name, *value);
-        }
-        if let Some(body) = request.body {
-            outgoing = outgoing.with_body(body);
-        }
-        let mut reply = catch_unwind(AssertUnwindSafe(|| outgoing.send_lazy()))
-            .map_err(from_panic)?
-            .map_err(from_minreq)?;
-        check_status(&reply)?;
-        for (name, _) in &mut reply.headers {
-            if name.trim().len() < name.len() {
-                *name = name.trim().to_owned();
-            }
-        }
-        let (status, headers) = (reply.status_code, std::mem::take(&mut reply.headers));
-        let body = Body {
-            reply,
-            failed: false,
-        };
+        let (status, headers) = body.exchange.head(request.timeout)?;
         let mut response = Response {
             status,
             headers,
-            body: match https {
-                true => Box::new(Watched::new(body, deadline)),
-                false => Box::new(body),
-            },
+            body: Box::new(io::empty()),
         };
         if needs_proof(&response) {
-            let mut first = [0];
-            let read = response.body.read_exact(&mut first);
-            read.map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => Error::new(
+            let left = request.timeout.saturating_sub(start.elapsed());
+            let first = body.next_piece(left).map_err(Error::of_body)?;
+            if first.is_empty() {
+                return Err(Error::new(
                     ErrorKind::Truncated,
                     "the reply ended in or after its headers, which may be incomplete",
-                ),
-                _ => Error::of_body(error),
-            })?;
-            response.body = Box::new(io::Cursor::new(first).chain(response.body));
+                ));
+            }
+            body.piece = io::Cursor::new(first);
         }
+        body.budget = body.budget.saturating_sub(start.elapsed());
+        response.body = Box::new(body);
         Ok(response)
     }
 }
 
-/// Rounds up to whole seconds, from one to the longest timeout.
-fn whole_seconds(timeout: Duration) -> Duration {
-    let whole = Duration::from_secs(timeout.as_secs());
-    let up = Duration::from_secs(u64::from(whole < timeout));
-    whole
-        .saturating_add(up)
-        .clamp(Duration::from_secs(1), MAX_TIMEOUT)
+/// The request for minreq.
+fn outgoing(request: &Request<'_>) -> ::minreq::Request {
+    let method = match request.method {
+        Method::Get => ::minreq::Method::Get,
+        Method::Post => ::minreq::Method::Post,
+    };
+    let mut url = request.url.to_owned();
+    if let Some(scheme) = url.find("://") {
+        url[..scheme].make_ascii_lowercase();
+        let host = scheme + "://".len();
+        match url[host..].find(['/', '?']) {
+            Some(length) if url[host..][length..].starts_with('?') => {
+                url.insert(host + length, '/');
+            }
+            _ => {}
+        }
+    }
+    let mut outgoing = ::minreq::Request::new(method, url)
+        .with_follow_redirects(false)
+        .with_max_headers_size(MAX_HEAD_BYTES)
+        .with_max_status_line_length(MAX_HEAD_BYTES)
+        .with_timeout(lifetime(request));
+    for (name, value) in request.headers {
+        outgoing = outgoing.with_header(*name, *value);
+    }
+    if let Some(body) = request.body {
+        outgoing = outgoing.with_body(body);
+    }
+    outgoing
+}
+
+/// How long the caller of a download may pause in all.
+const PAUSES: Duration = Duration::from_secs(3600);
+
+/// The seconds after which minreq gives up by itself: all that the caller may wait, and
+/// pause. It cannot be changed later.
+fn lifetime(request: &Request<'_>) -> u64 {
+    let pauses = match request.pauses {
+        true => PAUSES,
+        false => Duration::ZERO,
+    };
+    let time = request.budget.saturating_add(pauses).min(MAX_TIMEOUT);
+    time.as_secs() + 1
 }
 
 /// Whether a byte of the body is needed to prove that the headers were complete:
@@ -177,199 +185,182 @@ fn check_status(reply: &::minreq::ResponseLazy) -> Result<()> {
     Ok(())
 }
 
-/// A body with useful errors, which fails again on every read after a failure.
-struct Body {
-    reply: ::minreq::ResponseLazy,
-    failed: bool,
-}
-
-impl Read for Body {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.failed {
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        if buf.is_empty() {
-            // minreq asserts that the buffer is not empty.
-            return Ok(0);
-        }
-        let read = catch_unwind(AssertUnwindSafe(|| self.reply.read(buf))).map_err(|panic| {
-            self.failed = true;
-            io::Error::other(from_panic(panic))
-        })?;
-        read.map_err(|error| {
-            self.failed = true;
-            // Between chunks minreq wraps the connection's error.
-            let error = match error.downcast::<::minreq::Error>() {
-                Ok(::minreq::Error::IoError(error)) | Err(error) => error,
-                Ok(error) => return io::Error::other(from_minreq(error)),
-            };
-            match error.kind() {
-                // The client has its own messages for these.
-                io::ErrorKind::TimedOut
-                | io::ErrorKind::UnexpectedEof
-                | io::ErrorKind::ConnectionReset => error,
-                _ if error
-                    .get_ref()
-                    .is_some_and(|inner| inner.is::<std::num::ParseIntError>()) =>
-                {
-                    io::Error::other(malformed_chunk().with_source(error))
-                }
-                _ => io::Error::other(from_io(
-                    error,
-                    "the connection broke while reading the body",
-                )),
-            }
-        })
-    }
-}
-
-/// A body over TLS, read on a separate thread so that it can be abandoned when the
-/// time limit is reached. The thread starts with the first read. It ends with the
-/// body, when the body is dropped, or when the server is silent for the length of
-/// the timeout; if a record arrives byte by byte, not before that record is complete.
-///
-/// minreq grants each read of the socket all the remaining time, and rustls reads
-/// until a record of up to 16 KiB is complete: at a byte every few seconds, hours.
-struct Watched {
-    body: Option<Body>,
-    pieces: Arc<Pieces>,
-    piece: io::Cursor<Vec<u8>>,
-    /// Set when no more pieces follow: whether the body ended without a failure.
-    ended: Option<bool>,
-    deadline: Instant,
-}
-
-/// Hands pieces from one thread to the other. std's channel would do the same for
-/// six more kilobytes of program.
+/// What a request and the thread that it runs on hand to each other. The thread sends the
+/// request, and then reads a piece of the body whenever the caller waits for one. It ends
+/// with the body, with the first failure, and when the caller is gone; if it is waiting for
+/// the server then, when the server closes the connection or after minreq's timeout.
 #[derive(Default)]
-struct Pieces {
-    state: Mutex<Handover>,
+struct Exchange {
+    state: Mutex<State>,
     changed: Condvar,
 }
 
+type Head = (u16, Vec<(String, String)>);
+
 #[derive(Default)]
-struct Handover {
+struct State {
+    head: Option<Result<Head>>,
+    /// The caller waits for the next piece.
+    wanted: bool,
+    /// An empty one marks the end.
     piece: Option<io::Result<Vec<u8>>>,
-    /// One of the two sides is gone.
-    closed: bool,
+    /// The caller is gone.
+    abandoned: bool,
 }
 
-impl Pieces {
+impl Exchange {
     /// A panic leaves no inconsistent state, so poisoning is ignored.
-    fn lock(&self) -> MutexGuard<'_, Handover> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for room. Returns whether the reader still exists.
-    fn put(&self, piece: io::Result<Vec<u8>>) -> bool {
-        let mut state = self.lock();
-        while state.piece.is_some() && !state.closed {
-            let waited = self.changed.wait(state);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-        let wanted = !state.closed;
-        if wanted {
-            state.piece = Some(piece);
-        }
+    fn change(&self, change: impl FnOnce(&mut State)) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
         self.changed.notify_all();
-        wanted
+        state
     }
 
-    fn take(&self, deadline: Instant) -> io::Result<Vec<u8>> {
-        let mut state = self.lock();
+    /// Waits while this is so, and not longer than the limit.
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        limit: Duration,
+        is_so: fn(&mut State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        let waited = self.changed.wait_timeout_while(state, limit, is_so);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn head(&self, limit: Duration) -> Result<Head> {
+        let state = self.change(|_| {});
+        let mut state = self.wait(state, limit, |state| state.head.is_none());
+        let timeout = || Err(Error::new(ErrorKind::Timeout, "the call timed out"));
+        state.head.take().unwrap_or_else(timeout)
+    }
+
+    fn piece(&self, limit: Duration) -> io::Result<Vec<u8>> {
+        let state = self.change(|state| state.wanted = true);
+        let mut state = self.wait(state, limit, |state| state.piece.is_none());
+        let timeout = || Err(io::ErrorKind::TimedOut.into());
+        state.piece.take().unwrap_or_else(timeout)
+    }
+
+    /// What the thread does.
+    fn run(&self, outgoing: ::minreq::Request) {
+        let mut reply = match send(outgoing) {
+            Ok(reply) => reply,
+            Err(error) => return drop(self.change(|state| state.head = Some(Err(error)))),
+        };
+        let head = (reply.status_code, std::mem::take(&mut reply.headers));
+        let mut state = self.change(|state| state.head = Some(Ok(head)));
         loop {
-            if let Some(piece) = state.piece.take() {
-                self.changed.notify_all();
-                return piece;
+            state = self.wait(state, MAX_TIMEOUT, |state| {
+                !state.wanted && !state.abandoned
+            });
+            if state.abandoned {
+                return;
             }
-            if state.closed {
-                return Err(io::ErrorKind::ConnectionAborted.into());
+            state.wanted = false;
+            drop(state);
+            let piece = read_piece(&mut reply);
+            let is_last = !matches!(&piece, Ok(piece) if !piece.is_empty());
+            state = self.change(|state| state.piece = Some(piece));
+            if is_last {
+                return;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    fn end(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
     }
 }
 
-impl Drop for Watched {
+fn send(outgoing: ::minreq::Request) -> Result<::minreq::ResponseLazy> {
+    let reply = catch_unwind(AssertUnwindSafe(|| outgoing.send_lazy()));
+    let mut reply = reply.map_err(from_panic)?.map_err(from_minreq)?;
+    check_status(&reply)?;
+    for (name, _) in &mut reply.headers {
+        if name.trim().len() < name.len() {
+            *name = name.trim().to_owned();
+        }
+    }
+    Ok(reply)
+}
+
+/// Reads a piece of the body; an empty one at its end.
+fn read_piece(reply: &mut ::minreq::ResponseLazy) -> io::Result<Vec<u8>> {
+    let mut piece = vec![0; 16 * 1024];
+    let read = loop {
+        let read = catch_unwind(AssertUnwindSafe(|| reply.read(&mut piece)));
+        match read.map_err(|panic| io::Error::other(from_panic(panic)))? {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => break read,
+        }
+    };
+    piece.truncate(read.map_err(body_error)?);
+    Ok(piece)
+}
+
+fn body_error(error: io::Error) -> io::Error {
+    // Between chunks minreq wraps the connection's error.
+    let error = match error.downcast::<::minreq::Error>() {
+        Ok(::minreq::Error::IoError(error)) | Err(error) => error,
+        Ok(error) => return io::Error::other(from_minreq(error)),
+    };
+    match error.kind() {
+        // The client has its own messages for these.
+        io::ErrorKind::TimedOut | io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+            error
+        }
+        _ if error
+            .get_ref()
+            .is_some_and(|inner| inner.is::<std::num::ParseIntError>()) =>
+        {
+            io::Error::other(malformed_chunk().with_source(error))
+        }
+        _ => io::Error::other(from_io(
+            error,
+            "the connection broke while reading the body",
+        )),
+    }
+}
+
+struct Body {
+    exchange: Arc<Exchange>,
+    piece: io::Cursor<Vec<u8>>,
+    /// Set when no more pieces follow: whether the body ended without a failure.
+    ended: Option<bool>,
+    silence: Duration,
+    /// What is left for reads.
+    budget: Duration,
+}
+
+impl Drop for Body {
     fn drop(&mut self) {
-        self.pieces.end();
+        drop(self.exchange.change(|state| state.abandoned = true));
     }
 }
 
-impl Watched {
-    fn new(body: Body, deadline: Instant) -> Watched {
-        Watched {
-            body: Some(body),
-            pieces: Arc::default(),
-            piece: io::Cursor::default(),
-            ended: None,
-            deadline,
-        }
-    }
-
+impl Body {
     /// The next piece; an empty one marks the end.
-    fn next_piece(&mut self) -> io::Result<Vec<u8>> {
-        if let Some(body) = self.body.take() {
-            let pieces = self.pieces.clone();
-            let reader = thread::Builder::new().spawn(move || read_pieces(body, &pieces));
-            if let Err(error) = reader {
-                self.ended = Some(false);
-                return Err(io::Error::other(error));
-            }
-        }
+    fn next_piece(&mut self, limit: Duration) -> io::Result<Vec<u8>> {
         match self.ended {
             Some(true) => return Ok(Vec::new()),
             Some(false) => return Err(io::ErrorKind::ConnectionAborted.into()),
             None => {}
         }
-        let piece = self.pieces.take(self.deadline);
+        let piece = self.exchange.piece(limit);
         if !matches!(&piece, Ok(piece) if !piece.is_empty()) {
             self.ended = Some(piece.is_ok());
-            self.pieces.end();
         }
         piece
     }
 }
 
-/// Passes on the body piece by piece until it ends or fails, or the reader is gone.
-fn read_pieces(mut body: Body, pieces: &Pieces) {
-    loop {
-        let mut piece = vec![0; 16 * 1024];
-        let read = match body.read(&mut piece) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read,
-        };
-        let last = !matches!(read, Ok(1..));
-        let piece = read.map(|length| {
-            piece.truncate(length);
-            piece
-        });
-        if !pieces.put(piece) || last {
-            return;
-        }
-    }
-}
-
-impl Read for Watched {
+impl Read for Body {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
         let length = self.piece.read(buf)?;
-        if length > 0 {
+        if length > 0 || buf.is_empty() {
             return Ok(length);
         }
-        self.piece = io::Cursor::new(self.next_piece()?);
+        let start = Instant::now();
+        let piece = self.next_piece(self.silence.min(self.budget));
+        self.budget = self.budget.saturating_sub(start.elapsed());
+        self.piece = io::Cursor::new(piece?);
         self.piece.read(buf)
     }
 }

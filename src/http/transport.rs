@@ -9,8 +9,8 @@ use std::time::Duration;
 /// carry 4 to 8 KiB of headers.
 pub(super) const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// The longest timeout: a year. Some clocks cannot represent more.
-pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest time limit: a year. Some clocks cannot represent more.
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Sends one HTTP request and returns one streaming response.
 ///
@@ -28,8 +28,10 @@ pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 ///   decides where it may go.
 /// - Return every response, whatever its status. An error means that there was no
 ///   response.
-/// - Enforce [`Request::timeout`] over the entire exchange, including the body,
-///   and report [`ErrorKind::Timeout`](crate::ErrorKind::Timeout).
+/// - Enforce both time limits, [`Request::timeout`] and [`Request::budget`], and report
+///   [`ErrorKind::Timeout`](crate::ErrorKind::Timeout). Only time inside `send` and inside
+///   reads of the body counts: the caller may pause between reads for as long as it likes.
+///   mingram compares the budget with its own clock, but it cannot interrupt `send` or a read.
 /// - Limit the size of the headers. mingram limits the body.
 /// - Do not decompress the body.
 /// - If the connection ends before the body does, fail the read with
@@ -78,11 +80,18 @@ pub struct Request<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// The body of a `POST`.
     pub body: Option<&'a str>,
-    /// The time limit of the entire exchange, including the body.
+    /// The time limit until the headers of the response have arrived, from name lookup and
+    /// connecting on. Then, within the body, the longest time that may pass without a byte
+    /// while a read waits for it. Never zero.
     pub timeout: Duration,
+    /// The time that `send` and all reads of the body together may take. At least `timeout`.
+    pub budget: Duration,
     /// Set for login calls, which may use up a code or token: send over a new
     /// connection, and never resend.
     pub once: bool,
+    /// Set for downloads: the caller may pause while it reads the body.
+    #[cfg_attr(feature = "keep-alive", expect(dead_code, reason = "for minreq"))]
+    pub(crate) pauses: bool,
 }
 
 impl fmt::Debug for Request<'_> {
@@ -91,6 +100,7 @@ impl fmt::Debug for Request<'_> {
             .field("method", &self.method)
             .field("url", &self.url.split('?').next().unwrap_or_default())
             .field("timeout", &self.timeout)
+            .field("budget", &self.budget)
             .finish_non_exhaustive()
     }
 }

@@ -31,8 +31,7 @@ pub const TOKEN: &str = "IGQVJ/hostile%3Dworld+token~X";
 pub const CLIENT_SECRET: &str = "5ec&ret/of=the%2Fapp";
 pub const CODE: &str = "AQD-code/of%20the=login";
 
-/// What `Api::with_timeout` is set to where the time is to run out; minreq
-/// counts in whole seconds.
+/// What `Api::with_timeout` is set to where the time is to run out.
 pub const DEADLINE: Duration = Duration::from_secs(1);
 
 /// What it is set to where it is not, on the slowest of machines.

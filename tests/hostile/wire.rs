@@ -218,10 +218,12 @@ fn silence() {
         row("half a file", then(&head, Do::Hang), file, timeout()),
         row("slow status line", vec![Do::Drip(head.clone().into())], me, timeout()),
         row("slow headers", then("HTTP/1.1 200 OK\r\n", Do::Drip(b"A: b\r\n".repeat(9))), me, timeout()),
-        row("slow body", then(&head, slow()), me, timeout()),
-        row("slow body, no length", then("HTTP/1.1 200 OK\r\n\r\n", slow()), me, timeout()),
-        row("slow chunk", then(&format!("{chunked}1A\r\n"), slow()), me, timeout()),
-        row("slow chunks", then(chunked, Do::Drip(b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n".to_vec())), me, timeout()),
+        // Slow, and never silent: `time.rs` has what is too slow.
+        row("slow body", then(&head, slow()), me, gives(WHOLE)),
+        row("slow body, no length", then("HTTP/1.1 200 OK\r\n\r\n", slow()), me, gives(WHOLE)),
+        row("slow chunk", [then(&format!("{chunked}1A\r\n"), slow()), sends("\r\n0\r\n\r\n")].concat(), me, gives(WHOLE)),
+        row("slow chunks", then(chunked, Do::Drip(b"6\r\n{\"id\":\r\n4\r\n\"1\"}\r\n0\r\n\r\n".to_vec())), me, gives("1")),
+        // The limit of a download is one for everything.
         row("slow file", then(&head, slow()), file, timeout()),
     ]);
 }
@@ -467,10 +469,6 @@ fn redirects() {
     for status in [301, 302, 303, 307, 308] {
         rows.push(then(&format!("{status}"), redirect(status, "/me?fields=id"), gives(WHOLE)));
     }
-    // Each of these takes 0.4 s, and the call has one second in all.
-    let mut slow = vec![Do::Wait(Duration::from_millis(400))];
-    slow.extend(sends(redirect(302, "/me")));
-    rows.push(row("slow ones", slow, me, fails(K::Timeout, "the call timed out")));
     try_all(rows);
 }
 
@@ -556,7 +554,7 @@ fn an_early_answer_is_read() {
     server.join().unwrap();
 }
 
-/// Whole seconds are minreq's; a time that no clock can count is not an error.
+/// A time that no clock can count is not an error.
 #[test]
 fn odd_timeouts() {
     let server = Server::script([json(ID)]);
@@ -574,12 +572,6 @@ fn odd_timeouts() {
             ),
         }
     }
-    let error = server
-        .api()
-        .with_timeout(Duration::ZERO)
-        .me(&[])
-        .unwrap_err();
-    assert!(error.is_timeout(), "{error}");
     let user = server.api().with_body_limit(usize::MAX).me(&[]).unwrap();
     assert_eq!(user.id, WHOLE);
 }

@@ -8,6 +8,7 @@ use crate::http::failure::from_io;
 use crate::http::transport::MAX_HEAD_BYTES;
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The longest line with a chunk size, including extensions.
 const MAX_CHUNK_LINE: usize = 1024;
@@ -39,6 +40,9 @@ pub(super) struct Body {
     failed: Option<io::ErrorKind>,
     /// The pool and the origin, if the connection can be reused.
     home: Option<(Arc<Shared>, String)>,
+    silence: Duration,
+    /// What is left for reads.
+    budget: Duration,
 }
 
 impl Body {
@@ -46,12 +50,15 @@ impl Body {
         connection: Connection,
         framing: Framing,
         home: Option<(Arc<Shared>, String)>,
+        (silence, budget): (Duration, Duration),
     ) -> Body {
         let mut body = Body {
             connection: Some(connection),
             framing,
             failed: None,
             home,
+            silence,
+            budget,
         };
         if matches!(body.framing, Framing::Length(0)) {
             body.end();
@@ -82,7 +89,12 @@ impl Read for Body {
         if buf.is_empty() {
             return Ok(0);
         }
-        match self.framing.read(connection, buf) {
+        let start = Instant::now();
+        let stream = connection.get_mut();
+        stream.set_limits(start + self.budget, self.silence);
+        let read = self.framing.read(connection, buf);
+        self.budget = self.budget.saturating_sub(start.elapsed());
+        match read {
             Ok(length) => {
                 let ended = match self.framing {
                     Framing::Length(left) => left == 0,

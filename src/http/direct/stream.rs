@@ -1,6 +1,6 @@
-//! A connection: TCP, and TLS over it for https. Each read and write of the socket
-//! is limited to the time left until the deadline, so it also limits a TLS record
-//! that arrives byte by byte.
+//! A connection: TCP, and TLS over it for https. Each read and write of the socket is
+//! limited to the time left until the deadline, so it also limits a TLS record that arrives
+//! byte by byte, and to the longest silence.
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 struct Socket {
     tcp: TcpStream,
     deadline: Instant,
+    silence: Duration,
 }
 
 impl Socket {
     fn left(&self) -> io::Result<Option<Duration>> {
         match self.deadline.saturating_duration_since(Instant::now()) {
             Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-            left => Ok(Some(left)),
+            left => Ok(Some(left.min(self.silence))),
         }
     }
 }
@@ -75,7 +76,11 @@ impl Stream {
         // Send the request right after the handshake, not after its acknowledgement.
         let _ = tcp.set_nodelay(true);
         Stream {
-            socket: Socket { tcp, deadline },
+            socket: Socket {
+                tcp,
+                deadline,
+                silence: Duration::MAX,
+            },
             tls: None,
         }
     }
@@ -108,8 +113,10 @@ impl Stream {
         Ok(())
     }
 
-    pub(super) fn set_deadline(&mut self, deadline: Instant) {
+    /// Limits what follows: until when, and how long nothing may arrive in the meantime.
+    pub(super) fn set_limits(&mut self, deadline: Instant, silence: Duration) {
         self.socket.deadline = deadline;
+        self.socket.silence = silence;
     }
 
     /// Whether the server has neither closed the connection nor sent anything that
