@@ -108,7 +108,7 @@ fn a_server_that_stops_reading() {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     let message = error.to_string();
     assert!(
-        !DIRECT || message.ends_with("while sending the request"),
+        !DIRECT || message.contains("while sending the request"),
         "{message}"
     );
 }
@@ -163,7 +163,7 @@ fn what_is_abandoned_ends() {
         // minreq ends them with the time of the call.
         back_to(before);
         let (api, url) = (http(ports[1]), format!("http://127.0.0.1:{}/f", ports[1]));
-        let open = || api.download(&url).open().unwrap();
+        let open = || api.download(&url).accept_any_type().open().unwrap();
         for _ in 0..5 {
             drop(open());
             open().read_exact(&mut [0]).unwrap();

@@ -200,7 +200,10 @@ fn characters_that_hide_or_reorder_text_are_not_shown() {
                 assert!(!format!("{error:?}").contains(c), "{c:?}");
             }
         }
-        let refused = format!("?error=x&error_description={}", text.replace(' ', "+"));
+        let refused = format!(
+            "?state=s&error=x&error_description={}",
+            text.replace(' ', "+")
+        );
         let error = Code::from_redirect(&refused, &State::restore("s")).unwrap_err();
         assert!(error.to_string().ends_with(&format!("a b {FAMILY}")));
         let user = api(200, format!(r#"{{"id":"1","username":"{text}"}}"#)).me(&[]);

@@ -67,12 +67,14 @@ const CALLS: [(&str, Call); 4] = [
     }),
     ("download", |api, server| {
         let url = format!("{}/f", server.url());
-        api.download(&url).write_to(&mut io::sink()).map(drop)
+        let download = api.download(&url).accept_any_type();
+        download.write_to(&mut io::sink()).map(drop)
     }),
     ("file", |api, server| {
         let folder = common::Folder::new();
         let url = format!("{}/f", server.url());
-        api.download(&url).save(folder.0.join("f")).map(drop)
+        let download = api.download(&url).accept_any_type();
+        download.save(folder.0.join("f")).map(drop)
     }),
 ];
 
@@ -137,7 +139,10 @@ fn a_slow_body_is_not_silent() {
             scope.spawn(move || {
                 let url = format!("{}/f", other.url());
                 let mut file = Vec::new();
-                let download = api2.download(&url).accept_unknown_length();
+                let download = api2
+                    .download(&url)
+                    .accept_unknown_length()
+                    .accept_any_type();
                 download.write_to(&mut file).unwrap();
                 assert_eq!(file, BODY.as_bytes());
             });
@@ -496,7 +501,7 @@ fn a_transport_that_knows_nothing_of_time() {
     times_out(5 * SHORT, || api.me(&[]));
     let url = "https://cdn.example/f";
     let download = || {
-        let mut body = api.download(url).open()?;
+        let mut body = api.download(url).accept_any_type().open()?;
         // Not the download's.
         sleep(2 * SHORT);
         body.write_to(&mut io::sink())
