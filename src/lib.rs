@@ -47,6 +47,11 @@
 //! - A call is one request over a new connection: a TCP and a TLS handshake, with the TLS
 //!   session resumed from the second call on. With the feature `keep-alive` connections
 //!   are reused. You can also set your own [`Transport`](transport::Transport).
+//! - With `keep-alive`, a router may have forgotten a connection, and then no side is told. So
+//!   one that was idle for 2 s or longer has a quarter of the timeout, at most 3 s, to begin
+//!   its reply; then it is dropped with the others to this host, and the request is sent over
+//!   a new one. A server that is only slow gets such a request twice. Login calls always use
+//!   a new connection.
 //! - Iterating over *n* items sends one request per page, and none before the first item
 //!   is requested. The service returns 25 items per page, or up to 100 with
 //!   [`Edge::page_size`].

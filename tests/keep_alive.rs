@@ -362,3 +362,218 @@ fn eight_threads_and_connections_that_go_stale() {
         assert_eq!(connections, 320);
     }
 }
+
+/// Connections that a router between the two sides forgets: what is sent arrives nowhere,
+/// and neither side is told.
+#[cfg(feature = "keep-alive")]
+mod forgotten {
+    use super::*;
+    use common::replay::Received;
+    use std::net::TcpStream;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread::{scope, sleep};
+    use std::time::{Duration, Instant};
+
+    /// From 2 s on a connection is doubtful.
+    const IDLE: Duration = Duration::from_millis(2200);
+
+    const ID: &str = r#"{"id":"1"}"#;
+
+    fn answer(stream: &mut TcpStream) {
+        let _ = stream.write_all(json("200 OK", ID).as_bytes());
+    }
+
+    /// A server, and the router before it.
+    struct Route {
+        server: Server,
+        era: Arc<AtomicUsize>,
+        lost: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Route {
+        /// Calls `first` for the first request of a connection, and `later` for each of the
+        /// others while the router has not forgotten it.
+        fn new(
+            first: impl Fn(&mut TcpStream) + Send + Sync + 'static,
+            later: impl Fn(&mut TcpStream) + Send + Sync + 'static,
+        ) -> Route {
+            let (era, lost) = (
+                Arc::<AtomicUsize>::default(),
+                Arc::<Mutex<Vec<_>>>::default(),
+            );
+            let (current, gone) = (era.clone(), lost.clone());
+            let server = Server::start(move |_, stream| {
+                let own = current.load(Ordering::SeqCst);
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                first(stream);
+                while let Ok(Some(Received { target, .. })) = read_request(&mut reader) {
+                    match current.load(Ordering::SeqCst) == own {
+                        true => later(stream),
+                        false => gone.lock().unwrap().push(target),
+                    }
+                }
+            });
+            Route { server, era, lost }
+        }
+
+        fn forget(&self) {
+            self.era.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn lost(&self) -> usize {
+            self.lost.lock().unwrap().len()
+        }
+    }
+
+    #[test]
+    fn one_that_was_idle_is_replaced() {
+        let route = Route::new(answer, answer);
+        let (api, url) = (route.server.api(), format!("{}/f", route.server.url()));
+        let me = || assert_eq!(api.me(&[]).unwrap().id, "1");
+        me();
+        sleep(IDLE);
+        // It is still there, and used.
+        me();
+        assert_eq!((route.server.connections(), route.lost()), (1, 0));
+        for call in [&me as &dyn Fn(), &|| {
+            assert_eq!(api.download(&url).write_to(&mut io::sink()).unwrap(), 10);
+        }] {
+            route.forget();
+            sleep(IDLE);
+            let start = Instant::now();
+            call();
+            // Not the timeout, 20 s, nor the server's, 10 s.
+            assert!(start.elapsed() < Duration::from_secs(8));
+            call();
+        }
+        assert_eq!((route.server.connections(), route.lost()), (3, 2));
+    }
+
+    /// One of them is tried, not each of them.
+    #[test]
+    fn the_others_go_with_it() {
+        const THREADS: usize = 6;
+        let all = Barrier::new(THREADS);
+        let first = Arc::new(AtomicUsize::default());
+        let turn = first.clone();
+        let route = Route::new(
+            move |stream| {
+                if turn.fetch_add(1, Ordering::SeqCst) < THREADS {
+                    all.wait();
+                }
+                answer(stream);
+            },
+            answer,
+        );
+        let api = route.server.api();
+        scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| api.me(&[]).unwrap());
+            }
+        });
+        assert_eq!(route.server.connections(), THREADS);
+        route.forget();
+        sleep(IDLE);
+        let start = Instant::now();
+        for _ in 0..3 {
+            api.me(&[]).unwrap();
+        }
+        // Two at once: the second takes no old one either.
+        scope(|scope| {
+            scope.spawn(|| api.me(&[]).unwrap());
+            scope.spawn(|| api.me(&[]).unwrap());
+        });
+        // Not the server's time either, after which it closes them.
+        assert!(start.elapsed() < Duration::from_secs(8));
+        assert_eq!(route.lost(), 1);
+        assert!(route.server.connections() <= THREADS + 2);
+    }
+
+    /// One that was used a moment ago has all of the time. It may be the server that is
+    /// slow, so nothing is sent again, but the others are not tried after it.
+    #[test]
+    fn one_that_was_just_used() {
+        let all = Barrier::new(2);
+        let turn = AtomicUsize::default();
+        let route = Route::new(
+            move |stream| {
+                if turn.fetch_add(1, Ordering::SeqCst) < 2 {
+                    all.wait();
+                }
+                answer(stream);
+            },
+            answer,
+        );
+        let api = route.server.api();
+        scope(|scope| {
+            scope.spawn(|| api.me(&[]).unwrap());
+            scope.spawn(|| api.me(&[]).unwrap());
+        });
+        route.forget();
+        let hasty = api.clone().with_timeout(Duration::from_millis(300));
+        assert!(hasty.me(&[]).unwrap_err().is_timeout());
+        assert_eq!((route.server.connections(), route.lost()), (2, 1));
+        api.me(&[]).unwrap();
+        assert_eq!((route.server.connections(), route.lost()), (3, 1));
+    }
+
+    /// What it costs: to a server that is slower than the trial, a quarter of the timeout
+    /// here, the request goes twice.
+    #[test]
+    fn a_server_that_is_only_slow() {
+        let later = Arc::new(AtomicUsize::default());
+        let count = later.clone();
+        let route = Route::new(
+            |stream| {
+                sleep(Duration::from_millis(1500));
+                answer(stream);
+            },
+            move |stream| {
+                count.fetch_add(1, Ordering::SeqCst);
+                sleep(Duration::from_millis(1500));
+                answer(stream);
+            },
+        );
+        let api = route.server.api().with_timeout(Duration::from_secs(4));
+        api.me(&[]).unwrap();
+        // Used at once it has its time.
+        api.me(&[]).unwrap();
+        assert_eq!(
+            (route.server.connections(), later.load(Ordering::SeqCst)),
+            (1, 1)
+        );
+        sleep(IDLE);
+        assert_eq!(api.me(&[]).unwrap().id, "1");
+        assert_eq!(
+            (route.server.connections(), later.load(Ordering::SeqCst)),
+            (2, 2)
+        );
+    }
+
+    /// The first byte shows that the connection is good. The rest has the time of the
+    /// request, and it is not sent again.
+    #[test]
+    fn a_reply_that_has_begun() {
+        for rest in [Some(&json("200 OK", ID)[1..]), None] {
+            let rest = rest.map(str::to_owned);
+            let completes = rest.is_some();
+            let route = Route::new(answer, move |stream| {
+                let _ = stream.write_all(b"H");
+                // More than the trial.
+                sleep(Duration::from_millis(1200));
+                if let Some(rest) = &rest {
+                    let _ = stream.write_all(rest.as_bytes());
+                }
+            });
+            let api = route.server.api().with_timeout(Duration::from_secs(3));
+            api.me(&[]).unwrap();
+            sleep(IDLE);
+            match completes {
+                true => assert_eq!(api.me(&[]).unwrap().id, "1"),
+                false => assert!(api.me(&[]).unwrap_err().is_timeout()),
+            }
+            assert_eq!(route.server.connections(), 1);
+        }
+    }
+}

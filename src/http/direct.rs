@@ -52,13 +52,13 @@ impl Transport for Direct {
         let bytes = head::request(request, &url);
         let mut exchanged = None;
         if request.method == Method::Get && !request.once {
-            exchanged = self.reuse(&origin, &bytes, deadline)?;
+            exchanged = self.reuse(&origin, &bytes, request.timeout, deadline)?;
         }
         let (head, connection) = match exchanged {
             Some(exchanged) => exchanged,
             None => {
                 let mut connection = self.connect(&url, deadline)?;
-                let head = exchange(&mut connection, &bytes, deadline);
+                let head = exchange(&mut connection, &bytes, deadline, deadline);
                 (head.map_err(|failure| failure.error)?, connection)
             }
         };
@@ -70,26 +70,41 @@ impl Transport for Direct {
 
 impl Direct {
     /// Sends the request over an idle connection to this origin that the server has not
-    /// closed yet. `None` if there is none, or if the server closed it just as the request
-    /// was sent: nothing was received, so it can be sent again.
+    /// closed yet. `None` if there is none, or if it was of no use and nothing was received,
+    /// so that the request can be sent again: the server closed it just as the request was
+    /// sent, or a router has forgotten it, of which nobody is told. One that was idle for a
+    /// while is therefore tried for a short time only, and one that is silent takes the
+    /// others with it: they are no better.
     fn reuse(
         &self,
         origin: &str,
         request: &[u8],
+        timeout: Duration,
         deadline: Instant,
     ) -> Result<Option<(Head, Connection)>> {
-        let mut connection = loop {
-            let Some(mut connection) = lock(&self.shared.pool).take(origin) else {
+        let (mut connection, doubtful) = loop {
+            let Some((mut connection, doubtful)) = lock(&self.shared.pool).take(origin) else {
                 return Ok(None);
             };
             if connection.get_mut().is_quiet() {
-                break connection;
+                break (connection, doubtful);
             }
         };
-        match exchange(&mut connection, request, deadline) {
-            Ok(head) => Ok(Some((head, connection))),
-            Err(failure) if failure.stale => Ok(None),
-            Err(failure) => Err(failure.error),
+        let first = match doubtful {
+            true => Instant::now() + TRIAL.min(timeout / 4),
+            false => deadline,
+        };
+        let failure = match exchange(&mut connection, request, first, deadline) {
+            Ok(head) => return Ok(Some((head, connection))),
+            Err(failure) => failure,
+        };
+        let silent = failure.error.is_timeout();
+        if silent {
+            lock(&self.shared.pool).forget(origin);
+        }
+        match failure.unanswered && (doubtful || !silent) {
+            true => Ok(None),
+            false => Err(failure.error),
         }
     }
 
@@ -154,25 +169,28 @@ fn server_name(host: &str) -> Result<ServerName<'static>> {
 /// Why an exchange failed.
 struct Failure {
     error: Error,
-    /// The connection broke before the first byte of the response.
-    stale: bool,
+    /// Nothing of the response was received.
+    unanswered: bool,
 }
 
-/// Sends the request and reads the head of the response.
+/// Sends the request and reads the head of the response, whose first byte is there by
+/// `first`.
 fn exchange(
     connection: &mut Connection,
     request: &[u8],
+    first: Instant,
     deadline: Instant,
 ) -> Result<Head, Failure> {
-    connection.get_mut().set_limits(deadline, Duration::MAX);
+    connection.get_mut().set_limits(first, Duration::MAX);
     let sent = connection.get_mut().send(request);
     // A server may respond and close before it has read the whole request.
     let error = match connection.fill_buf() {
         Ok([]) => io::ErrorKind::UnexpectedEof.into(),
         Ok(_) => {
+            connection.get_mut().set_limits(deadline, Duration::MAX);
             let mut head = head::read(connection).map_err(|error| Failure {
                 error,
-                stale: false,
+                unanswered: false,
             })?;
             head.reusable &= sent.is_ok();
             return Ok(head);
@@ -184,10 +202,14 @@ fn exchange(
         Ok(()) => (error, WAITING),
     };
     Err(Failure {
-        stale: error.kind() != io::ErrorKind::TimedOut,
         error: failed(error, doing),
+        unanswered: true,
     })
 }
+
+/// How long a connection that was idle for a while is waited for, or a quarter of the
+/// timeout if that is shorter.
+const TRIAL: Duration = Duration::from_secs(3);
 
 const WAITING: &str = "while waiting for the reply";
 
