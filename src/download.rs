@@ -1,7 +1,7 @@
 //! Downloads: streamed and verified, without the access token.
 
 use crate::atomic_file::AtomicFile;
-use crate::client::body::{check_encoding, read_body, read_error, truncated};
+use crate::client::body::{read_body, read_error, truncated};
 use crate::client::call::{Call, Kind};
 use crate::client::client::Client;
 use crate::client::reply::{content_type, retry_after};
@@ -9,6 +9,7 @@ use crate::client::retry::Clock;
 use crate::content::{begins_text, is_text_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_version::FileVersion;
+use crate::http::coding::check_identity;
 use crate::http::transport::Response;
 use crate::http::url::{Url, check_length, without_fragment};
 use crate::redact::{redact, sanitize};
@@ -372,7 +373,9 @@ impl<'a> Download<'a> {
         response: Response,
         deadline: Instant,
     ) -> Result<Body> {
-        check_encoding(&response)?;
+        if matches!(response.status, 200 | 206) {
+            check_identity(&response)?;
+        }
         let from = part.map_or(0, |(byte, _)| byte);
         let (start, end, total) = match response.status {
             200 => (0, response.length(), response.length()),

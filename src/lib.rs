@@ -191,6 +191,7 @@ pub mod auth {
 
 /// HTTP: the transports, their error messages, URLs and query strings.
 mod http {
+    pub(crate) mod coding;
     pub(crate) mod default_transport;
     #[cfg(feature = "keep-alive")]
     mod direct;

@@ -1,6 +1,7 @@
 //! Reading a body under a limit, and recognising a truncated one.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::coding::check_identity;
 use crate::http::transport::Response;
 use std::io::{self, Read};
 
@@ -15,13 +16,13 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
         );
         Err(Error::new(ErrorKind::TooLarge, message))
     };
-    check_encoding(&response)?;
+    if matches!(response.status, 204 | 304) {
+        return Ok(Vec::new());
+    }
+    check_identity(&response)?;
     let length = response.length();
     if length.is_some_and(|length| length > limit as u64) {
         return too_large();
-    }
-    if matches!(response.status, 204 | 304) {
-        return Ok(Vec::new());
     }
     let mut body = Vec::with_capacity(length.unwrap_or(0).min(RESERVED) as usize);
     let mut reader = response.body;
@@ -38,19 +39,6 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
     match length {
         Some(length) if (body.len() as u64) < length => Err(truncated(body.len() as u64, length)),
         _ => Ok(body),
-    }
-}
-
-/// Refuses a compressed body: mingram never requests one.
-pub(crate) fn check_encoding(response: &Response) -> Result<()> {
-    match response.header("content-encoding") {
-        Some(encoding) if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") => {
-            Err(Error::new(
-                ErrorKind::Malformed,
-                "the reply is compressed although no compression was requested",
-            ))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ use super::timed::Timed;
 use super::usage::{Limits, Usage};
 use crate::auth::token::Token;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::coding::IDENTITY;
 use crate::http::default_transport::DefaultTransport;
 use crate::http::query::push_param;
 use crate::http::transport::{MAX_TIMEOUT, Request, Response, Transport, check_lengths};
@@ -234,6 +235,7 @@ impl Client {
         self.check_user_agent()?;
         self.check_timeouts()?;
         let mut headers = vec![("User-Agent", self.user_agent.as_str()), ("Accept", "*/*")];
+        headers.push(("Accept-Encoding", IDENTITY));
         if call.form.is_some() {
             headers.push(("Content-Type", "application/x-www-form-urlencoded"));
         }

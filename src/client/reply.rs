@@ -42,7 +42,18 @@ impl Reply {
         let content_type = content_type(&response, call);
         let date = response.header("date").map(str::to_owned);
         let has_length = response.length().is_some();
-        let body = read_body(response, limit).map_err(|error| error.with_status(status))?;
+        let is_success = (200..300).contains(&status);
+        let body = match read_body(response, limit) {
+            Ok(body) => body,
+            // A gateway's page that cannot be read: its status counts.
+            Err(error) if error.kind() == ErrorKind::Malformed && !is_success => {
+                let message = format!("HTTP {status} ({content_type}): {error}");
+                return Err(Error::new(ErrorKind::Status, message)
+                    .with_status(status)
+                    .with_retry_after(retry_after));
+            }
+            Err(error) => return Err(error.with_status(status)),
+        };
         let bytes = body.len();
         let (mut text, problem) = match String::from_utf8(body) {
             Ok(text) => (text, None),
@@ -54,7 +65,7 @@ impl Reply {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        if !(200..300).contains(&status) {
+        if !is_success {
             if let Some(api) = read_api_error(&text, status, &call.secrets) {
                 return Err(Error::from_api(api, retry_after));
             }

@@ -161,6 +161,7 @@ fn each<T: std::fmt::Debug>(
                     "host",
                     "user-agent",
                     "accept",
+                    "accept-encoding",
                     "content-type",
                     "content-length",
                     "range",
