@@ -140,7 +140,8 @@ impl Api {
         self.set(|client| client.download_timeout = timeout)
     }
 
-    /// The size limit of a reply, in bytes. Does not apply to downloads. Default: 8 MiB.
+    /// The size limit of a reply, in bytes: with the feature `gzip`, of the decoded reply. Does
+    /// not apply to downloads. Default: 8 MiB.
     ///
     /// A page of 100 media has about 100 KB, with the children of albums up to 3 MB.
     /// Parsed, it takes about as much memory again. A reply crafted to use memory takes up

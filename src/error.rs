@@ -97,7 +97,8 @@ pub enum ErrorKind {
     /// The reply or its headers exceed the size limit, or the reply contains more than
     /// 100,000 arrays and objects.
     TooLarge,
-    /// The reply is not valid HTTP.
+    /// The reply is not valid HTTP, its compressed body is damaged, or it is compressed in a
+    /// way that was not requested.
     Malformed,
     /// A redirect that must not or cannot be followed.
     Redirect,

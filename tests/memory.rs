@@ -10,15 +10,18 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::{env, fs};
 
-/// Answers one request with this body.
-struct Body(Mutex<String>);
+/// Answers one request with this body and its coding.
+struct Body(Mutex<Vec<u8>>, &'static str);
 
 impl Transport for Body {
     fn send(&self, _: &Request<'_>) -> Result<Response> {
         let body = std::mem::take(&mut *self.0.lock().unwrap());
         Ok(Response {
             status: 200,
-            headers: vec![("Content-Length".to_owned(), body.len().to_string())],
+            headers: vec![
+                ("Content-Length".to_owned(), body.len().to_string()),
+                ("Content-Encoding".to_owned(), self.1.to_owned()),
+            ],
             body: Box::new(Cursor::new(body)),
         })
     }
@@ -75,14 +78,63 @@ fn memory(name: &str) -> usize {
     kib.parse::<usize>().unwrap() * 1024
 }
 
+/// The peak of a case in a process of its own, and what the call came to.
+fn in_a_child(case: &str) -> (usize, String) {
+    let output = Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "no_reply_takes_more_than_25_times_the_limit",
+            "--nocapture",
+        ])
+        .env("MINGRAM_MEMORY_CASE", case)
+        .output()
+        .unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    let line = output
+        .lines()
+        .find_map(|line| line.strip_prefix("memory: "));
+    let (peak, outcome) = line.expect(&output).split_once(' ').unwrap();
+    (peak.parse().unwrap(), outcome.to_owned())
+}
+
+#[cfg(feature = "gzip")]
+const BOMB: &str = "bomb";
+
+/// 1 GiB of spaces in 1 MB.
+#[cfg(feature = "gzip")]
+fn bomb() -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&[b' '; 1024 * 1024]).unwrap();
+    encoder.finish().unwrap().repeat(1024)
+}
+
+/// A bomb takes what a plain reply takes that is longer than the limit: the bytes up to the
+/// limit, in a buffer that has grown by doubling.
+#[test]
+#[cfg(feature = "gzip")]
+fn a_bomb_takes_no_more_than_the_limit() {
+    let (peak, outcome) = in_a_child(BOMB);
+    println!("the bomb takes {peak:10}");
+    assert_eq!(outcome, format!("Err({:?})", ErrorKind::TooLarge));
+    assert!(peak < 3 * LIMIT, "{peak} bytes");
+}
+
 #[test]
 fn no_reply_takes_more_than_25_times_the_limit() {
     if let Ok(case) = env::var("MINGRAM_MEMORY_CASE") {
-        let body = body(CASES[case.parse::<usize>().unwrap()]);
+        let (body, coding) = match case.as_str() {
+            #[cfg(feature = "gzip")]
+            BOMB => (bomb(), "gzip"),
+            case => (
+                body(CASES[case.parse::<usize>().unwrap()]).into(),
+                "identity",
+            ),
+        };
         // Resets the peak, if the system allows it.
         let _ = fs::write("/proc/self/clear_refs", "5");
         let before = memory("VmRSS:");
-        let api = Api::new("IGQVJ").with_transport(Body(Mutex::new(body)));
+        let api = Api::new("IGQVJ").with_transport(Body(Mutex::new(body), coding));
         let page = api.my_media(&[]).pages().next().unwrap();
         let outcome = page.map(|page| page.data.len());
         let peak = memory("VmHWM:").saturating_sub(before);
@@ -92,28 +144,14 @@ fn no_reply_takes_more_than_25_times_the_limit() {
     }
     let mut outcomes = Vec::new();
     for (index, case) in CASES.into_iter().enumerate() {
-        let output = Command::new(env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "no_reply_takes_more_than_25_times_the_limit",
-                "--nocapture",
-            ])
-            .env("MINGRAM_MEMORY_CASE", index.to_string())
-            .output()
-            .unwrap();
-        let output = String::from_utf8(output.stdout).unwrap();
-        let line = output
-            .lines()
-            .find_map(|line| line.strip_prefix("memory: "));
-        let (peak, outcome) = line.expect(&output).split_once(' ').unwrap();
-        let peak: usize = peak.parse().unwrap();
+        let (peak, outcome) = in_a_child(&index.to_string());
         let length = body(case).len();
         println!(
             "{length:8} bytes take {peak:10}, {:5.2} of the limit: {outcome}",
             peak as f64 / LIMIT as f64
         );
         assert!(peak < 25 * LIMIT, "case {index}: {peak} bytes");
-        outcomes.push(outcome.to_owned());
+        outcomes.push(outcome);
     }
     let most = format!("Err({:?})", ErrorKind::TooLarge);
     let refused = format!("Err({:?})", ErrorKind::Decode);

@@ -100,6 +100,54 @@ fn parameters_in_any_order_without_the_token() {
     }
 }
 
+/// `curl -i --compressed` prints the text under the headers of what was sent.
+#[test]
+fn a_recording_is_decoded_text_whatever_its_headers_say() {
+    for (headers, body) in [
+        (
+            "Content-Encoding: gzip\nContent-Length: 5\n",
+            r#"{"id":"1"}"#,
+        ),
+        (
+            "content-encoding: BR\r\ncontent-length: 900\r\n",
+            r#"{"id":"1"}"#,
+        ),
+        (
+            "Content-Encoding: zstd\nTransfer-Encoding: chunked\n",
+            r#"{"id":"1"}"#,
+        ),
+        (
+            "Content-Encoding: identity\nContent-Length: 10\n",
+            r#"{"id":"1"}   "#,
+        ),
+    ] {
+        let url = "https://graph.instagram.com/me?fields=id";
+        let replay = one(&format!("GET {url}\n\nHTTP/1.1 200 OK\n{headers}\n{body}"));
+        assert_eq!(play(&replay).me(&[U::Id]).unwrap().id, "1", "{headers}");
+    }
+}
+
+/// A recording of the bytes that were sent is played as they are.
+#[test]
+fn a_recording_may_be_compressed() {
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(br#"{"id":"1"}"#).unwrap();
+    let body = encoder.finish().unwrap();
+    let head = format!(
+        "GET https://graph.instagram.com/me?fields=id\n\nHTTP/1.1 200 OK\nContent-Encoding: gzip\nContent-Length: {}\n\n",
+        body.len()
+    );
+    let file = [head.as_bytes(), &body].concat();
+    let replay = Replay::new().with_exchange("one", file).unwrap();
+    let me = play(&replay).me(&[U::Id]);
+    match cfg!(feature = "gzip") {
+        true => assert_eq!(me.unwrap().id, "1"),
+        false => assert_eq!(me.unwrap_err().kind(), ErrorKind::Malformed),
+    }
+}
+
 #[test]
 fn the_message_names_the_request_and_the_most_similar_exchange() {
     let replay = Replay::new().with_directory(folder("users")).unwrap();

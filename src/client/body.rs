@@ -1,15 +1,14 @@
 //! Reading a body under a limit, and recognising a truncated one.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::coding::check_identity;
 use crate::http::transport::Response;
 use std::io::{self, Read};
 
 /// The memory reserved for a body before it arrives. Its length is only announced.
 const RESERVED: u64 = 256 * 1024;
 
-/// Reads the body, if it is complete and not longer than `limit` bytes.
-pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
+/// Reads the body, decoded, if it is complete and not longer than `limit` bytes.
+pub(crate) fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>> {
     let too_large = || {
         let message = format!(
             "the reply exceeds the limit of {limit} bytes: raise it with `with_body_limit`, or use a smaller page size"
@@ -19,7 +18,8 @@ pub(crate) fn read_body(response: Response, limit: usize) -> Result<Vec<u8>> {
     if matches!(response.status, 204 | 304) {
         return Ok(Vec::new());
     }
-    check_identity(&response)?;
+    response.decode()?;
+    // Unknown if the body is decoded: the decoder compares it.
     let length = response.length();
     if length.is_some_and(|length| length > limit as u64) {
         return too_large();

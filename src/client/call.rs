@@ -1,5 +1,6 @@
 //! One call, ready to be sent.
 
+use crate::http::coding;
 use crate::http::transport::Method;
 use crate::redact::{one_line, prefix, redact_at};
 use std::time::Duration;
@@ -46,6 +47,17 @@ pub(crate) enum Kind {
     /// Downloads a file from any host, without the token. Retried until the body
     /// starts.
     Download,
+}
+
+impl Kind {
+    /// What `Accept-Encoding` names. The reply of a login is short, and a file is
+    /// compressed already.
+    pub(crate) fn accepted_coding(self) -> &'static str {
+        match self {
+            Kind::Graph => coding::OF_CALLS,
+            Kind::Login | Kind::Download => coding::IDENTITY,
+        }
+    }
 }
 
 impl<'a> Call<'a> {

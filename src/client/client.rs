@@ -8,7 +8,6 @@ use super::timed::Timed;
 use super::usage::{Limits, Usage};
 use crate::auth::token::Token;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::coding::IDENTITY;
 use crate::http::default_transport::DefaultTransport;
 use crate::http::query::push_param;
 use crate::http::transport::{MAX_TIMEOUT, Request, Response, Transport, check_lengths};
@@ -234,8 +233,11 @@ impl Client {
     pub(crate) fn open(&self, call: &Call<'_>, deadline: Instant) -> Result<Response> {
         self.check_user_agent()?;
         self.check_timeouts()?;
-        let mut headers = vec![("User-Agent", self.user_agent.as_str()), ("Accept", "*/*")];
-        headers.push(("Accept-Encoding", IDENTITY));
+        let mut headers = vec![
+            ("User-Agent", self.user_agent.as_str()),
+            ("Accept", "*/*"),
+            ("Accept-Encoding", call.kind.accepted_coding()),
+        ];
         if call.form.is_some() {
             headers.push(("Content-Type", "application/x-www-form-urlencoded"));
         }

@@ -1,5 +1,6 @@
 //! A transport that plays recorded exchanges, for tests without a network.
 
+use super::coding::{codings, remove_coding};
 use super::query::decode;
 use super::transport::{Request, Response, Transport};
 use super::url::Url;
@@ -64,7 +65,9 @@ const IGNORED: &[&str] = &["access_token", "client_secret"];
 /// {"id":"17841405793187218","username":"jayposiris"}
 /// ```
 ///
-/// `Content-Length` may be omitted, except for downloads, whose length must be known.
+/// `Content-Length` may be omitted, except for downloads, whose length must be known. If the
+/// headers name a compression but the body is text, as `curl -i --compressed` prints it, the
+/// body is taken as decoded, and `Content-Encoding` and `Content-Length` are ignored.
 ///
 /// Clones share their exchanges and what was played.
 #[derive(Clone, Default)]
@@ -253,6 +256,9 @@ impl Exchange {
             if !name.eq_ignore_ascii_case("date") {
                 headers.push((name.to_owned(), value.trim().to_owned()));
             }
+        }
+        if !codings(&headers).is_empty() && std::str::from_utf8(rest).is_ok() {
+            remove_coding(&mut headers);
         }
         Ok(Exchange {
             name: name.to_owned(),

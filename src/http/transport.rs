@@ -20,7 +20,7 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 ///
 /// # Requirements
 ///
-/// - Send the request as it is: do not decode or encode anything.
+/// - Send the request as it is, `Accept-Encoding` included: do not decode or encode anything.
 /// - Send a request marked [`once`](Request::once) over a new connection, and
 ///   never resend it. An idle connection may break after the server has read the
 ///   request, and then nobody can tell whether to send it again.
@@ -33,7 +33,9 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 ///   reads of the body counts: the caller may pause between reads for as long as it likes.
 ///   mingram compares the budget with its own clock, but it cannot interrupt `send` or a read.
 /// - Limit the size of the headers. mingram limits the body.
-/// - Do not decompress the body.
+/// - Do not decompress the body: mingram does, and a file's length is that of the bytes sent.
+///   If your HTTP library decompresses and cannot be told not to, remove `Content-Encoding`
+///   and `Content-Length`. If you look at bodies yourself, see [`Response::decode`].
 /// - If the connection ends before the body does, fail the read with
 ///   [`std::io::ErrorKind::UnexpectedEof`]. mingram also compares the length with
 ///   `Content-Length`.

@@ -3,8 +3,8 @@
 use crate::common::secrets::found;
 use crate::common::{self, Server};
 use crate::{
-    CAP, DEADLINE, Do, PATIENCE, TOKEN, api_for, either, fails, feed, file, gives, in_a_child,
-    json, login, me, row, rows_of_replies, sends, timed, try_all,
+    CAP, DEADLINE, Do, PATIENCE, TOKEN, Want, api_for, either, fails, feed, file, gives,
+    in_a_child, json, login, me, row, rows_of_replies, sends, timed, try_all,
 };
 use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, ErrorKind as K};
@@ -239,6 +239,18 @@ fn without_end() {
     // minreq ignores what is no header.
     let wrong = || either(headers(), fails(K::Malformed, "not valid HTTP"));
     let chunked = format!("{ok}Transfer-Encoding: chunked\r\n\r\n1A\r\n{ID}\r\n0\r\n");
+    // A member of nothing, and one of 32 spaces.
+    const EMPTY: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0";
+    const SPACES: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x53\x50\xc0\x0f\x00\xc4\x2d\x8a\x7e\x20\x00\x00\x00";
+    let gzip = |start: &[u8], piece: &[u8]| {
+        let head = format!("{ok}Content-Encoding: gzip\r\n\r\n");
+        vec![Do::Send([head.as_bytes(), start].concat()), Do::Endless(piece.to_vec())]
+    };
+    let of_gzip = |want: Want| match cfg!(feature = "gzip") {
+        true => want,
+        false => fails(K::Malformed, "compressed (gzip), which was not requested"),
+    };
+    let nothing = || of_gzip(fails(K::Malformed, "comes to nothing"));
     try_all(vec![
         row("status line", endless("", "x"), me, wrong()),
         row("headers", endless(ok, "X-Header: value\r\n"), me, headers()),
@@ -250,6 +262,10 @@ fn without_end() {
         row("body announced over the cap", sends(format!("{ok}Content-Length: {over}\r\n\r\n")), me, body()),
         row("body over the cap", sends(format!("{ok}\r\n[{}]", " ".repeat(CAP - 1))), me, body()),
         row("body at the cap", sends(format!("{ok}\r\n{ID}{}", " ".repeat(CAP - LENGTH))), me, gives(WHOLE)),
+        row("members of spaces", gzip(b"", SPACES), me, of_gzip(body())),
+        row("members of nothing", gzip(b"", EMPTY), me, nothing()),
+        row("a member's name", gzip(b"\x1f\x8b\x08\x08\0\0\0\0\0\xff", b"name"), me, nothing()),
+        row("blocks of nothing", gzip(&EMPTY[..10], b"\0\0\0\xff\xff"), me, nothing()),
         row("error body", endless("HTTP/1.1 500 No\r\n\r\n", "x"), me, body()),
         row("chunks", endless(&format!("{ok}Transfer-Encoding: chunked\r\n\r\n"), "2\r\n[[\r\n"), me, body()),
         row("one chunk", endless(&format!("{ok}Transfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n"), "["), me, body()),
@@ -272,6 +288,7 @@ fn malformed_http() {
     // minreq makes one reply up for this and for none at all.
     let lost = || either(fails(K::ConnectionLost, "the reply is not HTTP"), invalid());
     let chunk = || malformed("a chunk of the reply has no valid size");
+    let gzip = if cfg!(feature = "gzip") { "no valid header" } else { "compressed" };
     let number = || malformed("content-length is not a number");
     // minreq takes an interim reply for the reply.
     let interim = || either(malformed("interim (1xx)"), gives(WHOLE));
@@ -333,7 +350,7 @@ fn malformed_http() {
         }),
         row("chunk longer than its size", chunks(&format!("2\r\n{ID}\r\n0\r\n\r\n")), me, chunk()),
         row("chunk shorter than its size", chunks(&format!("1C\r\n{ID}\r\n0\r\n\r\n")), me, chunk()),
-        row("gzip", sends("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\u{1f}\u{8}\0"), me, malformed("compressed")),
+        row("gzip", sends("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\u{1f}\u{8}\0"), me, malformed(gzip)),
         row("gzip, for a file", sends("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc"), file, malformed("compressed")),
         row("identity coding", with_headers("Content-Encoding: identity\r\nContent-Length: 26\r\n"), me, gives(WHOLE)),
         row("bare LF", sends(format!("HTTP/1.1 200 OK\nContent-Length: 26\n\n{ID}")), me, gives(WHOLE)),
@@ -343,7 +360,7 @@ fn malformed_http() {
         row("a length, spaces behind its name", with_headers("Content-Length : 10\r\n"), me, either(fails(K::Decode, "not a valid User"), invalid())),
         row("two lengths, spaces behind a name", with_headers("Content-Length: 26\r\nContent-Length\t: 10\r\n"), me, either(malformed("two different content-lengths"), invalid())),
         row("cut, spaces behind the length's name", with_headers("Content-Length : 27\r\n"), me, either(fails(K::Truncated, "after 26 of 27"), invalid())),
-        row("gzip, spaces behind its name", with_headers("Content-Encoding : gzip\r\nContent-Length: 26\r\n"), me, either(malformed("compressed"), invalid())),
+        row("gzip, spaces behind its name", with_headers("Content-Encoding : gzip\r\nContent-Length: 26\r\n"), me, either(malformed(gzip), invalid())),
         row("16 KiB of headers", with_headers(&format!("{honest}Content-Length: 26\r\n")), me, gives(WHOLE)),
         row("headers of Latin-1", sends([b"HTTP/1.1 200 OK\r\nX: \xff\xfe\r\n\r\n", ID.as_bytes()].concat()), me, latin()),
         row("a status line of Latin-1", sends([b"HTTP/1.1 200 \xe9\r\n\r\n", ID.as_bytes()].concat()), me, latin()),
