@@ -16,8 +16,12 @@ use support::secret::{REAL, written};
 /// The service as it would be for the holder of [`REAL`]: the fixtures, their
 /// token changed, in links as the service writes them.
 fn service() -> Replay {
+    Replay::start(exchanges().collect()).unwrap()
+}
+
+fn exchanges() -> impl Iterator<Item = Exchange> {
     let encoded = "IGQVJ%2Fre%25al%3Dsecret";
-    let exchanges = fixtures().into_iter().map(|mut exchange| {
+    fixtures().into_iter().map(move |mut exchange| {
         exchange.target = exchange.target.replace(TOKEN, encoded);
         let reply = String::from_utf8(exchange.reply).unwrap();
         let (head, body) = reply.split_once("\r\n\r\n").unwrap();
@@ -36,8 +40,7 @@ fn service() -> Replay {
         let cookie = "Set-Cookie: csrftoken=COOKIEsecret; ig_did=1";
         exchange.reply = format!("{}\r\n{cookie}\r\n\r\n{body}", head.join("\r\n")).into_bytes();
         exchange
-    });
-    Replay::start(exchanges.collect()).unwrap()
+    })
 }
 
 /// Records into a folder of its own.
@@ -158,6 +161,53 @@ fn what_is_recorded_replays_to_the_same_structs() {
     assert_eq!(replayed.one, live.one);
     assert_eq!(replayed.children, live.children);
     assert_eq!(live.media.len(), 11);
+}
+
+/// The service compresses what the program asks to be compressed.
+#[test]
+fn what_is_recorded_is_text_if_the_replies_are_compressed() {
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+    let compressed = exchanges().map(|mut exchange| {
+        let head = exchange.reply.windows(4).position(|end| end == b"\r\n\r\n");
+        let body = exchange.reply.split_off(head.unwrap() + 4);
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&body).unwrap();
+        let body = encoder.finish().unwrap();
+        let head = String::from_utf8(exchange.reply).unwrap();
+        let lines = head.trim_end().lines();
+        let kept: Vec<&str> = lines
+            .filter(|line| !line.starts_with("Content-Length:"))
+            .chain(["Content-Encoding: gzip"])
+            .collect();
+        let head = format!(
+            "{}\r\nContent-Length: {}\r\n\r\n",
+            kept.join("\r\n"),
+            body.len()
+        );
+        exchange.reply = [head.as_bytes(), &body].concat();
+        exchange
+    });
+    let compressed = Replay::start(compressed.collect()).unwrap();
+    let plain = service();
+    let [of_plain, of_compressed] = [&plain, &compressed].map(|service| {
+        let (folder, out, ended) = recorded(&service.url(), "--limit 4");
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
+        (folder, recording(&out))
+    });
+    assert_eq!(of_plain.1.len(), 6);
+    for (plain, compressed) in of_plain.1.iter().zip(&of_compressed.1) {
+        assert_eq!(plain.name, compressed.name);
+        let [plain, compressed] = [plain, compressed].map(|e| String::from_utf8_lossy(&e.reply));
+        assert_eq!(plain, compressed);
+    }
+    for request in compressed.received() {
+        let asked = request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "accept-encoding");
+        assert_eq!(asked.unwrap().1, "gzip");
+    }
 }
 
 /// As `backup` and `frame`: the token of the environment comes first, and that

@@ -115,6 +115,26 @@ fn a_file_says_when_it_was_recorded_and_with_which_version() {
 }
 
 #[test]
+fn a_reply_that_cannot_be_decoded_is_not_recorded() {
+    struct Service;
+    impl Transport for Service {
+        fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
+            Ok(Response {
+                status: 200,
+                headers: vec![("Content-Encoding".to_owned(), "br".to_owned())],
+                body: Box::new(Cursor::new(b"\x0b\x05\x80{\"id\":\"1\"}\x03")),
+            })
+        }
+    }
+    let tape = Arc::new(Tape::default());
+    let (inner, taped) = (Service, tape.clone());
+    let api = Api::new(REAL).with_transport(Recorder { inner, tape: taped });
+    let error = api.me(&[]).unwrap_err();
+    assert!(error.to_string().contains("compressed (br)"), "{error}");
+    assert!(tape.take().is_empty());
+}
+
+#[test]
 fn what_is_not_known_is_taken_for_private() {
     let body = r#"{"pronouns":["they"],"city":"Berlin","city2":"Berlin","n":5,"b":true,"media_type":"NEW","like_count":12}"#;
     assert_eq!(
