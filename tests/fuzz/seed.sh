@@ -3,7 +3,7 @@
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")"
-for target in reply socket json redirect usage; do
+for target in reply socket json gzip redirect usage; do
     mkdir -p "corpus/$target"
 done
 
@@ -20,6 +20,13 @@ for fixture in ../../fixtures/*/*.http; do
     done
     # The body stands behind the reply's own, which ends in CR LF.
     sed "1,/^$(printf '\r')\{0,1\}\$/d" corpus/reply.tmp > "corpus/json/$name"
+    # The first byte chooses the size of the pieces.
+    { printf x; gzip -c "corpus/json/$name"; } > "corpus/gzip/$name"
+    # The same reply, compressed.
+    {
+        printf 'aHTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n'
+        gzip -c "corpus/json/$name"
+    } | tee "corpus/reply/$name-gzip" > "corpus/socket/$name-gzip"
     app=$(tr -d '\r' < corpus/reply.tmp | sed -n 's/^X-App-Usage: //p')
     business=$(tr -d '\r' < corpus/reply.tmp | sed -n 's/^X-Business-Use-Case-Usage: //p')
     if [ "$app$business" ]; then
