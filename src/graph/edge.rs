@@ -278,13 +278,13 @@ impl<T: Deserialize> Edge<T> {
         Some(left.map_or(size, |left| left.min(size)))
     }
 
-    fn fetch_once(&self, size: Option<u32>) -> Result<Fetched<T>> {
+    fn fetch_once(&self, asked: Option<u32>) -> Result<Fetched<T>> {
         if self.page_size == Some(0) {
             return Err(Error::invalid(
                 "the page size is 0: set one from 1 to 100, or none",
             ));
         }
-        let size = size.map(|size| size.to_string());
+        let size = asked.map(|size| size.to_string());
         let mut params = vec![("fields", self.fields.as_str())];
         params.extend(size.as_deref().map(|size| ("limit", size)));
         let own = self.params.iter().map(|(n, v)| (n.as_str(), v.as_str()));
@@ -303,7 +303,10 @@ impl<T: Deserialize> Edge<T> {
         }
         let path = self.path.as_deref();
         let call = self.client.graph_call(path, &params)?;
-        let sent = self.client.send(&call, |reply| self.parse(reply, &call));
+        let room = asked.unwrap_or(DEFAULT_PAGE_SIZE).min(self.max_page_size) as usize;
+        let sent = self
+            .client
+            .send(&call, |reply| self.parse(reply, &call, room));
         match sent {
             Ok((mut fetched, usage)) => {
                 fetched.page.usage = usage;
@@ -316,9 +319,13 @@ impl<T: Deserialize> Edge<T> {
         }
     }
 
-    fn parse(&self, reply: &Reply, call: &Call<'_>) -> Result<Fetched<T>> {
+    /// Parses a page of about `room` items.
+    fn parse(&self, reply: &Reply, call: &Call<'_>, room: usize) -> Result<Fetched<T>> {
         let mut page = None;
-        let tolerance = Tolerance::default();
+        let tolerance = Tolerance {
+            room,
+            ..Tolerance::default()
+        };
         let mut visitor = TolerantPage {
             out: &mut page,
             tolerance: &tolerance,
@@ -328,7 +335,7 @@ impl<T: Deserialize> Edge<T> {
         let page = page.ok_or_else(|| reply.unexpected(call, name, "value"))?;
         if let Some((_, error)) = elements.refused.first() {
             let leads_on = !matches!(page.follows(self.start.backwards), Follows::Nothing);
-            if !leads_on && elements.ids.iter().all(str::is_empty) && page.data.is_empty() {
+            if !leads_on && self.start.last(&elements.ids).is_none() && page.data.is_empty() {
                 // Nothing in it shows that it is a page of these items at all.
                 return Err(reply.item_error(call, name, error));
             }

@@ -121,6 +121,8 @@ struct Current {
     passed: usize,
     /// The position is in this page, unless all of it was passed.
     is_open: bool,
+    /// The id of the last item before it.
+    last: Option<String>,
 }
 
 /// What follows the current page.
@@ -145,6 +147,7 @@ impl<T> Pages<T> {
             ids,
             passed,
             is_open,
+            last,
         } = &self.current;
         let is_inside = *passed < ids.len()
             || self.ended
@@ -156,7 +159,8 @@ impl<T> Pages<T> {
         } else if self.next == Next::End {
             Position::new(At::End, false)
         } else {
-            self.edge.start.clone().behind(ids)
+            let last = self.edge.start.last(ids).or(last.clone());
+            self.edge.start.clone().behind(last)
         };
         self.edge.without_secrets(position)
     }
@@ -223,7 +227,13 @@ impl<T> Pages<T> {
     where
         T: Deserialize,
     {
-        self.current.is_open = false;
+        // Freed before the next page arrives, as its items are.
+        let ids = mem::take(&mut self.current.ids);
+        self.current = Current {
+            last: self.edge.start.last(&ids).or(self.current.last.take()),
+            ..Current::default()
+        };
+        drop(ids);
         let Fetched {
             page,
             ids,
@@ -250,6 +260,7 @@ impl<T> Pages<T> {
             is_open: ids.len() > 0 || next == Next::Unknown,
             ids,
             passed,
+            last: None,
         };
         Ok(Some(page))
     }

@@ -80,23 +80,23 @@ impl Position {
     /// In the page: after its first `passed` items. They count in the direction of travel,
     /// as everywhere here.
     pub(super) fn within(mut self, passed: usize, ids: &Ids) -> Position {
-        let ids = self.travel(ids);
-        let known = ids.iter().take(passed).rposition(|id| !id.is_empty());
+        let mut ids = self.travel(ids);
+        ids.truncate(passed);
+        let known = ids.iter().rposition(|id| !id.is_empty());
         self.skip = passed - known.map_or(0, |at| at + 1);
         if let Some(at) = known {
-            self.nth = ids[..=at].iter().filter(|id| **id == ids[at]).count();
-            self.item = Some(ids[at].to_owned());
+            self.nth = ids.iter().filter(|id| **id == ids[at]).count();
+            self.item = Some(ids.swap_remove(at));
             self.within = true;
         }
         self
     }
 
-    /// At the start of the page, unless it is inside already: after these items of the one
-    /// before.
-    pub(super) fn behind(mut self, ids: &Ids) -> Position {
+    /// At the start of the page, unless it is inside already: after this last item of the
+    /// one before.
+    pub(super) fn behind(mut self, last: Option<String>) -> Position {
         if self.item.is_none() && self.skip == 0 {
-            let last = self.travel(ids).into_iter().rfind(|id| !id.is_empty());
-            self.item = last.map(str::to_owned);
+            self.item = last;
         }
         self
     }
@@ -114,10 +114,13 @@ impl Position {
     /// The number of items of a page that were passed; `None` if the last one of them is
     /// not in this page.
     pub(super) fn passed(&self, ids: &Ids) -> Option<usize> {
-        let ids = self.travel(ids);
         let mut start = 0;
+        if self.item.is_none() && self.skip == 0 {
+            return Some(start);
+        }
+        let ids = self.travel(ids);
         if let Some(item) = &self.item {
-            let found = (0..ids.len()).filter(|at| ids[*at] == item);
+            let found = (0..ids.len()).filter(|at| ids[*at] == *item);
             match found.take(self.nth).last() {
                 Some(at) => start = at + 1,
                 None if self.within => return None,
@@ -128,12 +131,20 @@ impl Position {
         Some(start + skipped.take_while(|id| id.is_empty()).count())
     }
 
-    fn travel<'a>(&self, ids: &'a Ids) -> Vec<&'a str> {
-        let mut ids: Vec<&str> = ids.iter().collect();
-        if self.backwards {
-            ids.reverse();
+    fn travel(&self, ids: &Ids) -> Vec<String> {
+        let count = ids.len();
+        let index = |at: usize| if self.backwards { count - 1 - at } else { at };
+        (0..count).map(|at| ids.get(index(at))).collect()
+    }
+
+    /// The id of the last item that has one.
+    pub(super) fn last(&self, ids: &Ids) -> Option<String> {
+        let mut all = 0..ids.len();
+        let id = |at| Some(ids.get(at)).filter(|id| !id.is_empty());
+        match self.backwards {
+            true => all.find_map(id),
+            false => all.rev().find_map(id),
         }
-        ids
     }
 }
 

@@ -57,7 +57,10 @@ pub(crate) struct List<'a, T> {
 
 impl<'a, T> List<'a, T> {
     pub(crate) fn new(list: &'a mut Vec<T>, tolerance: Option<&'a Tolerance>) -> List<'a, T> {
-        tolerance.inspect(|list| list.begins.set(true));
+        if let Some(tolerance) = tolerance {
+            tolerance.begins.set(true);
+            list.reserve(tolerance.room);
+        }
         List {
             list,
             item: None,

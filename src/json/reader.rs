@@ -78,6 +78,8 @@ impl JsonErrorKind {
 /// reader share it.
 #[derive(Default)]
 pub(crate) struct Tolerance {
+    /// The number of elements to make room for.
+    pub(crate) room: usize,
     /// Set by the visitor: the array that begins is this list.
     pub(crate) begins: Cell<bool>,
     /// Set by the reader: the latest element was refused, so the visitor must drop what it
@@ -94,10 +96,11 @@ pub(crate) struct Elements {
     pub(crate) refused: Vec<(usize, JsonError)>,
 }
 
-/// The `id` of each element of a list. Empty if it has none that is a text or a number.
+/// The `id` of each element of a list. Kept as it is written, with the colon before it: few
+/// are ever needed.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
-    text: String,
+    json: Vec<u8>,
     ends: Vec<usize>,
 }
 
@@ -106,16 +109,22 @@ impl Ids {
         self.ends.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        let starts = [0].into_iter().chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(start, end)| &self.text[start..*end])
+    /// An id; empty if it is neither a text nor a number.
+    pub(crate) fn get(&self, index: usize) -> String {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let json = &self.json[start..self.ends[index]];
+        let json = std::str::from_utf8(json).unwrap_or_default();
+        let json = json.trim_start_matches(|c: char| c == ':' || c.is_ascii_whitespace());
+        match json.bytes().next() {
+            Some(b'"') => read(json).unwrap_or_default(),
+            Some(b'0'..=b'9') => json.to_owned(),
+            _ => String::new(),
+        }
     }
 
-    fn push(&mut self, id: &str) {
-        self.text.push_str(id);
-        self.ends.push(self.text.len());
+    fn push(&mut self, json: &str) {
+        self.json.extend_from_slice(json.as_bytes());
+        self.ends.push(self.json.len());
     }
 }
 
@@ -145,7 +154,7 @@ pub(crate) fn read_into(
         tolerance,
         elements: Elements::default(),
         element_depth: 0,
-        id: None,
+        id: (0, 0),
     };
     match reader.document(visitor) {
         Ok(()) => Ok(reader.elements),
@@ -169,11 +178,11 @@ struct Reader<'a> {
     elements: Elements,
     /// The depth of the list's elements; 0 outside of the list.
     element_depth: u32,
-    /// Where the value of the current element's `id` is.
-    id: Option<usize>,
+    /// From where to where the value of the current element's `id` is, with the colon.
+    id: (usize, usize),
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn document(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
         self.value(visitor)?;
         self.space();
@@ -212,20 +221,18 @@ impl Reader<'_> {
                     return self.fail("a key");
                 }
                 let key = self.at;
-                let name = self.string()?;
-                let is_id = is_element && name == "id";
-                let Ok(slot) = map.key(name) else {
+                let Ok(slot) = map.key(self.string()?) else {
                     return self.refuse(key, "key");
                 };
                 if self.space() != b':' {
                     return self.fail("`:`");
                 }
                 self.at += 1;
-                if is_id {
-                    self.id = Some(self.at);
-                }
                 if self.value(slot).is_err() {
                     return self.under_key(key);
+                }
+                if is_element && self.is_id(key) {
+                    self.id = (key + 4, self.at);
                 }
                 if self.ends(b'}', "`,` or `}`")? {
                     break;
@@ -268,6 +275,13 @@ impl Reader<'_> {
         seq.finish().or_else(|Error| self.refuse(start, missing))
     }
 
+    /// Whether the key at `at` is `id`.
+    #[inline(always)]
+    fn is_id(&self, at: usize) -> bool {
+        let key = self.text.as_bytes().get(at..at + 4);
+        matches!(key, Some([b'"', b'i', b'd', b'"']))
+    }
+
     /// Reads the array of the [`Tolerance`].
     fn list(&mut self, start: usize, seq: &mut dyn Seq) -> Result<()> {
         // Of duplicate keys the last counts.
@@ -296,7 +310,7 @@ impl Reader<'_> {
     /// Reads an element of the list, and ignores one that the visitor refuses.
     fn element(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
         let (at, depth, containers) = (self.at, self.depth, self.containers);
-        self.id = None;
+        self.id = (0, 0);
         if self.value(visitor).is_err() {
             let index = self.elements.ids.len();
             let step = format!("[{index}]");
@@ -309,30 +323,13 @@ impl Reader<'_> {
             self.elements.refused.push((index, error));
             self.tolerance.inspect(|list| list.refused.set(true));
             (self.at, self.depth, self.containers) = (at, depth, containers);
-            self.id = None;
+            self.id = (0, 0);
             if self.value(<dyn Visitor>::ignore()).is_err() {
                 return self.under(&step);
             }
         }
-        self.keep_id()
-    }
-
-    /// Reads the element's `id` once more, to keep it.
-    fn keep_id(&mut self) -> Result<()> {
-        let mut ids = mem::take(&mut self.elements.ids);
-        let end = self.at;
-        self.at = self.id.unwrap_or(end);
-        match self.space() {
-            b'"' if self.id.is_some() => ids.push(self.string()?),
-            b'0'..=b'9' if self.id.is_some() => {
-                let start = self.at;
-                self.number(<dyn Visitor>::ignore())?;
-                ids.push(&self.text[start..self.at]);
-            }
-            _ => ids.push(""),
-        }
-        self.at = end;
-        self.elements.ids = ids;
+        let (start, end) = self.id;
+        self.elements.ids.push(&self.text[start..end]);
         Ok(())
     }
 
