@@ -211,11 +211,6 @@ mod http {
     mod tls;
     pub(crate) mod transport;
     pub(crate) mod url;
-    #[cfg(all(
-        feature = "keep-alive",
-        any(feature = "https", not(feature = "platform-roots"))
-    ))]
-    mod verifier;
 }
 
 /// The numbers of a media or of the account: what

@@ -58,7 +58,7 @@ const fn without_quic(suite: &'static SupportedCipherSuite) -> Tls13CipherSuite 
 }
 
 /// The list of rustls's ring provider without Ed25519.
-pub(super) static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
         verify::ECDSA_P256_SHA256,
         verify::ECDSA_P256_SHA384,
@@ -151,8 +151,28 @@ pub(super) fn config() -> Result<Arc<rustls::ClientConfig>, Error> {
     #[cfg(all(feature = "platform-roots", not(feature = "https")))]
     let config = rustls_platform_verifier::BuilderVerifierExt::with_platform_verifier(config)?;
     #[cfg(any(feature = "https", not(feature = "platform-roots")))]
-    let config = config
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(super::verifier::Verifier::new()));
+    let config = config.with_root_certificates(mozillas_roots());
     Ok(Arc::new(config.with_no_client_auth()))
+}
+
+#[cfg(all(
+    feature = "keep-alive",
+    any(feature = "https", not(feature = "platform-roots"))
+))]
+fn mozillas_roots() -> rustls::RootCertStore {
+    rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    }
+}
+
+#[cfg(all(
+    test,
+    feature = "keep-alive",
+    any(feature = "https", not(feature = "platform-roots"))
+))]
+mod tests {
+    #[test]
+    fn mozillas_roots_are_there() {
+        assert!(super::mozillas_roots().len() > 100);
+    }
 }

@@ -9,10 +9,6 @@ mod model;
 #[path = "../../../../src/http/tls.rs"]
 mod tls;
 
-#[cfg(feature = "lean")]
-#[path = "../../../../src/http/verifier.rs"]
-mod verifier;
-
 use miniserde::{Deserialize, json};
 use model::{Failure, MEDIA_FIELDS, Page, USER_FIELDS, User};
 use rustls::pki_types::ServerName;
