@@ -96,6 +96,54 @@ fn a_timeout_says_what_was_under_way() {
 }
 
 /// More than the buffers of both ends hold, to a server that reads nothing.
+/// A process at its limit of open files, which counts sockets too: the error names that,
+/// whatever step of the call needs one more.
+#[test]
+#[cfg(unix)]
+fn no_file_descriptor_is_left() {
+    const URLS: &str = "MINGRAM_TEST_URLS";
+    if let Ok(urls) = std::env::var(URLS) {
+        let mut held = Vec::new();
+        let hold_all = |held: &mut Vec<_>| {
+            held.extend(std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()));
+        };
+        hold_all(&mut held);
+        if cfg!(any(
+            feature = "https",
+            feature = "platform-roots",
+            feature = "keep-alive"
+        )) {
+            let message = api("https://127.0.0.1").me(&[]).unwrap_err().to_string();
+            assert!(message.contains("too many files"), "{message}");
+        }
+        for url in urls.split(' ') {
+            let mut failed = 0;
+            while let Err(error) = api(url).me(&[]) {
+                assert_eq!(error.kind(), ErrorKind::Connect, "{failed}: {error}");
+                let message = error.to_string();
+                assert!(message.contains("too many files"), "{failed}: {message}");
+                failed += 1;
+                drop(held.pop().unwrap());
+            }
+            assert!(failed > 0, "{url}");
+            hold_all(&mut held);
+        }
+        return;
+    }
+    let server = common::Server::script([common::json("200 OK", r#"{"id":"1"}"#)]);
+    let port = server.port();
+    let urls = format!("http://127.0.0.1:{port} http://localhost:{port}");
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "no_file_descriptor_is_left", "--nocapture"])
+        .env(URLS, urls)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("1 passed"), "{text}");
+}
+
 #[test]
 fn a_server_that_stops_reading() {
     let api = http(silent(b"", false)).with_timeout(SHORT);

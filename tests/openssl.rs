@@ -6,9 +6,9 @@ mod common;
 
 use common::{api, in_a_child};
 use mingram::ErrorKind;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 const CONFIG: &str = "
@@ -24,6 +24,25 @@ subjectAltName = DNS:localhost
 [other]
 basicConstraints = CA:false
 subjectAltName = DNS:other.example
+[for_clients]
+basicConstraints = CA:false
+subjectAltName = DNS:localhost
+extendedKeyUsage = clientAuth
+[critical]
+basicConstraints = CA:false
+subjectAltName = DNS:localhost
+1.2.3.4 = critical, ASN1:NULL
+[no_further]
+basicConstraints = critical, CA:true, pathlen:0
+[of_example]
+basicConstraints = critical, CA:true
+nameConstraints = critical, permitted;DNS:example.org
+[critical_authority]
+basicConstraints = critical, CA:true
+1.2.3.4 = critical, ASN1:NULL
+[malformed]
+basicConstraints = CA:false
+subjectAltName = DER:04:03:61:62:63
 ";
 
 const FOLDER: &str = "MINGRAM_TEST_OPENSSL";
@@ -111,14 +130,19 @@ impl Pki {
         self.openssl(&arguments);
     }
 
+    /// Sends the files of the directory.
     fn server(&self, name: &str, options: &[&str]) -> Server {
+        self.start(name, &[&["-HTTP"], options].concat(), Stdio::null())
+    }
+
+    fn start(&self, name: &str, options: &[&str], input: Stdio) -> Server {
         let (key, pem) = (format!("{name}.key"), format!("{name}.pem"));
         let mut child = Command::new("openssl")
-            .args(["s_server", "-accept", "127.0.0.1:0", "-HTTP"])
+            .args(["s_server", "-accept", "127.0.0.1:0"])
             .args(["-key", &key, "-cert", &pem])
             .args(options)
             .current_dir(&self.0)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -131,6 +155,7 @@ impl Pki {
         Server {
             child,
             port: port.expect("a server that listens"),
+            lines,
         }
     }
 
@@ -139,6 +164,13 @@ impl Pki {
         let api = api(&format!("https://localhost:{}", server.port));
         let api = api.with_timeout(Duration::from_secs(20));
         Ok(api.me(&[])?.id)
+    }
+
+    /// Several certificates in one file, for a chain.
+    fn bundle(&self, name: &str, of: &[&str]) {
+        let read = |name: &&str| std::fs::read(self.0.join(format!("{name}.pem"))).unwrap();
+        let pem: Vec<u8> = of.iter().flat_map(read).collect();
+        std::fs::write(self.0.join(format!("{name}.pem")), pem).unwrap();
     }
 
     #[track_caller]
@@ -161,6 +193,8 @@ impl Pki {
 struct Server {
     child: Child,
     port: String,
+    /// What it prints from here on.
+    lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Drop for Server {
@@ -184,13 +218,57 @@ fn certificates_that_are_accepted() {
         for group in ["P-256", "P-384", "X25519:P-256"] {
             pki.accepted("p256", &["-tls1_3", "-groups", group]);
         }
-        for (name, of) in [("p256", "ECDSA"), ("rsa", "RSA")] {
-            for size in ["128", "256"] {
-                let hash = if size == "128" { "256" } else { "384" };
-                let cipher = format!("ECDHE-{of}-AES{size}-GCM-SHA{hash}");
-                pki.accepted(name, &["-tls1_2", "-cipher", &cipher]);
-                let suite = format!("TLS_AES_{size}_GCM_SHA{hash}");
-                pki.accepted(name, &["-tls1_3", "-ciphersuites", &suite]);
+    });
+}
+
+/// ChaCha20-Poly1305 is left out where nearly every processor has AES instructions.
+const CHACHA20: bool = cfg!(not(target_arch = "x86_64"));
+
+/// A file over each suite that is supported, and nothing over the others.
+#[test]
+fn every_cipher_suite() {
+    const LENGTH: usize = 100_000;
+    trusting("every_cipher_suite", |pki| {
+        let file: Vec<u8> = (0..LENGTH).map(|at| (at * at / 7) as u8).collect();
+        let mut reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n").into_bytes();
+        reply.extend(&file);
+        std::fs::write(pki.0.join("file"), reply).unwrap();
+        let suites = ["AES_128_GCM_SHA256", "AES_256_GCM_SHA384"].map(|name| (name, true));
+        let suites = [suites[0], suites[1], ("CHACHA20_POLY1305_SHA256", CHACHA20)];
+        let ciphers = [
+            ("AES128-GCM-SHA256", true),
+            ("AES256-GCM-SHA384", true),
+            ("CHACHA20-POLY1305", CHACHA20),
+            ("AES128-SHA256", false),
+        ];
+        for (certificate, of, key) in [("rsa", "RSA", &["rsa:2048"][..]), ("p256", "ECDSA", P256)] {
+            pki.issue(certificate, key, "trusted", "leaf", &[]);
+            let suites = suites.map(|(name, taken)| {
+                (
+                    ["-tls1_3", "-ciphersuites", &format!("TLS_{name}")].map(str::to_owned),
+                    taken,
+                )
+            });
+            let ciphers = ciphers.map(|(name, taken)| {
+                (
+                    ["-tls1_2", "-cipher", &format!("ECDHE-{of}-{name}")].map(str::to_owned),
+                    taken,
+                )
+            });
+            for (options, taken) in suites.iter().chain(&ciphers) {
+                let options = options.each_ref().map(String::as_str);
+                if !taken {
+                    pki.refused(certificate, &options, NOTHING_IN_COMMON);
+                    continue;
+                }
+                let server = pki.server(certificate, &options);
+                let url = format!("https://localhost:{}", server.port);
+                let mut read = Vec::new();
+                let outcome = api(&url)
+                    .download(&format!("{url}/file"))
+                    .write_to(&mut read);
+                assert_eq!(outcome.unwrap(), LENGTH as u64, "{options:?}");
+                assert!(read == file, "{options:?}");
             }
         }
     });
@@ -216,9 +294,162 @@ fn certificates_that_are_refused() {
         pki.issue("below", P256, "intermediate", "leaf", &[]);
         pki.refused("below", &[], "its issuer is not trusted");
         pki.issue("sha1", P256, "trusted", "leaf", &["-sha1"]);
-        pki.refused("sha1", weak, "certificate is invalid");
+        pki.refused("sha1", weak, "an algorithm that is too weak");
         pki.issue("short", &["rsa:1024"], "trusted", "leaf", &[]);
-        pki.refused("short", weak, "certificate is invalid");
+        pki.refused("short", weak, "an RSA key of fewer than 2048 bits");
+        pki.refused("trusted", &[], "is a certificate authority's");
+        for (extensions, reason) in [
+            (
+                "for_clients",
+                "has another purpose than to identify a server",
+            ),
+            ("critical", "has a critical extension that is unknown here"),
+            ("malformed", "is not encoded correctly"),
+        ] {
+            pki.issue(extensions, P256, "trusted", extensions, &[]);
+            pki.refused(extensions, &[], reason);
+        }
+    });
+}
+
+/// A certificate that is good by itself, below one that is not.
+#[test]
+fn issuers_that_are_refused() {
+    trusting("issuers_that_are_refused", |pki| {
+        for (name, key, extensions, more, reason) in [
+            (
+                "expired",
+                P256,
+                "authority",
+                &["-days", "-1"][..],
+                "has expired",
+            ),
+            (
+                "server",
+                P256,
+                "leaf",
+                &[],
+                "issued with one that is not a certificate authority's",
+            ),
+            (
+                "of_example",
+                P256,
+                "of_example",
+                &[],
+                "must not issue it for (name constraints)",
+            ),
+            (
+                "critical",
+                P256,
+                "critical_authority",
+                &[],
+                "has a critical extension",
+            ),
+            (
+                "ed25519",
+                &["ed25519"],
+                "authority",
+                &[],
+                "an algorithm that is too weak or not supported",
+            ),
+            (
+                "p521",
+                P521,
+                "authority",
+                &["-sha256"],
+                "a kind of key that is not supported",
+            ),
+            (
+                "rsa1024",
+                &["rsa:1024"],
+                "authority",
+                &[],
+                "an RSA key of fewer than 2048 bits",
+            ),
+        ] {
+            pki.issue(name, key, "trusted", extensions, more);
+            pki.issue("below", P256, name, "leaf", &[]);
+            let chain = format!("{name}.pem");
+            pki.refused(
+                "below",
+                &["-cert_chain", &chain, "-cipher", "ALL:@SECLEVEL=0"],
+                reason,
+            );
+        }
+        pki.issue("first", P256, "trusted", "no_further", &[]);
+        pki.issue("second", P256, "first", "authority", &[]);
+        pki.issue("third", P256, "second", "leaf", &[]);
+        pki.bundle("both", &["second", "first"]);
+        pki.refused("third", &["-cert_chain", "both.pem"], "(path length)");
+        // The chain is longer than any that is accepted.
+        let mut names = vec!["trusted".to_owned()];
+        for at in 0..8 {
+            let name = format!("link{at}");
+            pki.issue(&name, P256, names.last().unwrap(), "authority", &[]);
+            names.push(name);
+        }
+        pki.issue("last", P256, "link7", "leaf", &[]);
+        let names: Vec<&str> = names[1..].iter().rev().map(String::as_str).collect();
+        pki.bundle("long", &names);
+        pki.refused(
+            "last",
+            &["-cert_chain", "long.pem"],
+            "has too many issuers in between",
+        );
+    });
+}
+
+const NOTHING_IN_COMMON: &str = match CHACHA20 {
+    true => "offers nothing that this program supports: TLS 1.2 or 1.3 with AES-GCM or ChaCha20",
+    false => "offers nothing that this program supports: TLS 1.2 or 1.3 with AES-GCM, and P-256",
+};
+
+/// What else a server ends TLS for.
+#[test]
+fn servers_that_want_something_else() {
+    trusting("servers_that_want_something_else", |pki| {
+        pki.issue("p256", P256, "trusted", "leaf", &[]);
+        let certificate = "asks for a client certificate, which mingram does not have";
+        pki.refused("p256", &["-tls1_3", "-Verify", "1"], certificate);
+        pki.refused(
+            "p256",
+            &["-tls1_2", "-Verify", "1"],
+            "or for a client certificate",
+        );
+        let name = &["-servername", "other.example", "-servername_fatal"];
+        let name = [&name[..], &["-cert2", "p256.pem", "-key2", "p256.key"]].concat();
+        pki.refused("p256", &name, "does not serve this host name");
+        pki.refused(
+            "p256",
+            &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"],
+            "supports neither TLS 1.2 nor TLS 1.3",
+        );
+    });
+}
+
+/// A server that asks for a new handshake when it has the request.
+#[test]
+fn servers_that_renegotiate() {
+    trusting("servers_that_renegotiate", |pki| {
+        pki.issue("p256", P256, "trusted", "leaf", &[]);
+        // Commands of s_server; the second asks for a client certificate as well.
+        for command in ["r\n", "R\n"] {
+            let mut server = pki.start("p256", &["-tls1_2"], Stdio::piped());
+            let api = api(&format!("https://localhost:{}", server.port));
+            let error = std::thread::scope(|scope| {
+                let call = scope.spawn(|| api.me(&[]).unwrap_err());
+                let request = server.lines.by_ref().map(Result::unwrap);
+                assert!(request.into_iter().any(|line| line.starts_with("GET /me")));
+                let mut input = server.child.stdin.take().unwrap();
+                input.write_all(command.as_bytes()).unwrap();
+                call.join().unwrap()
+            });
+            assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+            let message = error.to_string();
+            println!("{message}");
+            assert!(message.contains("asks to renegotiate"), "{message}");
+            assert!(!message.contains("refused"), "{message}");
+        }
     });
 }
 
@@ -226,18 +457,12 @@ fn certificates_that_are_refused() {
 #[test]
 fn servers_that_offer_nothing_in_common() {
     trusting("servers_that_offer_nothing_in_common", |pki| {
-        let nothing = "or offers nothing that this program supports: TLS 1.2 or 1.3 with AES-GCM";
         pki.issue("p256", P256, "trusted", "leaf", &[]);
         pki.issue("p521", P521, "trusted", "leaf", &[]);
-        pki.refused("p256", &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], nothing);
         for version in ["-tls1_2", "-tls1_3"] {
-            pki.refused("p521", &[version], nothing);
-            pki.refused("p256", &[version, "-groups", "P-521"], nothing);
-            pki.refused("p256", &[version, "-groups", "X25519"], nothing);
+            pki.refused("p521", &[version], NOTHING_IN_COMMON);
+            pki.refused("p256", &[version, "-groups", "P-521"], NOTHING_IN_COMMON);
+            pki.refused("p256", &[version, "-groups", "X25519"], NOTHING_IN_COMMON);
         }
-        let suite = "TLS_CHACHA20_POLY1305_SHA256";
-        pki.refused("p256", &["-tls1_3", "-ciphersuites", suite], nothing);
-        let cipher = "ECDHE-ECDSA-CHACHA20-POLY1305";
-        pki.refused("p256", &["-tls1_2", "-cipher", cipher], nothing);
     });
 }

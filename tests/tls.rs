@@ -13,6 +13,7 @@ mod server {
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     use rustls::crypto::ring;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::sign::{CertifiedKey, SingleCertAndKey};
     use rustls::{
         HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection, StreamOwned,
         SupportedProtocolVersion,
@@ -142,12 +143,15 @@ mod server {
             versions: &[&'static SupportedProtocolVersion],
             answer: impl Fn(&Received, Tls) -> io::Result<()> + Send + Sync + 'static,
         ) -> TlsServer {
-            let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            let provider = Arc::new(ring::default_provider());
+            let key = provider.key_provider.load_private_key(identity.key);
+            // Also takes a key that is not the certificate's.
+            let certified = CertifiedKey::new(identity.chain, key.unwrap());
+            let config = ServerConfig::builder_with_provider(provider)
                 .with_protocol_versions(versions)
                 .unwrap()
                 .with_no_client_auth()
-                .with_single_cert(identity.chain, identity.key)
-                .unwrap();
+                .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
             let config = Arc::new(config);
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let server = TlsServer {
@@ -325,8 +329,8 @@ mod trusted {
     }
 
     /// The refusal of a server with this certificate.
-    fn refusal(identity: Identity) -> Error {
-        let server = TlsServer::start(identity, BOTH, |_, tls| {
+    fn refusal(identity: Identity, version: &'static SupportedProtocolVersion) -> Error {
+        let server = TlsServer::start(identity, &[version], |_, tls| {
             reply_with(&common::json("200 OK", ID), tls)
         });
         let error = me(&server).unwrap_err();
@@ -353,14 +357,19 @@ mod trusted {
                     key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
                 }
             };
-            let refused = |identity, piece: &str| {
-                let error = refusal(identity);
-                let message = error.to_string();
+            let refused = |identity: Identity, piece: &str| {
+                let again = Identity {
+                    chain: identity.chain.clone(),
+                    key: identity.key.clone_key(),
+                };
+                let [message, old] = [(identity, &TLS13), (again, &TLS12)]
+                    .map(|(identity, version)| refusal(identity, version).to_string());
+                assert_eq!(message, old);
                 assert!(
                     message.starts_with("GET /me: the server's certificate "),
                     "{message}"
                 );
-                assert!(message.contains(piece), "{error:?}");
+                assert!(message.contains(piece), "{message}");
                 message
             };
             refused(
@@ -376,9 +385,16 @@ mod trusted {
                 "its issuer is not trusted",
             );
             // One that only calls itself so.
-            refused(Authority::new(TRUSTED).issue(localhost()), "is invalid");
+            refused(
+                Authority::new(TRUSTED).issue(localhost()),
+                "has a wrong signature",
+            );
             refused(self_signed(), "is self-signed");
-            refused(authority.itself(), "is invalid");
+            refused(authority.itself(), "is a certificate authority's");
+            // The certificate of a server that has another key.
+            let mut stolen = authority.issue(localhost());
+            stolen.key = authority.issue(localhost()).key;
+            refused(stolen, "or its server lacks its key");
             let expired = refused(
                 authority.issue(valid(2001, 2002)),
                 "has expired according to this machine's clock",
@@ -424,7 +440,7 @@ mod trusted {
     #[test]
     fn no_tls_there() {
         trusting("trusted::no_tls_there", |_| {
-            let answers: [(&[u8], K, &str); 6] = [
+            let answers: [(&[u8], K, &str); 4] = [
                 (
                     b"HTTP/1.1 400 Bad Request\r\n\r\n",
                     K::Tls,
@@ -433,23 +449,52 @@ mod trusted {
                 (b"SSH-2.0-OpenSSH_9.2p1\r\n", K::Tls, "does not speak TLS"),
                 (b"\0\0\0\0\0\0\0\0", K::Tls, "does not speak TLS"),
                 (b"", K::ConnectionLost, "broke before the reply came"),
-                // The alerts handshake_failure and protocol_version.
-                (
-                    b"\x15\x03\x03\0\x02\x02\x28",
-                    K::Tls,
-                    "the server refused the TLS connection",
-                ),
-                (
-                    b"\x15\x03\x01\0\x02\x02\x46",
-                    K::Tls,
-                    "the server refused the TLS connection",
-                ),
             ];
             for (answer, kind, piece) in answers {
                 let api = api(&plain(answer, false));
                 let error = timed(TIME, || api.me(&[])).unwrap_err();
                 assert_eq!(error.kind(), kind, "{error}");
                 assert!(error.to_string().contains(piece), "{error}");
+            }
+        });
+    }
+
+    /// Each alert in plain words, by its number in RFC 8446 and 5246.
+    #[test]
+    fn alerts() {
+        trusting("trusted::alerts", |_| {
+            let answers: [(&[u8], &str); 8] = [
+                (b"\x15\x03\x03\0\x02\x02\x28", "offers nothing that"),
+                (b"\x15\x03\x03\0\x02\x02\x47", "offers nothing that"),
+                (
+                    b"\x15\x03\x01\0\x02\x02\x46",
+                    "supports neither TLS 1.2 nor",
+                ),
+                (
+                    b"\x15\x03\x03\0\x02\x02\x70",
+                    "does not serve this host name",
+                ),
+                (
+                    b"\x15\x03\x03\0\x02\x02\x2a",
+                    "asks for a client certificate",
+                ),
+                (b"\x15\x03\x03\0\x02\x02\x31", "denies access"),
+                (b"\x15\x03\x03\0\x02\x02\x50", "has an internal error"),
+                (
+                    b"\x15\x03\x03\0\x02\x02\xff",
+                    "objects to what this program",
+                ),
+            ];
+            for (answer, words) in answers {
+                let api = api(&plain(answer, false));
+                let error = timed(TIME, || api.me(&[])).unwrap_err();
+                assert_eq!(error.kind(), K::Tls, "{error}");
+                let message = error.to_string();
+                assert!(
+                    message.contains("the server ended TLS (alert "),
+                    "{message}"
+                );
+                assert!(message.contains(&format!("): it {words}")), "{message}");
             }
         });
     }
@@ -924,7 +969,7 @@ mod trusted {
         trusting("trusted::an_empty_trust_store", |authority| {
             // The variable is read at the first call, so the file may go now.
             std::fs::write(std::env::var_os("SSL_CERT_FILE").unwrap(), "").unwrap();
-            let error = refusal(authority.issue(localhost()));
+            let error = refusal(authority.issue(localhost()), &TLS13);
             assert!(
                 error.to_string().contains("TLS could not be set up"),
                 "{error}"

@@ -3,8 +3,13 @@
 use crate::error::{Error, ErrorKind};
 #[cfg(feature = "_tls")]
 use crate::timestamp;
+#[cfg(feature = "_tls")]
+use rustls::{AlertDescription, CertificateError, PeerIncompatible, PeerMisbehaved};
+use std::fs::File;
 use std::io;
 
+/// `otherwise` is the message for a cause that has no words here. The system's own words
+/// follow it, if there are any.
 pub(super) fn from_io(error: io::Error, otherwise: &str) -> Error {
     use io::ErrorKind as K;
     #[cfg(feature = "_tls")]
@@ -21,6 +26,9 @@ pub(super) fn from_io(error: io::Error, otherwise: &str) -> Error {
     }
     let (kind, message) = match error.kind() {
         K::TimedOut | K::WouldBlock => (ErrorKind::Timeout, "the call timed out"),
+        K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => {
+            (ErrorKind::ConnectionLost, otherwise)
+        }
         K::ConnectionRefused => (
             ErrorKind::Connect,
             "connection refused: check the host and port",
@@ -29,48 +37,324 @@ pub(super) fn from_io(error: io::Error, otherwise: &str) -> Error {
             ErrorKind::Connect,
             "the host is unreachable: check the network",
         ),
+        K::PermissionDenied => (
+            ErrorKind::Connect,
+            "the system does not permit the connection: check the firewall and the sandbox",
+        ),
+        K::OutOfMemory => (
+            ErrorKind::Connect,
+            "the system has no memory for the connection",
+        ),
+        _ if is_out_of_files(&error) => (ErrorKind::Connect, OUT_OF_FILES),
         // Failed lookups have no `ErrorKind` on a stable compiler.
         _ if error.to_string().contains("failed to lookup address") => (
             ErrorKind::Connect,
-            "the host name was not found: check the network and the name",
+            match may_lack_files() {
+                true => OUT_OF_FILES,
+                false => "the host name was not found: check the network and the name",
+            },
         ),
+        _ if error.raw_os_error().is_some() => {
+            let message = format!("{otherwise}: {error}");
+            return Error::new(ErrorKind::ConnectionLost, message).with_source(error);
+        }
         _ => (ErrorKind::ConnectionLost, otherwise),
     };
     Error::new(kind, message).with_source(error)
 }
+
+/// The process or the system has no file descriptor left: `EMFILE` and `ENFILE`, which have
+/// no `ErrorKind`. Every Unix has these numbers.
+fn is_out_of_files(error: &io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+/// glibc reports a lookup that could not open its files as an unknown name. A lookup has
+/// a few of them open at once.
+fn may_lack_files() -> bool {
+    let files: [_; 3] = std::array::from_fn(|_| File::open("/"));
+    let failed = |file: &io::Result<File>| file.as_ref().is_err_and(is_out_of_files);
+    cfg!(unix) && files.iter().any(failed)
+}
+
+const OUT_OF_FILES: &str =
+    "too many files and connections are open: close some, or raise the limit (`ulimit -n`)";
 
 /// std could not start a thread.
 pub(super) const NO_THREAD: &str = "the system cannot start another thread";
 
 #[cfg(feature = "_tls")]
 pub(super) fn from_tls(error: rustls::Error) -> Error {
-    use rustls::{CertificateError as C, Error as T};
-    let clock = |what: &str| {
-        format!(
-            "the server's certificate {what} according to this machine's clock, which says {}: check the clock first",
-            timestamp::date(std::time::SystemTime::now())
-        )
-    };
+    use rustls::Error as T;
     let message = match &error {
-        T::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
-            clock("is not valid yet")
+        T::InvalidCertificate(why) => certificate(why),
+        T::NoCertificatesPresented => "the server sent no certificate".to_owned(),
+        T::AlertReceived(alert) => from_alert(*alert),
+        T::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => format!("the server {OTHER_VERSION}"),
+        T::PeerIncompatible(_) => format!("the server {NOTHING_IN_COMMON}"),
+        T::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
+            "the server asks to renegotiate TLS, which is not supported".to_owned()
         }
-        T::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => clock("has expired"),
-        T::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
-            "the server's certificate is for another host name".to_owned()
+        T::InappropriateHandshakeMessage {
+            got_type: rustls::HandshakeType::CertificateRequest,
+            ..
+        } => format!("the server {CLIENT_CERTIFICATE}"),
+        T::PeerMisbehaved(why) => format!("the server violates the rules of TLS: {why:?}"),
+        T::InvalidMessage(_) | T::PeerSentOversizedRecord => {
+            "the server does not speak TLS".to_owned()
         }
-        T::InvalidCertificate(C::UnknownIssuer) => {
-            "the server's certificate is self-signed or its issuer is not trusted".to_owned()
-        }
-        T::InvalidCertificate(_) => "the server's certificate is invalid".to_owned(),
-        T::InvalidMessage(_) => "the server does not speak TLS".to_owned(),
-        T::AlertReceived(_) | T::PeerIncompatible(_) => {
-            "the server refused the TLS connection, or offers nothing that this program supports: \
-             TLS 1.2 or 1.3 with AES-GCM, and P-256 or P-384"
+        T::DecryptError => "data arrived damaged: a TLS record failed its check".to_owned(),
+        // The root certificates could not be read.
+        T::General(_) if may_lack_files() => format!("TLS could not be set up: {OUT_OF_FILES}"),
+        T::General(why) => format!("TLS could not be set up: {why}"),
+        T::FailedToGetRandomBytes => "the system has no random numbers for TLS".to_owned(),
+        T::FailedToGetCurrentTime => {
+            "this machine's clock is before 1970, so no certificate can be verified: set the clock"
                 .to_owned()
         }
-        T::General(_) => "TLS could not be set up".to_owned(),
-        _ => "TLS failed".to_owned(),
+        _ => format!("TLS failed: {error}"),
     };
     Error::new(ErrorKind::Tls, message).with_source(error)
+}
+
+#[cfg(feature = "_tls")]
+const OTHER_VERSION: &str = "supports neither TLS 1.2 nor TLS 1.3";
+
+#[cfg(feature = "_tls")]
+const CLIENT_CERTIFICATE: &str = "asks for a client certificate, which mingram does not have";
+
+#[cfg(all(feature = "_tls", target_arch = "x86_64"))]
+const NOTHING_IN_COMMON: &str =
+    "offers nothing that this program supports: TLS 1.2 or 1.3 with AES-GCM, and P-256 or P-384";
+
+#[cfg(all(feature = "_tls", not(target_arch = "x86_64")))]
+const NOTHING_IN_COMMON: &str = "offers nothing that this program supports: TLS 1.2 or 1.3 \
+     with AES-GCM or ChaCha20-Poly1305, and P-256 or P-384";
+
+/// The reasons of RFC 8446, section 6.2, and what servers mean by them.
+#[cfg(feature = "_tls")]
+fn from_alert(alert: AlertDescription) -> String {
+    use AlertDescription as A;
+    let reason = match alert {
+        // A server that asks to renegotiate also sends it, after rustls has declined.
+        A::HandshakeFailure | A::InsufficientSecurity => {
+            return format!(
+                "the server ended TLS (alert {alert:?}): it {NOTHING_IN_COMMON}; \
+                 or it asks to renegotiate or for a client certificate"
+            );
+        }
+        A::ProtocolVersion => OTHER_VERSION,
+        A::UnrecognisedName => "does not serve this host name",
+        // mingram sends no certificate that could be wrong in another way.
+        A::CertificateRequired
+        | A::NoCertificate
+        | A::BadCertificate
+        | A::UnsupportedCertificate
+        | A::CertificateRevoked
+        | A::CertificateExpired
+        | A::CertificateUnknown
+        | A::UnknownCA => CLIENT_CERTIFICATE,
+        A::AccessDenied => "denies access",
+        A::NoRenegotiation => "asks to renegotiate, which is not supported",
+        A::BadRecordMac | A::DecryptionFailed | A::DecryptError => "received damaged data",
+        A::InternalError => "has an internal error",
+        A::UserCanceled => "was stopped",
+        A::NoApplicationProtocol => "does not speak HTTP/1.1 there",
+        _ => "objects to what this program sent",
+    };
+    format!("the server ended TLS (alert {alert:?}): it {reason}")
+}
+
+/// Why a certificate is refused. All but the clock is for the server to fix.
+#[cfg(feature = "_tls")]
+fn certificate(error: &CertificateError) -> String {
+    use CertificateError as C;
+    let reason = match error {
+        C::NotValidYet | C::NotValidYetContext { .. } => return clock("is not valid yet"),
+        C::Expired | C::ExpiredContext { .. } => return clock("has expired"),
+        C::NotValidForName | C::NotValidForNameContext { .. } => "is for another host name",
+        C::UnknownIssuer => "is self-signed or its issuer is not trusted",
+        C::BadEncoding => BAD_ENCODING,
+        C::BadSignature => {
+            "has a wrong signature or an RSA key of fewer than 2048 bits, or its server lacks its key"
+        }
+        C::Revoked => "has been revoked",
+        C::UnknownRevocationStatus
+        | C::ExpiredRevocationList
+        | C::ExpiredRevocationListContext { .. }
+        | C::InvalidOcspResponse => "may have been revoked: there is no valid statement about it",
+        C::UnhandledCriticalExtension => CRITICAL_EXTENSION,
+        C::UnsupportedSignatureAlgorithmContext { .. } => WEAK_ALGORITHM,
+        C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is signed with a kind of key that is not supported: ECDSA on P-256 or P-384, and RSA, are"
+        }
+        C::InvalidPurpose | C::InvalidPurposeContext { .. } => WRONG_PURPOSE,
+        C::Other(other) => match other.0.downcast_ref().and_then(path_error) {
+            Some(reason) => reason,
+            // The platform verifier's words for it.
+            None if other.0.to_string() == "certificate had invalid extensions" => WRONG_PURPOSE,
+            None => return format!("the server's certificate was refused: {}", other.0),
+        },
+        _ => return format!("the server's certificate was refused: {error}"),
+    };
+    format!("the server's certificate {reason}")
+}
+
+#[cfg(feature = "_tls")]
+fn clock(what: &str) -> String {
+    format!(
+        "the server's certificate {what} according to this machine's clock, which says {}: check the clock first",
+        timestamp::date(std::time::SystemTime::now())
+    )
+}
+
+#[cfg(feature = "_tls")]
+const BAD_ENCODING: &str = "is not encoded correctly";
+#[cfg(feature = "_tls")]
+const CRITICAL_EXTENSION: &str = "has a critical extension that is unknown here";
+#[cfg(feature = "_tls")]
+const WRONG_PURPOSE: &str = "has another purpose than to identify a server (extended key usage)";
+#[cfg(feature = "_tls")]
+const WEAK_ALGORITHM: &str = "is signed with an algorithm that is too weak or not supported: \
+     ECDSA and RSA with SHA-256, SHA-384 or SHA-512 are";
+
+/// The reasons that rustls passes on as they are.
+#[cfg(feature = "_tls")]
+fn path_error(error: &webpki::Error) -> Option<&'static str> {
+    use webpki::Error as W;
+    Some(match error {
+        W::CaUsedAsEndEntity => "is a certificate authority's, not a server's",
+        W::EndEntityUsedAsCa => "was issued with one that is not a certificate authority's",
+        W::PathLenConstraintViolated => {
+            "has more issuers in between than its authority allows (path length)"
+        }
+        W::NameConstraintViolation => {
+            "is for a name that its authority must not issue it for (name constraints)"
+        }
+        W::UnsupportedCriticalExtension => CRITICAL_EXTENSION,
+        W::EmptyEkuExtension => WRONG_PURPOSE,
+        W::CertDistrusted => "is explicitly distrusted",
+        W::UnsupportedCertVersion => "is not of X.509 version 3",
+        W::SignatureAlgorithmMismatch => "names two different algorithms for its signature",
+        W::MaximumPathDepthExceeded => "has too many issuers in between",
+        W::MaximumSignatureChecksExceeded
+        | W::MaximumPathBuildCallsExceeded
+        | W::MaximumNameConstraintComparisonsExceeded => {
+            "has issuers that are too complicated to verify"
+        }
+        W::ExtensionValueInvalid
+        | W::InvalidNetworkMaskConstraint
+        | W::InvalidSerialNumber
+        | W::MalformedDnsIdentifier
+        | W::MalformedExtensions
+        | W::MalformedNameConstraint => BAD_ENCODING,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_systems_reasons() {
+        use ErrorKind::{Connect, ConnectionLost, Timeout};
+        for (number, kind, words) in [
+            (24, Connect, "too many files and connections are open"), // EMFILE
+            (23, Connect, "too many files and connections are open"), // ENFILE
+            (1, Connect, "the system does not permit"),               // EPERM
+            (13, Connect, "the system does not permit"),              // EACCES
+            (12, Connect, "the system has no memory"),                // ENOMEM
+            (113, Connect, "the host is unreachable"),                // EHOSTUNREACH
+            (111, Connect, "connection refused"),                     // ECONNREFUSED
+            (110, Timeout, "the call timed out"),                     // ETIMEDOUT
+            (104, ConnectionLost, "it broke"),                        // ECONNRESET
+            (97, ConnectionLost, "it broke: Address family not"),     // EAFNOSUPPORT
+            (105, ConnectionLost, "it broke: No buffer space"),       // ENOBUFS
+        ] {
+            let error = from_io(io::Error::from_raw_os_error(number), "it broke");
+            assert_eq!(error.kind(), kind, "{number}: {error}");
+            assert!(error.to_string().starts_with(words), "{number}: {error}");
+            assert!(error.is_transient());
+        }
+        let error = from_io(io::ErrorKind::UnexpectedEof.into(), "it broke");
+        assert_eq!(error.to_string(), "it broke");
+    }
+
+    /// Those that a server's certificate does not get from rustls's own verifier on Linux;
+    /// for the others see `tests/openssl.rs`.
+    #[test]
+    #[cfg(feature = "_tls")]
+    fn reasons_of_other_verifiers() {
+        use rustls::{CertificateError as C, OtherError};
+        use std::sync::Arc;
+        let other = |error: webpki::Error| C::Other(OtherError(Arc::new(error)));
+        let text = |text: &str| C::Other(OtherError(Arc::new(io::Error::other(text.to_owned()))));
+        for (why, words) in [
+            (C::Revoked, "certificate has been revoked"),
+            (
+                C::UnknownRevocationStatus,
+                "certificate may have been revoked",
+            ),
+            (
+                C::UnhandledCriticalExtension,
+                "certificate has a critical extension",
+            ),
+            (C::InvalidPurpose, "certificate has another purpose"),
+            (
+                text("certificate had invalid extensions"),
+                "certificate has another purpose",
+            ),
+            (
+                text("it is Sunday"),
+                "certificate was refused: it is Sunday",
+            ),
+            (
+                C::ApplicationVerificationFailure,
+                "certificate was refused: ",
+            ),
+            (
+                other(webpki::Error::CertDistrusted),
+                "certificate is explicitly distrusted",
+            ),
+            (
+                other(webpki::Error::UnsupportedCertVersion),
+                "certificate is not of X.509",
+            ),
+            (
+                other(webpki::Error::InvalidSerialNumber),
+                "certificate is not encoded correctly",
+            ),
+            (
+                other(webpki::Error::UnsupportedDeltaCrl),
+                "certificate was refused: UnsupportedDeltaCrl",
+            ),
+        ] {
+            let error = from_tls(rustls::Error::InvalidCertificate(why));
+            assert_eq!(error.kind(), ErrorKind::Tls);
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("the server's {words}")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "_tls")]
+    fn renegotiation_is_no_refusal() {
+        for error in [
+            PeerMisbehaved::TooManyRenegotiationRequests.into(),
+            rustls::Error::AlertReceived(AlertDescription::NoRenegotiation),
+            rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+        ] {
+            let message = from_tls(error).to_string();
+            assert!(message.contains("asks to renegotiate"), "{message}");
+        }
+    }
 }
