@@ -475,8 +475,8 @@ impl Error {
 
     /// The same call may succeed later: a [network](Error::is_network) failure,
     /// an error that the service declares temporary (codes 1 and 2, or its
-    /// `is_transient` flag), or a 5xx without a permanent error code (10, 100,
-    /// 102, 190, 200 to 299 and 2500 are permanent at any status). Rate limits
+    /// `is_transient` flag), or HTTP 408 or 5xx without a permanent error code (10,
+    /// 100, 102, 190, 200 to 299 and 2500 are permanent at any status). Rate limits
     /// and [too much data](Error::is_too_much_data) are not included.
     ///
     /// A code exchange ([`Api::exchange_code`](crate::Api::exchange_code)) may have used up
@@ -489,22 +489,24 @@ impl Error {
             _ if self.0.may_be_used_up => false,
             _ if self.is_network() => true,
             _ if self.is_rate_limited() || self.is_too_much_data() => false,
-            ErrorKind::Status => self.is_server_failure(),
+            ErrorKind::Status => self.is_transient_status(),
             ErrorKind::Api => {
                 let flag = self.api_error().and_then(|api| api.is_transient);
                 match (self.code(), flag) {
                     (Some(1 | 2), _) => true,
                     (_, Some(flag)) => flag,
                     (code, None) if is_permanent(code) => false,
-                    _ => self.is_server_failure(),
+                    _ => self.is_transient_status(),
                 }
             }
             _ => false,
         }
     }
 
-    fn is_server_failure(&self) -> bool {
-        self.0.status.is_some_and(|status| status >= 500)
+    fn is_transient_status(&self) -> bool {
+        self.0
+            .status
+            .is_some_and(|status| status >= 500 || status == 408)
     }
 
     /// The time limit was reached.

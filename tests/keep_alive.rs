@@ -210,6 +210,30 @@ fn a_connection_that_went_stale_loses_and_repeats_nothing() {
     assert_eq!(server.received().len(), 20);
 }
 
+/// A server that gives an idle connection up with a reply of its own (408), just as the
+/// next request is on its way.
+#[test]
+fn a_connection_that_timed_out_loses_and_repeats_nothing() {
+    let slow = || reply("408 Request Timeout", &[("Connection", "close")], "");
+    let server = Server::start(move |request, stream| {
+        let from = param(request, "after").map_or(0, |cursor| cursor[1..].parse().unwrap());
+        let _ = stream.write_all(json("200 OK", &feed_page(from, from + 10, 50)).as_bytes());
+        let mut next = BufReader::new(stream.try_clone().unwrap());
+        if let Ok(Some(_)) = read_request(&mut next) {
+            let _ = stream.write_all(slow().as_bytes());
+        }
+    });
+    // Retries are off: the transport resends these requests.
+    let ids = server.api().my_media(&[]).into_iter();
+    assert_eq!(ids.map(Result::unwrap).count(), 50);
+    assert_eq!(server.received().len(), 5);
+    // On a new connection it is the server's answer, and transient.
+    let server = Server::script([slow()]);
+    let error = server.api().me(&[]).unwrap_err();
+    assert_eq!((error.status(), server.connections()), (Some(408), 1));
+    assert!(error.is_transient(), "{error}");
+}
+
 /// Makes a call for each of these replies, and counts the connections.
 fn connections(replies: &'static [&'static str], check: impl Fn(usize, &Api, &str)) -> usize {
     let sent = Arc::new(Mutex::new(0));

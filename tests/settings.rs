@@ -260,7 +260,14 @@ fn what_passes_is_tried_again() {
         "500 Internal Server Error",
         r#"{"error":{"message":"x","code":7}}"#,
     );
-    for passing in [temporary, gateway, String::new(), short, chunked, unknown] {
+    let slow = reply("408 Request Timeout", &[("Connection", "close")], "");
+    let slow_too = json(
+        "408 Request Timeout",
+        r#"{"error":{"message":"x","code":7}}"#,
+    );
+    let broken = [String::new(), short, chunked];
+    let refused = [temporary, gateway, unknown, slow, slow_too];
+    for passing in broken.into_iter().chain(refused) {
         let server = Server::script([passing.clone(), passing.clone(), json("200 OK", ID)]);
         let clock = TestClock::new(0);
         let api = server.api().with_clock(clock.clone());

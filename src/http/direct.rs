@@ -95,6 +95,9 @@ impl Direct {
             false => deadline,
         };
         let failure = match exchange(&mut connection, request, first, deadline) {
+            // 408 Request Timeout: the server gave the idle connection up. It may have sent
+            // this before the request (RFC 9110, 15.5.9).
+            Ok(head) if head.status == 408 => return Ok(None),
             Ok(head) => return Ok(Some((head, connection))),
             Err(failure) => failure,
         };
