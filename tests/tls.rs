@@ -15,7 +15,7 @@ mod server {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::sign::{CertifiedKey, SingleCertAndKey};
     use rustls::{
-        HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection, StreamOwned,
+        CipherSuite, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection, StreamOwned,
         SupportedProtocolVersion,
     };
     use std::io::{self, BufReader, Write};
@@ -226,9 +226,93 @@ mod server {
         outcome
     }
 
+    /// Whether this processor has AES instructions, as far as mingram can know.
+    pub fn has_aes() -> bool {
+        #[cfg(target_arch = "aarch64")]
+        return std::arch::is_aarch64_feature_detected!("aes");
+        #[cfg(target_arch = "x86")]
+        return std::arch::is_x86_feature_detected!("aes")
+            && std::arch::is_x86_feature_detected!("pclmulqdq");
+        #[cfg(not(any(target_arch = "aarch64", target_arch = "x86")))]
+        cfg!(target_arch = "x86_64")
+    }
+
+    /// The cipher suites of mingram's provider, in their order: what this processor is
+    /// fast at comes first.
+    pub fn suites() -> Vec<CipherSuite> {
+        use CipherSuite as C;
+        let aes = [
+            C::TLS13_AES_128_GCM_SHA256,
+            C::TLS13_AES_256_GCM_SHA384,
+            C::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            C::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            C::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            C::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        ];
+        let chacha20 = [
+            C::TLS13_CHACHA20_POLY1305_SHA256,
+            C::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+            C::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        ];
+        match has_aes() {
+            true if cfg!(target_arch = "x86_64") => aes.to_vec(),
+            true => [&aes[..], &chacha20].concat(),
+            false => [&chacha20[..], &aes].concat(),
+        }
+    }
+
     pub fn reply_with(reply: &str, mut tls: Tls) -> io::Result<()> {
         tls.write_all(reply.as_bytes())?;
         close(tls)
+    }
+}
+
+/// What is offered, as it is on the wire.
+#[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
+mod client_hello {
+    use crate::common;
+    use crate::server::{has_aes, suites};
+    use std::io::{self, Read};
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// The cipher suites of the first message of a connection.
+    fn offered(mut tcp: impl Read) -> io::Result<Vec<u16>> {
+        let mut record = [0; 5];
+        tcp.read_exact(&mut record)?;
+        let mut message = vec![0; usize::from(u16::from_be_bytes([record[3], record[4]]))];
+        tcp.read_exact(&mut message)?;
+        assert_eq!((record[0], message[0]), (22, 1), "no ClientHello");
+        // After the type, the length, the version, and 32 random bytes.
+        let (session, rest) = message[38..].split_first().unwrap();
+        let rest = &rest[usize::from(*session)..];
+        let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+        let suites = rest[2..2 + length].chunks_exact(2);
+        Ok(suites
+            .map(|two| u16::from_be_bytes([two[0], two[1]]))
+            .collect())
+    }
+
+    /// `MINGRAM_TEST_AES` says whether the processor has AES instructions, for a run
+    /// under an emulator that can do without.
+    #[test]
+    fn the_fastest_cipher_suite_comes_first() {
+        if let Some(aes) = std::env::var_os("MINGRAM_TEST_AES") {
+            assert_eq!(has_aes(), aes == "1");
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || offered(listener.accept().unwrap().0));
+        common::api(&format!("https://localhost:{port}"))
+            .me(&[])
+            .unwrap_err();
+        let offered = server.join().unwrap().unwrap();
+        // The last is no suite, but says that there will be no renegotiation.
+        let mut wanted: Vec<u16> = suites().into_iter().map(u16::from).collect();
+        wanted.push(0x00ff);
+        assert_eq!(offered, wanted);
+        let first = if has_aes() { 0x1301 } else { 0x1303 };
+        assert_eq!(offered[0], first);
     }
 }
 
@@ -257,16 +341,6 @@ mod trusted {
     const ID: &str = r#"{"id":"17841405793187218"}"#;
 
     const TIME: Duration = Duration::from_secs(5);
-
-    /// The suites of mingram's provider.
-    const LEAN: [CipherSuite; 6] = [
-        CipherSuite::TLS13_AES_256_GCM_SHA384,
-        CipherSuite::TLS13_AES_128_GCM_SHA256,
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    ];
 
     fn api(url: &str) -> Api {
         common::api(url)
@@ -928,7 +1002,7 @@ mod trusted {
                 let suite = server.shakes()[0].suite;
                 // With keep-alive mingram has its own, whatever the process has.
                 let wanted = match POOLED {
-                    true => LEAN[0],
+                    true => suites()[0],
                     false => CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
                 };
                 assert_eq!(suite, Some(wanted));
@@ -952,8 +1026,8 @@ mod trusted {
                     return;
                 }
                 let provider = CryptoProvider::get_default().unwrap();
-                let suites: Vec<_> = provider.cipher_suites.iter().map(|s| s.suite()).collect();
-                assert_eq!(suites, LEAN);
+                let of_process: Vec<_> = provider.cipher_suites.iter().map(|s| s.suite()).collect();
+                assert_eq!(of_process, suites());
                 let groups: Vec<_> = provider
                     .kx_groups
                     .iter()
