@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind};
 #[cfg(feature = "_tls")]
 use crate::timestamp;
 #[cfg(feature = "_tls")]
-use rustls::{AlertDescription, CertificateError, PeerIncompatible, PeerMisbehaved};
+use rustls::{AlertDescription, CertificateError, HandshakeType, PeerIncompatible, PeerMisbehaved};
 use std::fs::File;
 use std::io;
 
@@ -69,12 +69,10 @@ fn is_out_of_files(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
-/// glibc reports a lookup that could not open its files as an unknown name. A lookup has
-/// a few of them open at once.
+/// Whether a file cannot be opened. glibc reports a lookup that could not open its files
+/// as an unknown name.
 fn may_lack_files() -> bool {
-    let files: [_; 3] = std::array::from_fn(|_| File::open("/"));
-    let failed = |file: &io::Result<File>| file.as_ref().is_err_and(is_out_of_files);
-    cfg!(unix) && files.iter().any(failed)
+    cfg!(unix) && File::open("/").is_err_and(|error| is_out_of_files(&error))
 }
 
 const OUT_OF_FILES: &str =
@@ -88,84 +86,88 @@ pub(super) fn from_tls(error: rustls::Error) -> Error {
     use rustls::Error as T;
     let message = match &error {
         T::InvalidCertificate(why) => certificate(why),
-        T::NoCertificatesPresented => "the server sent no certificate".to_owned(),
         T::AlertReceived(alert) => from_alert(*alert),
-        T::PeerIncompatible(
-            PeerIncompatible::ServerDoesNotSupportTls12Or13
-            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => format!("the server {OTHER_VERSION}"),
-        T::PeerIncompatible(_) => format!("the server {NOTHING_IN_COMMON}"),
-        T::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
-            "the server asks to renegotiate TLS, which is not supported".to_owned()
-        }
-        T::InappropriateHandshakeMessage {
-            got_type: rustls::HandshakeType::CertificateRequest,
-            ..
-        } => format!("the server {CLIENT_CERTIFICATE}"),
-        T::PeerMisbehaved(why) => format!("the server violates the rules of TLS: {why:?}"),
-        T::InvalidMessage(_) | T::PeerSentOversizedRecord => {
-            "the server does not speak TLS".to_owned()
-        }
-        T::DecryptError => "data arrived damaged: a TLS record failed its check".to_owned(),
         // The root certificates could not be read.
+        #[cfg(feature = "platform-roots")]
         T::General(_) if may_lack_files() => format!("TLS could not be set up: {OUT_OF_FILES}"),
         T::General(why) => format!("TLS could not be set up: {why}"),
-        T::FailedToGetRandomBytes => "the system has no random numbers for TLS".to_owned(),
         T::FailedToGetCurrentTime => {
-            "this machine's clock is before 1970, so no certificate can be verified: set the clock"
-                .to_owned()
+            "this machine's clock is before 1970: set it, to verify certificates".to_owned()
         }
-        _ => format!("TLS failed: {error}"),
+        _ => match of_server(&error) {
+            Some(reason) => format!("the server {reason}"),
+            None => format!("TLS failed: {error}"),
+        },
     };
     Error::new(ErrorKind::Tls, message).with_source(error)
 }
 
 #[cfg(feature = "_tls")]
-const OTHER_VERSION: &str = "supports neither TLS 1.2 nor TLS 1.3";
+fn of_server(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::Error as T;
+    Some(match error {
+        T::NoCertificatesPresented => "sent no certificate",
+        T::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => OTHER_VERSION,
+        T::PeerIncompatible(_) => NOTHING_IN_COMMON,
+        T::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => RENEGOTIATION,
+        T::InappropriateHandshakeMessage {
+            got_type: HandshakeType::CertificateRequest,
+            ..
+        } => CLIENT_CERTIFICATE,
+        T::InvalidMessage(_) | T::PeerSentOversizedRecord => "does not speak TLS",
+        T::DecryptError => "sent data that arrived damaged",
+        _ => return None,
+    })
+}
 
 #[cfg(feature = "_tls")]
+const OTHER_VERSION: &str = "supports neither TLS 1.2 nor TLS 1.3";
+#[cfg(feature = "_tls")]
+const RENEGOTIATION: &str = "asks to renegotiate, which is not supported";
+#[cfg(feature = "_tls")]
 const CLIENT_CERTIFICATE: &str = "asks for a client certificate, which mingram does not have";
-
 #[cfg(all(feature = "_tls", target_arch = "x86_64"))]
 const NOTHING_IN_COMMON: &str =
     "offers nothing that this program supports: TLS 1.2 or 1.3 with AES-GCM, and P-256 or P-384";
-
 #[cfg(all(feature = "_tls", not(target_arch = "x86_64")))]
 const NOTHING_IN_COMMON: &str = "offers nothing that this program supports: TLS 1.2 or 1.3 \
      with AES-GCM or ChaCha20-Poly1305, and P-256 or P-384";
 
-/// The reasons of RFC 8446, section 6.2, and what servers mean by them.
+/// The reasons of RFC 8446, section 6.2, and what servers mean by them. The alerts that
+/// people search for have their names; the numbers are those of the RFC.
 #[cfg(feature = "_tls")]
 fn from_alert(alert: AlertDescription) -> String {
     use AlertDescription as A;
-    let reason = match alert {
+    let (name, reason) = match alert {
         // A server that asks to renegotiate also sends it, after rustls has declined.
-        A::HandshakeFailure | A::InsufficientSecurity => {
-            return format!(
-                "the server ended TLS (alert {alert:?}): it {NOTHING_IN_COMMON}; \
-                 or it asks to renegotiate or for a client certificate"
-            );
-        }
-        A::ProtocolVersion => OTHER_VERSION,
-        A::UnrecognisedName => "does not serve this host name",
+        A::HandshakeFailure => (", handshake_failure", NOTHING_IN_COMMON),
+        A::InsufficientSecurity => (", insufficient_security", NOTHING_IN_COMMON),
+        A::ProtocolVersion => (", protocol_version", OTHER_VERSION),
+        A::UnrecognisedName => (", unrecognized_name", "does not serve this host name"),
+        A::CertificateRequired => (", certificate_required", CLIENT_CERTIFICATE),
         // mingram sends no certificate that could be wrong in another way.
-        A::CertificateRequired
-        | A::NoCertificate
+        A::NoCertificate
         | A::BadCertificate
         | A::UnsupportedCertificate
         | A::CertificateRevoked
         | A::CertificateExpired
         | A::CertificateUnknown
-        | A::UnknownCA => CLIENT_CERTIFICATE,
-        A::AccessDenied => "denies access",
-        A::NoRenegotiation => "asks to renegotiate, which is not supported",
-        A::BadRecordMac | A::DecryptionFailed | A::DecryptError => "received damaged data",
-        A::InternalError => "has an internal error",
-        A::UserCanceled => "was stopped",
-        A::NoApplicationProtocol => "does not speak HTTP/1.1 there",
-        _ => "objects to what this program sent",
+        | A::UnknownCA => ("", CLIENT_CERTIFICATE),
+        A::AccessDenied => (", access_denied", "denies access"),
+        A::NoRenegotiation => ("", RENEGOTIATION),
+        A::BadRecordMac | A::DecryptionFailed | A::DecryptError => ("", "received damaged data"),
+        A::InternalError => (", internal_error", "has an internal error"),
+        _ => ("", "objects to what this program sent"),
     };
-    format!("the server ended TLS (alert {alert:?}): it {reason}")
+    let or = match alert {
+        A::HandshakeFailure => "; or it asks to renegotiate or for a client certificate",
+        _ => "",
+    };
+    let number = u8::from(alert);
+    format!("the server ended TLS (alert {number}{name}): it {reason}{or}")
 }
 
 /// Why a certificate is refused. All but the clock is for the server to fix.
@@ -187,14 +189,18 @@ fn certificate(error: &CertificateError) -> String {
         | C::ExpiredRevocationListContext { .. }
         | C::InvalidOcspResponse => "may have been revoked: there is no valid statement about it",
         C::UnhandledCriticalExtension => CRITICAL_EXTENSION,
-        C::UnsupportedSignatureAlgorithmContext { .. } => WEAK_ALGORITHM,
+        C::UnsupportedSignatureAlgorithmContext { .. } => {
+            "is signed with an algorithm that is too weak or not supported: \
+             ECDSA and RSA with SHA-256, SHA-384 or SHA-512 are"
+        }
         C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "is signed with a kind of key that is not supported: ECDSA on P-256 or P-384, and RSA, are"
+            "is signed with a kind of key that is not supported: RSA, P-256 and P-384 are"
         }
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => WRONG_PURPOSE,
         C::Other(other) => match other.0.downcast_ref().and_then(path_error) {
             Some(reason) => reason,
             // The platform verifier's words for it.
+            #[cfg(feature = "platform-roots")]
             None if other.0.to_string() == "certificate had invalid extensions" => WRONG_PURPOSE,
             None => return format!("the server's certificate was refused: {}", other.0),
         },
@@ -217,9 +223,6 @@ const BAD_ENCODING: &str = "is not encoded correctly";
 const CRITICAL_EXTENSION: &str = "has a critical extension that is unknown here";
 #[cfg(feature = "_tls")]
 const WRONG_PURPOSE: &str = "has another purpose than to identify a server (extended key usage)";
-#[cfg(feature = "_tls")]
-const WEAK_ALGORITHM: &str = "is signed with an algorithm that is too weak or not supported: \
-     ECDSA and RSA with SHA-256, SHA-384 or SHA-512 are";
 
 /// The reasons that rustls passes on as they are.
 #[cfg(feature = "_tls")]
@@ -236,21 +239,16 @@ fn path_error(error: &webpki::Error) -> Option<&'static str> {
         }
         W::UnsupportedCriticalExtension => CRITICAL_EXTENSION,
         W::EmptyEkuExtension => WRONG_PURPOSE,
-        W::CertDistrusted => "is explicitly distrusted",
         W::UnsupportedCertVersion => "is not of X.509 version 3",
-        W::SignatureAlgorithmMismatch => "names two different algorithms for its signature",
         W::MaximumPathDepthExceeded => "has too many issuers in between",
-        W::MaximumSignatureChecksExceeded
-        | W::MaximumPathBuildCallsExceeded
-        | W::MaximumNameConstraintComparisonsExceeded => {
-            "has issuers that are too complicated to verify"
-        }
         W::ExtensionValueInvalid
         | W::InvalidNetworkMaskConstraint
         | W::InvalidSerialNumber
         | W::MalformedDnsIdentifier
         | W::MalformedExtensions
-        | W::MalformedNameConstraint => BAD_ENCODING,
+        | W::MalformedNameConstraint
+        | W::SignatureAlgorithmMismatch => BAD_ENCODING,
+        // `CertDistrusted`, `MaximumSignatureChecksExceeded`: the names say it.
         _ => return None,
     })
 }
@@ -305,6 +303,7 @@ mod tests {
                 "certificate has a critical extension",
             ),
             (C::InvalidPurpose, "certificate has another purpose"),
+            #[cfg(feature = "platform-roots")]
             (
                 text("certificate had invalid extensions"),
                 "certificate has another purpose",
@@ -319,7 +318,7 @@ mod tests {
             ),
             (
                 other(webpki::Error::CertDistrusted),
-                "certificate is explicitly distrusted",
+                "certificate was refused: CertDistrusted",
             ),
             (
                 other(webpki::Error::UnsupportedCertVersion),
