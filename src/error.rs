@@ -1,6 +1,6 @@
 //! Errors: what went wrong, and what a program can do about it.
 
-use crate::redact::{one_line, redact};
+use crate::redact::{NOT_SHOWN, has_secret, one_line, redact};
 use crate::timestamp::in_words;
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,7 +15,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// `Display` writes one lower-case line that names the call, the failure and,
 /// if something can be done about it, the remedy. Neither it nor `Debug` ever
-/// contains a token, client secret or login code, even if a server echoes them.
+/// contains a token, client secret or login code, even if a server echoes them: a text that
+/// does is replaced by `(not shown: it contains a secret)`.
+///
+/// Print an error alone: its line is complete. A program that prints the causes too repeats
+/// what the system said about a file or connection; the cause of an error of the service is
+/// the [`ApiError`], which adds only the trace id.
 ///
 /// Match on [`kind`](Error::kind) or use the predicates, not the text:
 ///
@@ -72,7 +77,7 @@ pub(crate) struct RetryAfter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument or setting is invalid; nothing was sent.
+    /// An argument or setting is invalid; the call sent nothing.
     InvalidInput,
     /// No connection: unknown host, connection refused, or network unreachable.
     Connect,
@@ -126,7 +131,24 @@ pub enum ErrorKind {
     Io,
 }
 
+/// Writes the name in lower-case words, such as `connection lost`.
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = String::new();
+        for c in format!("{self:?}").chars() {
+            if c.is_ascii_uppercase() && !words.is_empty() {
+                words.push(' ');
+            }
+            words.push(c.to_ascii_lowercase());
+        }
+        f.pad(&words)
+    }
+}
+
 /// An error object of the service.
+///
+/// `Display` writes the code and the trace id, to add to the line of the [`Error`], which has
+/// all the rest.
 ///
 /// The graph host sends `{"error":{"message","type","code",…}}` (Meta's *Handle
 /// Errors* page; recorded). The token host sends
@@ -185,7 +207,7 @@ impl Error {
     }
 
     pub(crate) fn from_api(api: ApiError, retry_after: RetryAfter) -> Error {
-        let mut error = Error::new(ErrorKind::Api, api.to_string());
+        let mut error = Error::new(ErrorKind::Api, api.line());
         error.0.status = Some(api.status);
         error.0.api = Some(api);
         error = error.with_retry_after(retry_after);
@@ -205,6 +227,15 @@ impl Error {
             header: Some(wait),
             usage: None,
         })
+    }
+
+    /// For a request after the first: its URL is the server's, and no invalid input.
+    pub(crate) fn after_redirect(mut self) -> Error {
+        if self.0.kind == ErrorKind::InvalidInput {
+            self.0.kind = ErrorKind::Redirect;
+            self.0.message.insert_str(0, "redirect not followed: ");
+        }
+        self
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Error {
@@ -255,13 +286,24 @@ impl Error {
             && !self.says("unsupported request")
     }
 
-    /// Names the call and masks the secrets in every text.
+    /// Names the call and hides the secrets in every text.
     pub(crate) fn in_call(mut self, call: &str, secrets: &[&str]) -> Error {
         let inner = &mut *self.0;
         if inner.call.is_empty() {
             inner.call = redact(call, secrets);
         }
         inner.message = redact(&inner.message, secrets);
+        let mut cause = inner
+            .source
+            .as_deref()
+            .map(|source| source as &dyn StdError);
+        while let Some(error) = cause {
+            if has_secret(&format!("{error} {error:?}"), secrets) {
+                inner.source = Some(NOT_SHOWN.into());
+                break;
+            }
+            cause = error.source();
+        }
         self
     }
 
@@ -353,11 +395,21 @@ impl Error {
     /// The token lacks a required permission (codes 10 and 200 to 299). A story with
     /// fewer than five viewers has no insights; that refusal also has code 10 (Meta's
     /// reference, *Media insights*), but no permission changes it, so it is not included.
+    /// Neither is [an app that is switched off](Error::is_app_disabled).
     pub fn is_permission_missing(&self) -> bool {
         match self.code() {
-            Some(10) => !self.says("not enough viewers"),
-            code => matches!(code, Some(200..=299)),
+            Some(10) => !self.says("not enough viewers") && !self.is_app_disabled(),
+            code => matches!(code, Some(200..=299)) && !self.is_app_disabled(),
         }
+    }
+
+    /// Meta has switched the app off, often because it was not used: "API access
+    /// deactivated" or "API access blocked", usually with code 200 (reported by users). No
+    /// login changes that: reactivate the app in Meta's app dashboard, and then get a new
+    /// token.
+    pub fn is_app_disabled(&self) -> bool {
+        matches!(self.code(), None | Some(10 | 200..=299))
+            && (self.says("api access deactivated") || self.says("api access blocked"))
     }
 
     /// The service refuses to return so much at once: code 1 and "reduce the amount of
@@ -371,51 +423,49 @@ impl Error {
     /// The field that the service refused, if its message quotes one (codes 100 and 2500;
     /// recorded). Request the others without it: a single refused field fails the entire
     /// call. An item that cannot be requested as written, such as `children.media_type`,
-    /// counts as a field.
+    /// counts as a field. `None` if it is not certain which field is meant.
     pub fn refused_field(&self) -> Option<&str> {
         let api = self.api_error()?;
         if !matches!(api.code, Some(100 | 2500)) {
             return None;
         }
-        let nonexistent = api.message.split_once("nonexisting field (");
-        let field = match nonexistent {
-            Some((_, rest)) => rest.split_once(')')?.0,
-            // `… at character 11: id,children.media_type`, counted from 0.
-            None => {
-                let (_, rest) = api.message.split_once(" at character ")?;
-                let (at, fields) = rest.split_once(": ")?;
-                let digit =
-                    |at: usize, byte| at.checked_mul(10)?.checked_add(usize::from(byte & 15));
-                let at = at.bytes().try_fold(0, digit).unwrap_or(0).min(fields.len());
-                let (before, after) = fields.split_at_checked(at)?;
-                let (before, after) = (before.as_bytes(), after.as_bytes());
-                let is_end = |byte: &u8| b",{}".contains(byte);
-                let start = before
-                    .iter()
-                    .rposition(is_end)
-                    .map_or(0, |before| before + 1);
-                let end = after.iter().position(is_end);
-                &fields[start..end.map_or(fields.len(), |end| at + end)]
-            }
+        let field = match api.message.split_once("nonexisting field (") {
+            Some((_, rest)) => rest.split_once(')')?.0.trim_matches(['"', '\'', '`']),
+            None => misplaced_item(&api.message)?,
         };
-        (!field.is_empty()).then_some(field)
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.".contains(&byte);
+        (!field.is_empty() && field.bytes().all(is_name)).then_some(field)
     }
 
-    /// The node does not exist or the token may not see it (code 100 with subcode
-    /// 33), the URL does not exist (HTTP 404 and 410), or the local file does not
-    /// exist.
+    /// The node does not exist or the token may not see it (code 100 with subcode 33), or
+    /// the URL does not exist (HTTP 404 and 410). For local files see
+    /// [`io_error`](Error::io_error).
     ///
     /// Never delete anything because of it: during an outage in May 2026 the service
     /// returned 100/33 for nodes that existed and valid tokens (reported by users).
     pub fn is_not_found(&self) -> bool {
         match self.api_error() {
             Some(api) => api.code == Some(100) && api.subcode == Some(33),
-            None if self.0.kind == ErrorKind::Io => {
-                let source = self.source().and_then(|source| source.downcast_ref());
-                source.map(io::Error::kind) == Some(io::ErrorKind::NotFound)
-            }
             None => matches!(self.0.status, Some(404 | 410)),
         }
+    }
+
+    /// Why a local file or your own writer failed, if the [`kind`](Error::kind) is
+    /// [`Io`](ErrorKind::Io).
+    ///
+    /// ```
+    /// # use std::io::ErrorKind;
+    /// let file = mingram::auth::TokenFile::new("no/such/file");
+    /// let error = file.load().unwrap_err();
+    /// assert_eq!(error.io_error().map(|error| error.kind()), Some(ErrorKind::NotFound));
+    /// ```
+    pub fn io_error(&self) -> Option<&io::Error> {
+        let source = self
+            .0
+            .source
+            .as_ref()
+            .filter(|_| self.0.kind == ErrorKind::Io);
+        source.and_then(|source| source.downcast_ref())
     }
 
     /// A rate limit was reached (codes 4, 17, 32, 341, 613 and 80002, or HTTP 429 without
@@ -532,8 +582,10 @@ impl Error {
     }
 
     fn advice(&self) -> &'static str {
-        if self.is_token_invalid() && self.says("cannot parse access token") {
-            "; this host takes tokens of Instagram Login only"
+        if self.is_app_disabled() {
+            "; the app is switched off: reactivate it in Meta's app dashboard, then get a new token"
+        } else if let Some((_, advice)) = ADVICE.iter().find(|(words, _)| self.says(words)) {
+            advice
         } else if self.is_token_invalid() {
             "; the access token is expired, revoked or of the wrong kind: log in again for a new one"
         } else if self.is_permission_missing() {
@@ -543,7 +595,14 @@ impl Error {
         } else if self.is_too_much_data() {
             "; request fewer fields or a smaller page size"
         } else {
-            ""
+            match self.code() {
+                Some(9005) => {
+                    "; a dead video can cause this if `copyright_check_information` is requested: \
+                     request the other fields"
+                }
+                Some(36104) => "; `view_count` can cause this: request the other fields",
+                _ => "",
+            }
         }
     }
 }
@@ -551,6 +610,71 @@ impl Error {
 /// Codes of errors that stay, at any status.
 fn is_permanent(code: Option<i64>) -> bool {
     matches!(code, Some(10 | 100 | 102 | 190 | 200..=299 | 2500))
+}
+
+/// What to do about an error with these words, in lower case (reported by users).
+const ADVICE: [(&str, &str); 8] = [
+    (
+        "cannot parse access token",
+        "; this host takes tokens of Instagram Login only",
+    ),
+    (
+        "unsupported request - method type",
+        "; it names no field, so fewer fields may not help: users report that a new login did",
+    ),
+    (
+        "before business account conversion",
+        "; this media has no insights, others do",
+    ),
+    (
+        "for this media product type",
+        "; request the other metrics: this kind of media does not have this one",
+    ),
+    (
+        "invalid platform app",
+        "; give the Instagram app id, not the Meta app id: in the app dashboard it is under \
+         Instagram, API setup with Instagram login",
+    ),
+    (
+        "insufficient developer role",
+        "; the Instagram tester must accept the invitation: on instagram.com, Settings, Website \
+         permissions, Apps and websites, Tester invites",
+    ),
+    (
+        "invalid redirect_uri",
+        "; it must be letter for letter the one in the app dashboard",
+    ),
+    (
+        "error validating client secret",
+        "; give the Instagram app secret as it is in the app dashboard, not the Meta app's",
+    ),
+];
+
+/// The item of a field list that has a dot or brace where none may be: `… "Expected end of
+/// string instead of "."." at character 11: id,children.media_type`, counted from 0.
+fn misplaced_item(message: &str) -> Option<&str> {
+    let (problem, rest) = message.split_once(" at character ")?;
+    let (_, found) = problem.split_once("Expected end of string")?;
+    let (at, fields) = rest.split_once(": ")?;
+    let at = at
+        .bytes()
+        .all(|digit| digit.is_ascii_digit())
+        .then(|| at.parse())?
+        .ok()?;
+    let (before, after) = fields.split_at_checked(at)?;
+    let sign = after.chars().next().filter(|sign| ".{".contains(*sign))?;
+    // The list may not be the one that was counted in.
+    let named = found.trim_start_matches([' ', '\\', '"']);
+    let named = named
+        .strip_prefix("instead of")
+        .map(|sign| sign.trim_start_matches([' ', '\\', '"']));
+    if named.is_some_and(|named| !named.starts_with(sign)) {
+        return None;
+    }
+    let is_end = |c| ",{}".contains(c);
+    let start = before.rfind(is_end).map_or(0, |end| end + 1);
+    let end = after.find(is_end).map_or(fields.len(), |end| at + end);
+    Some(&fields[start..end])
 }
 
 impl fmt::Display for Error {
@@ -580,37 +704,54 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        match (&self.0.source, &self.0.api) {
+            (Some(source), _) => Some(&**source),
+            (None, Some(api)) => Some(api),
+            (None, None) => None,
+        }
+    }
+}
+
+impl ApiError {
+    /// The code and subcode after a word, if there is a code.
+    fn code_after(&self, word: &str) -> Option<String> {
+        let subcode = self.subcode.map(|subcode| format!("/{subcode}"));
+        let code = self.code?;
+        Some(format!("{word} {code}{}", subcode.unwrap_or_default()))
+    }
+
+    /// All that a message says of the error.
+    fn line(&self) -> String {
+        let error = self.code_after("error");
+        let error = error.as_deref().unwrap_or("an error");
+        let mut line = format!("the service returned {error} (HTTP {}", self.status);
+        if let Some(error_type) = &self.error_type {
+            line += &format!(", {error_type}");
+        }
+        line += "): ";
+        line += match self.message.as_str() {
+            "" => "no message",
+            message => message,
+        };
+        if let Some(message) = &self.user_message {
+            line += &format!(" ({message})");
+        }
+        line
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the service returned ")?;
-        if let Some(code) = self.code {
-            write!(f, "error {code}")?;
-            if let Some(subcode) = self.subcode {
-                write!(f, "/{subcode}")?;
-            }
-        } else {
-            f.write_str("an error")?;
+        let code = self.code_after("error code");
+        f.write_str(code.as_deref().unwrap_or("no error code"))?;
+        match &self.trace_id {
+            Some(id) => write!(f, ", trace id {id}"),
+            None => Ok(()),
         }
-        write!(f, " (HTTP {}", self.status)?;
-        if let Some(error_type) = &self.error_type {
-            write!(f, ", {error_type}")?;
-        }
-        f.write_str("): ")?;
-        f.write_str(if self.message.is_empty() {
-            "no message"
-        } else {
-            &self.message
-        })?;
-        if let Some(message) = &self.user_message {
-            write!(f, " ({message})")?;
-        }
-        Ok(())
     }
 }
+
+impl StdError for ApiError {}
 
 /// Takes the [`Error`] of a [`Body`](crate::Body) out of its `io::Error`. Any
 /// other `io::Error` comes from your own code and becomes [`ErrorKind::Io`].
@@ -624,6 +765,46 @@ impl From<io::Error> for Error {
             )
             .with_source(error),
         }
+    }
+}
+
+/// Keeps the [`Error`] inside, so that `Error::from` takes it out again. The kind is the
+/// system's own, if it reported one for a file or connection, and otherwise the nearest.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        use io::ErrorKind as K;
+        let own = error
+            .0
+            .source
+            .as_ref()
+            .and_then(|source| source.downcast_ref());
+        let own = own.map(io::Error::kind);
+        let kind = match error.kind() {
+            ErrorKind::InvalidInput => K::InvalidInput,
+            ErrorKind::Timeout => K::TimedOut,
+            ErrorKind::Truncated => K::UnexpectedEof,
+            ErrorKind::Connect => own.unwrap_or(K::NotConnected),
+            ErrorKind::ConnectionLost => own.unwrap_or(K::ConnectionAborted),
+            ErrorKind::Io => own.unwrap_or(K::Other),
+            ErrorKind::Api | ErrorKind::Status => match error.status() {
+                _ if error.is_not_found() => K::NotFound,
+                _ if error.is_rate_limited() => K::QuotaExceeded,
+                _ if error.is_token_invalid() || error.is_permission_missing() => {
+                    K::PermissionDenied
+                }
+                Some(401 | 403) if error.api_error().is_none() => K::PermissionDenied,
+                _ => K::Other,
+            },
+            ErrorKind::RateLimit => K::QuotaExceeded,
+            ErrorKind::Cancelled | ErrorKind::Login => K::Other,
+            _ => K::InvalidData,
+        };
+        // These ask to read again, which is not for an `Error` to say.
+        let kind = match kind {
+            K::Interrupted | K::WouldBlock => K::Other,
+            kind => kind,
+        };
+        io::Error::new(kind, error)
     }
 }
 
@@ -706,6 +887,9 @@ mod tests {
     #[test]
     fn a_refused_field_is_named() {
         let syntax = |rest: &str| format!("Syntax error \"Expected end of string\" at {rest}");
+        let of_sign = |sign: &str, rest: &str| {
+            format!("Syntax error \"Expected end of string instead of {sign}\" at character {rest}")
+        };
         for (code, message, field) in [
             (
                 100,
@@ -716,24 +900,50 @@ mod tests {
             (100, "Tried accessing nonexisting field ()", None),
             (100, "Invalid parameter", None),
             (190, "Tried accessing nonexisting field (a)", None),
-            (2500, &syntax("character 8: children{"), Some("children")),
+            (
+                100,
+                "(#100) Tried accessing nonexisting field (\"alt_text\")",
+                Some("alt_text"),
+            ),
+            (
+                100,
+                "Tried accessing nonexisting field (insights.metric(a)) on node type (X)",
+                None,
+            ),
+            (100, "Unsupported request - method type: get", None),
+            (100, &syntax("character 8: children{"), Some("children")),
             (
                 2500,
                 &syntax("character 11: id,children.a,b"),
                 Some("children.a"),
             ),
-            (2500, &syntax("character 3: id,media{x.y},b"), Some("media")),
-            (2500, &syntax("character 11: id,media{x.y},b"), Some("x.y")),
-            (2500, &syntax("character 99: id,a"), Some("a")),
+            (2500, &syntax("character 8: id,media{x.y},b"), Some("media")),
+            (2500, &syntax("character 10: id,media{x.y},b"), Some("x.y")),
+            (2500, &of_sign("\".\".", "10: id,media{x.y},b"), Some("x.y")),
             (
                 2500,
-                &syntax("character 99999999999999999999: id,a"),
-                Some("id"),
+                &of_sign(r#"\"{\"."#, "8: children{"),
+                Some("children"),
             ),
+            // Not the sign of the message, no sign at all, and no such place.
+            (2500, &of_sign("\"{\".", "10: id,media{x.y},b"), None),
+            (2500, &of_sign("\",\".", "2: id,,b"), None),
+            (2500, &of_sign("\"}\".", "5: id,ab},c"), None),
+            (2500, &syntax("character 3: id,media{x.y},b"), None),
+            (2500, &syntax("character 99: id,a"), None),
+            (2500, &syntax("character 99999999999999999999: id,a"), None),
+            (
+                2500,
+                "Syntax error \"Field a specified more than once\" at character 5: id,a,a.b",
+                None,
+            ),
+            (2500, &syntax("character 6: id,a(b.c,d)"), None),
+            (2500, &syntax("character 4: id,a.b…"), None),
             (2500, &syntax("character 3: id,,a"), None),
             (2500, &syntax("character 4: id,\u{e9}"), None),
             (2500, &syntax("character 4"), None),
             (2500, &syntax("character 0: "), None),
+            (2500, &syntax("character +4: id,a.b"), None),
         ] {
             let error = of_service(code, message);
             assert_eq!(error.refused_field(), field, "{message}");

@@ -55,8 +55,8 @@ impl TokenFile {
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) if the file does not exist
-    /// ([`is_not_found`](Error::is_not_found)) or cannot be read;
+    /// [`Io`](ErrorKind::Io) if the file does not exist or cannot be read
+    /// ([`io_error`](Error::io_error) distinguishes these);
     /// [`InvalidInput`](ErrorKind::InvalidInput) if other users may read it (the message
     /// contains the command that fixes this), or if it is not a token file.
     pub fn load(&self) -> Result<LongLivedToken> {

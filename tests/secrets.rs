@@ -5,7 +5,7 @@
 mod common;
 
 use common::Server;
-use common::secrets::{debugged, found, shown};
+use common::secrets::{debugged, found, piece_of, shown};
 use mingram::auth::{App, Code, Login, LongLivedToken, State, TokenFile};
 use mingram::transport::{
     Clock, DefaultTransport, Method, Request, Response, SystemClock, Transport,
@@ -14,6 +14,7 @@ use mingram::{
     AccountType, Api, Cursors, Error, ErrorKind, Media, MediaField, MediaProductType, MediaType,
     Owner, Token, User, UserField,
 };
+use proptest::prelude::*;
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -769,4 +770,118 @@ fn bodies_that_fail() {
         &[TOKEN],
     );
     hidden("Error", &shown(&Error::from(error)), &[TOKEN]);
+}
+
+/// Answers every request with the same bytes, or fails and tells too much.
+#[derive(Clone)]
+struct Canned {
+    status: u16,
+    header: Option<(&'static str, String)>,
+    body: String,
+    fails: bool,
+}
+
+impl Transport for Canned {
+    fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
+        if self.fails {
+            let error = Error::new(ErrorKind::ConnectionLost, format!("lost: {}", self.body));
+            return Err(error.with_source(std::io::Error::other(self.body.clone())));
+        }
+        let header = self.header.clone();
+        Ok(Response {
+            status: self.status,
+            headers: header
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            body: Box::new(std::io::Cursor::new(self.body.clone().into_bytes())),
+        })
+    }
+}
+
+/// All that a call of a token shows of these bytes.
+fn shown_of(token: &str, canned: Canned) -> String {
+    let api = Api::new(token).with_transport(canned).with_retries(0);
+    let edge = api.my_media(&[]);
+    let error = match edge.into_iter().next() {
+        Some(Err(error)) => error,
+        _ => api.me(&[UserField::Id]).unwrap_err(),
+    };
+    assert!(!error.to_string().is_empty());
+    shown(&error)
+}
+
+/// A character under no, one or two layers of encoding.
+fn letter(byte: u8, way: usize) -> String {
+    let c = char::from(byte);
+    match way {
+        0 => format!("%{byte:02X}"),
+        1 => format!("%{byte:02x}"),
+        2 => format!("\\u{byte:04X}"),
+        3 => format!("\\u{byte:04x}"),
+        4 => format!("%25{byte:02x}"),
+        5 => format!("\\u0025{byte:02X}"),
+        6 => format!("%5cu{byte:04X}"),
+        7 => format!("\\\\u{byte:04x}"),
+        8 if b"\"\\/".contains(&byte) => format!("\\{c}"),
+        _ => c.into(),
+    }
+}
+
+/// Where in a reply the text is.
+fn reply_with(place: usize, text: &str) -> Canned {
+    let canned = |status, body| Canned {
+        status,
+        header: None,
+        body,
+        fails: false,
+    };
+    let quoted = |value: &str| serde_json::to_string(value).unwrap();
+    let head = |status, name, value| Canned {
+        header: Some((name, value)),
+        ..canned(status, "<html>".to_owned())
+    };
+    match place {
+        0 => canned(
+            400,
+            format!(r#"{{"error":{{"code":190,"message":{}}}}}"#, quoted(text)),
+        ),
+        1 => canned(
+            200,
+            format!(r#"{{"error":{{"code":4,"type":"{text}","error_user_msg":"{text}"}}}}"#),
+        ),
+        2 => canned(500, text.to_owned()),
+        3 => canned(200, format!(r#"{{"x":"{text}"?}}"#)),
+        4 => canned(
+            200,
+            format!(r#"{{"data":[{{"id":"1","{text}":?"{text}"}}]}}"#),
+        ),
+        5 => canned(200, format!(r#"{{"data":{}}}"#, quoted(text))),
+        6 => head(500, "Content-Type", text.to_owned()),
+        7 => head(302, "Location", format!("https://{text}/{text}")),
+        _ => Canned {
+            fails: true,
+            ..canned(0, text.to_owned())
+        },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// No eight consecutive characters of a secret are shown, whatever the secret, its
+    /// encoding, its place, and the place where it is cut.
+    #[test]
+    fn no_piece_of_any_secret(
+        secret in "[!-~]{8,60}", ways in proptest::collection::vec(0_usize..16, 60), plain in any::<bool>(),
+        before in 0_usize..1100, near in any::<bool>(), place in 0_usize..9, cut in 0_usize..400, after in "[ -~]{0,9}",
+    ) {
+        let ways = ways.iter().map(|way| if plain { 9 } else { *way });
+        let mut text = "y".repeat(if near { before / 8 } else { before }) + " ";
+        text.extend(secret.bytes().zip(ways).map(|(byte, way)| letter(byte, way)));
+        text.truncate(text.len().saturating_sub(cut / 8));
+        text += &after;
+        let shown = shown_of(&secret, reply_with(place, &text));
+        prop_assert_eq!(piece_of(&shown, &secret), None, "{}", shown);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::http::coding;
 use crate::http::transport::Method;
-use crate::redact::{one_line, prefix, redact_at};
+use crate::redact;
 use std::time::Duration;
 
 /// The length of an excerpt, in bytes.
@@ -10,9 +10,6 @@ const EXCERPT_BYTES: usize = 120;
 
 /// How many of them come before the offset of an error.
 const EXCERPT_BEFORE: usize = 40;
-
-/// The bytes of a reply that an excerpt is taken from.
-const EXCERPT_SOURCE: usize = 16 * 1024;
 
 /// Instead of an excerpt of a login reply.
 const HIDDEN: &str = "(not shown, it may contain a token)";
@@ -82,26 +79,20 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The beginning of a reply for a message. Secrets are masked before it is
-    /// shortened, so that no half of a secret remains.
+    /// The beginning of a reply, for a message.
     pub(crate) fn excerpt(&self, text: &str) -> String {
-        self.excerpt_at(prefix(text.trim_start(), EXCERPT_SOURCE), 0)
+        self.excerpt_at(text.trim_start(), 0)
     }
 
-    /// The part of a reply around an offset, for a message. The whole reply is masked
-    /// before it is shortened.
+    /// The part of a reply around an offset, for a message.
     pub(crate) fn excerpt_at(&self, text: &str, offset: usize) -> String {
         if self.kind == Kind::Login {
             return HIDDEN.to_owned();
         }
-        let (masked, offset) = redact_at(text, &self.secrets, offset);
-        let start = prefix(&masked, offset.saturating_sub(EXCERPT_BEFORE)).len();
-        let end = start + prefix(&masked[start..], EXCERPT_BYTES).len();
-        let line = one_line(masked[start..end].to_owned());
-        if line.is_empty() {
-            return "(empty)".to_owned();
+        let start = offset.saturating_sub(EXCERPT_BEFORE);
+        match redact::excerpt(text, start, EXCERPT_BYTES, &self.secrets) {
+            line if line.is_empty() => "(empty)".to_owned(),
+            line => line,
         }
-        let cut = |is_cut| if is_cut { "…" } else { "" };
-        format!("{}{line}{}", cut(start > 0), cut(end < masked.len()))
     }
 }

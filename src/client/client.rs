@@ -245,7 +245,7 @@ impl Client {
         headers.extend(further.map(|(name, value)| (*name, value.as_str())));
         let left = || deadline.saturating_duration_since(Instant::now());
         let mut url = call.url.clone();
-        for _ in 0..=MAX_REDIRECTS {
+        for hop in 0..=MAX_REDIRECTS {
             let budget = left();
             if budget.is_zero() {
                 return Err(Timed::spent(call.kind, None));
@@ -262,6 +262,7 @@ impl Client {
             });
             let mut response = sent.map_err(|error| match error.is_timeout() {
                 true if left().is_zero() => Timed::spent(call.kind, Some(error)),
+                _ if hop > 0 => error.after_redirect(),
                 _ => error,
             })?;
             check_lengths(&response.headers)?;

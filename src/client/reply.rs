@@ -123,7 +123,7 @@ impl Reply {
         let mut document = Document::new(visitor);
         let mut result = reader::read_into(&self.text, &mut document, tolerance);
         if let Err(JsonError {
-            kind: JsonErrorKind::Refused(_),
+            kind: JsonErrorKind::Refused(_) | JsonErrorKind::Field,
             ..
         }) = result
         {
@@ -144,6 +144,7 @@ impl Reply {
     pub(crate) fn item_error(&self, call: &Call<'_>, type_name: &str, error: &JsonError) -> Error {
         let error = JsonError {
             path: format!("data{}", error.path),
+            expected: error.expected.clone(),
             ..*error
         };
         let error = self.decode_error(call, type_name, &error);
@@ -170,8 +171,12 @@ impl Reply {
             _ => Default::default(),
         };
         let (problem, what) = error.kind.words();
+        let expected = match error.expected.as_str() {
+            "" => String::new(),
+            expected => format!("{expected}, "),
+        };
         let message = format!(
-            "the reply is not a valid {} at byte {} of {bytes}{open}{path}{close}: {problem}{what}: {}",
+            "the reply is not a valid {} at byte {} of {bytes}{open}{path}{close}: {expected}{problem}{what}: {}",
             short_name(type_name),
             error.offset,
             call.excerpt_at(&self.text, error.offset)

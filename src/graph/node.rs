@@ -50,7 +50,7 @@ macro_rules! node {
                 }
 
                 fn finish(&mut self) -> Result<()> {
-                    self.node.id = required(self.id.take())?;
+                    self.node.id = required(self.id.take(), "id")?;
                     $(self.node.$nested = self.$nested.take().map(Into::into).unwrap_or_default();)?
                     Ok(())
                 }

@@ -6,11 +6,11 @@ use crate::http::query::{decode, push_param};
 use crate::json::lenient::{
     Entries, Lenient, List, nullable, object, object_writer, required, serde_impls,
 };
-use crate::json::reader::Tolerance;
+use crate::json::reader::{Tolerance, refuse_field};
 use crate::json::value::Value;
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use miniserde::ser::Fragment;
-use miniserde::{Error, Result, Serialize, make_place};
+use miniserde::{Result, Serialize, make_place};
 
 /// One page of an edge: items, and the cursors to the pages before and after it.
 ///
@@ -250,7 +250,7 @@ impl<T: Deserialize> Map for PageReader<'_, T> {
             *self.out = None;
             return Ok(());
         }
-        let mut page = Page::new(required(self.data.list.take())?);
+        let mut page = Page::new(required(self.data.list.take(), "data")?);
         match self.paging.take() {
             Some(paging) if !is_empty_list(&paging) => page.read_paging(&paging)?,
             _ => {}
@@ -280,27 +280,30 @@ impl<T> Page<T> {
     /// not be taken for the last one.
     fn read_paging(&mut self, paging: &Value) -> Result<()> {
         if !matches!(paging, Value::Object(_)) {
-            return Err(Error);
+            return Err(refuse_field("paging"));
         }
         match paging.get("cursors") {
             None => {}
             Some(cursors) if is_empty_list(cursors) => {}
             Some(cursors @ Value::Object(_)) => {
-                let text = |key| match cursors.get(key).map(Value::text) {
-                    Some(None) => Err(Error),
+                let text = |key, name| match cursors.get(key).map(Value::text) {
+                    Some(None) => Err(refuse_field(name)),
                     text => Ok(text.flatten()),
                 };
-                self.cursors.before = text("before")?;
-                self.cursors.after = text("after")?;
+                self.cursors.before = text("before", "paging.cursors.before")?;
+                self.cursors.after = text("after", "paging.cursors.after")?;
             }
-            Some(_) => return Err(Error),
+            Some(_) => return Err(refuse_field("paging.cursors")),
         }
         // An empty link is none. Any other leads to a page, even one that says nothing.
         // It may contain both cursors; its direction decides which one continues.
         let link = |key, cursor| match paging.get(key) {
             None => Ok(None),
             Some(Value::Text(link)) => Ok((!link.is_empty()).then(|| Link::read(link, cursor))),
-            Some(_) => Err(Error),
+            Some(_) => Err(refuse_field(match key {
+                "next" => "paging.next",
+                _ => "paging.previous",
+            })),
         };
         self.next = link("next", "after")?;
         self.previous = link("previous", "before")?;

@@ -9,7 +9,7 @@
 //!
 //! Anything else is refused.
 
-use super::reader::{self, Tolerance};
+use super::reader::{self, Tolerance, refuse_field};
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use miniserde::ser::{self, Fragment};
 use miniserde::{Error, Result, Serialize, make_place};
@@ -489,6 +489,6 @@ impl ser::Map for Entries<'_> {
 }
 
 /// Fails the reader of an object that lacks a required key.
-pub(crate) fn required<T>(value: Option<T>) -> Result<T> {
-    value.ok_or(Error)
+pub(crate) fn required<T>(value: Option<T>, name: &'static str) -> Result<T> {
+    value.ok_or_else(|| refuse_field(name))
 }

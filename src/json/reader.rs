@@ -35,6 +35,20 @@ pub(crate) struct JsonError {
     pub(crate) offset: usize,
     /// The keys and indexes down to it: `data[37].timestamp`.
     pub(crate) path: String,
+    /// The types that the visitor accepts instead of the refused one, if they are known.
+    pub(crate) expected: String,
+}
+
+thread_local! {
+    /// The field that [`refuse_field`] named last: a visitor's error says nothing.
+    static FIELD: Cell<&'static str> = const { Cell::new("") };
+}
+
+/// The error of an object that lacks this field, or in which it is invalid.
+#[cold]
+pub(crate) fn refuse_field(name: &'static str) -> Error {
+    FIELD.set(name);
+    Error
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +63,8 @@ pub(crate) enum JsonErrorKind {
     Syntax(&'static str),
     /// The visitor refused it: what it did not expect.
     Refused(&'static str),
+    /// An object lacks the field that the path ends in, or it is invalid.
+    Field,
 }
 
 impl JsonError {
@@ -57,6 +73,7 @@ impl JsonError {
             kind,
             offset,
             path: String::new(),
+            expected: String::new(),
         }
     }
 }
@@ -70,6 +87,7 @@ impl JsonErrorKind {
             JsonErrorKind::TooMany => ("more than 100,000 arrays and objects", ""),
             JsonErrorKind::Syntax(expected) => ("expected ", expected),
             JsonErrorKind::Refused(unexpected) => ("unexpected ", unexpected),
+            JsonErrorKind::Field => ("a required field is missing or invalid", ""),
         }
     }
 }
@@ -155,7 +173,9 @@ pub(crate) fn read_into(
         elements: Elements::default(),
         element_depth: 0,
         id: (0, 0),
+        expected: String::new(),
     };
+    FIELD.set("");
     match reader.document(visitor) {
         Ok(()) => Ok(reader.elements),
         Err(Error) => Err(reader.take_error()),
@@ -180,11 +200,14 @@ struct Reader<'a> {
     element_depth: u32,
     /// From where to where the value of the current element's `id` is, with the colon.
     id: (usize, usize),
+    expected: String,
 }
 
 impl<'a> Reader<'a> {
     fn document(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
-        self.value(visitor)?;
+        if self.value(visitor).is_err() {
+            return self.expect(visitor);
+        }
         self.space();
         if self.at < self.text.len() {
             return self.fail("the end of the document");
@@ -229,7 +252,7 @@ impl<'a> Reader<'a> {
                 }
                 self.at += 1;
                 if self.value(slot).is_err() {
-                    return self.under_key(key);
+                    self.expect(slot).or_else(|Error| self.under_key(key))?;
                 }
                 if is_element && self.is_id(key) {
                     self.id = (key + 4, self.at);
@@ -240,8 +263,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.depth -= 1;
-        let missing = "object, a required field is missing or invalid";
-        map.finish().or_else(|Error| self.refuse(start, missing))
+        map.finish().or_else(|Error| self.incomplete(start))
     }
 
     #[inline(never)]
@@ -262,7 +284,8 @@ impl<'a> Reader<'a> {
                     return self.refuse(self.at, "element");
                 };
                 if self.value(slot).is_err() {
-                    return self.under(&format!("[{index}]"));
+                    let step = format!("[{index}]");
+                    self.expect(slot).or_else(|Error| self.under(&step))?;
                 }
                 index += 1;
                 if self.ends(b']', "`,` or `]`")? {
@@ -564,6 +587,7 @@ impl<'a> Reader<'a> {
             kind: self.kind.take().unwrap_or(refused),
             offset: self.offset,
             path: mem::take(&mut self.path),
+            expected: mem::take(&mut self.expected),
         }
     }
 
@@ -579,6 +603,47 @@ impl<'a> Reader<'a> {
     #[cold]
     fn refuse(&mut self, offset: usize, unexpected: &'static str) -> Result<()> {
         self.fault(JsonErrorKind::Refused(unexpected), offset)
+    }
+
+    /// An object without a required field, which derived readers do not name.
+    #[cold]
+    fn incomplete(&mut self, offset: usize) -> Result<()> {
+        self.path = FIELD.take().to_owned();
+        match self.path.is_empty() {
+            true => self.refuse(offset, "object, a required field is missing or invalid"),
+            false => self.fault(JsonErrorKind::Field, offset),
+        }
+    }
+
+    /// Finds out what a visitor would have accepted, if it refused a value.
+    #[cold]
+    fn expect(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
+        if self.kind.is_none() && self.path.is_empty() {
+            let is_array = visitor.seq().is_ok();
+            let is_object = visitor.map().is_ok();
+            let number = match () {
+                () if visitor.float(0.5).is_ok() => "number",
+                () if visitor.negative(-1).is_ok() => "integer",
+                () => "nonnegative integer",
+            };
+            for (name, is_accepted) in [
+                ("string", visitor.string("").is_ok()),
+                (number, visitor.nonnegative(0).is_ok()),
+                ("boolean", visitor.boolean(false).is_ok()),
+                ("array", is_array),
+                ("object", is_object),
+            ] {
+                if is_accepted && name != self.offered() {
+                    self.expected += if self.expected.is_empty() {
+                        "expected "
+                    } else {
+                        " or "
+                    };
+                    self.expected += name;
+                }
+            }
+        }
+        Err(Error)
     }
 
     #[cold]

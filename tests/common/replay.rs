@@ -180,7 +180,10 @@ fn serve(
         match chosen {
             Some(i) => stream.write_all(&exchanges[i].reply)?,
             None => {
-                let body = format!("not recorded: {} {}", request.method, request.target);
+                // With the token, it would not be shown.
+                let target = request.target.replace("access_token", "token");
+                let target = target.replace(TOKEN, "..");
+                let body = format!("not recorded: {} {target}", request.method);
                 write!(
                     stream,
                     "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",

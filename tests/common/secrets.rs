@@ -1,7 +1,7 @@
 //! Looks for secrets in what is shown, however they are written there. Knows
 //! nothing of how the library masks them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::error::Error;
 use std::fmt::Debug;
 
@@ -27,14 +27,7 @@ pub fn debugged(value: &dyn Debug) -> String {
 /// The first of these secrets, or of their halves, that is in the text: as it
 /// stands, percent-encoded, inside JSON escapes, or under several of these.
 pub fn found<'a>(text: &str, secrets: &[&'a str]) -> Option<&'a str> {
-    let mut texts = BTreeSet::from([text.to_owned()]);
-    for _ in 0..3 {
-        let decoded: Vec<String> = texts
-            .iter()
-            .flat_map(|text| [without_escapes(text), without_percents(text)])
-            .collect();
-        texts.extend(decoded);
-    }
+    let texts = decoded(text);
     let halves = |secret: &'a str| {
         let (left, right) = secret.split_at(secret.len() / 2);
         [secret, left, right]
@@ -43,6 +36,29 @@ pub fn found<'a>(text: &str, secrets: &[&'a str]) -> Option<&'a str> {
         .iter()
         .flat_map(|secret| halves(secret))
         .find(|part| texts.iter().any(|text| text.contains(part)))
+}
+
+/// The first eight consecutive characters of the secret that are in the text, however they
+/// are written there.
+pub fn piece_of<'a>(text: &str, secret: &'a str) -> Option<&'a str> {
+    let texts = decoded(text);
+    let windows = texts.iter().flat_map(|text| text.as_bytes().windows(8));
+    let windows: HashSet<&[u8]> = windows.collect();
+    let mut pieces = (8..=secret.len()).map(|end| &secret[end - 8..end]);
+    pieces.find(|piece| windows.contains(piece.as_bytes()))
+}
+
+/// The text, and what it becomes under the two decoders in any order.
+fn decoded(text: &str) -> BTreeSet<String> {
+    let mut texts = BTreeSet::from([text.to_owned()]);
+    for _ in 0..3 {
+        let decoded: Vec<String> = texts
+            .iter()
+            .flat_map(|text| [without_escapes(text), without_percents(text)])
+            .collect();
+        texts.extend(decoded);
+    }
+    texts
 }
 
 fn without_escapes(text: &str) -> String {
@@ -59,7 +75,7 @@ fn without_escapes(text: &str) -> String {
                 let code = u32::from_str_radix(&digits, 16).ok();
                 match code.and_then(char::from_u32) {
                     Some(c) => out.push(c),
-                    None => out.push_str(&digits),
+                    None => out += &format!("\\u{digits}"),
                 }
             }
             other => out.extend(other),

@@ -3,8 +3,8 @@
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server, fixtures};
 use crate::{
-    CAP, CODE, Call, TOKEN, api_for, exchange, fails, feed, file, gives, json, login, me, refresh,
-    row, rows_of_replies, sends, try_all,
+    CAP, CODE, Call, TOKEN, Want, api_for, check, exchange, fails, feed, file, gives, json, login,
+    me, refresh, row, rows_of_replies, sends, try_all,
 };
 use mingram::auth::Code;
 use mingram::insights::Insight;
@@ -55,22 +55,22 @@ fn json_that_is_none() {
         row("a number", sends(json("1")), me, not_json("is not JSON")),
         row("true", sends(json("true")), me, not_json("is not JSON")),
         row("null", sends(json("null")), me, not_json("is not JSON")),
-        row("an array", sends(json("[]")), me, user("the reply is not a valid User at byte 0 of 2: unexpected array: []")),
-        row("an array of users", sends(json(r#"[{"id":"1"}]"#)), me, user("User at byte 0 of 12: unexpected array: [{")),
-        row("an empty object", sends(json("{}")), me, user("User at byte 0 of 2: unexpected object, a required field is missing or invalid: {}")),
-        row("no id", sends(json(r#"{"username":"x"}"#)), me, user(r#"User at byte 0 of 16: unexpected object, a required field is missing or invalid: {"username":"x"}"#)),
-        row("null for the id", sends(json(r#"{"id":null}"#)), me, user(r#"User at byte 0 of 11: unexpected object, a required field is missing or invalid: {"id":null}"#)),
+        row("an array", sends(json("[]")), me, user("the reply is not a valid User at byte 0 of 2: expected object, unexpected array: []")),
+        row("an array of users", sends(json(r#"[{"id":"1"}]"#)), me, user("User at byte 0 of 12: expected object, unexpected array: [{")),
+        row("an empty object", sends(json("{}")), me, user("User at byte 0 of 2 (id): a required field is missing or invalid: {}")),
+        row("no id", sends(json(r#"{"username":"x"}"#)), me, user(r#"User at byte 0 of 16 (id): a required field is missing or invalid: {"username":"x"}"#)),
+        row("null for the id", sends(json(r#"{"id":null}"#)), me, user(r#"User at byte 0 of 11 (id): a required field is missing or invalid: {"id":null}"#)),
         row("wrapped", sends(json(r#"{"data":[{"id":"1"}]}"#)), me, gives("1")),
-        row("wrapped and empty", sends(json(r#"{"data":[]}"#)), me, user(r#"User at byte 0 of 11: unexpected object, a required field is missing or invalid: {"data":[]}"#)),
-        row("an object for a page", sends(json(r#"{"id":"1"}"#)), feed, fails(K::Decode, "Page<Media> at byte 0 of 10: unexpected object, a required field")),
+        row("wrapped and empty", sends(json(r#"{"data":[]}"#)), me, user(r#"User at byte 0 of 11 (id): a required field is missing or invalid: {"data":[]}"#)),
+        row("an object for a page", sends(json(r#"{"id":"1"}"#)), feed, fails(K::Decode, "Page<Media> at byte 0 of 10 (data): a required field")),
         row("null for the items", sends(json(r#"{"data":null}"#)), feed, fails(K::Decode, "Page<Media>")),
-        row("an object for the items", sends(json(r#"{"data":{}}"#)), feed, fails(K::Decode, "Page<Media> at byte 8 of 11 (data): unexpected object: {")),
-        row("null for an item", sends(json(r#"{"data":[{"id":"1"},null]}"#)), feed, fails(K::Decode, "Page<Media> at byte 20 of 26 (data[1]): unexpected null: {")),
-        row("an item without id", sends(json(r#"{"data":[{"id":"1"},{}]}"#)), feed, fails(K::Decode, "at byte 20 of 24 (data[1]): unexpected object, a required field is missing")),
+        row("an object for the items", sends(json(r#"{"data":{}}"#)), feed, fails(K::Decode, "Page<Media> at byte 8 of 11 (data): expected array, unexpected object: {")),
+        row("null for an item", sends(json(r#"{"data":[{"id":"1"},null]}"#)), feed, fails(K::Decode, "Page<Media> at byte 20 of 26 (data[1]): expected object, unexpected null: {")),
+        row("an item without id", sends(json(r#"{"data":[{"id":"1"},{}]}"#)), feed, fails(K::Decode, "at byte 20 of 24 (data[1].id): a required field is missing")),
         row("a number for the id", sends(json(r#"{"id":17841405793187218}"#)), me, gives("17841405793187218")),
-        row("a fraction for the id", sends(json(r#"{"id":1.5}"#)), me, user(r#"unexpected object, a required field is missing or invalid: {"id":1.5}"#)),
-        row("a negative id", sends(json(r#"{"id":-1}"#)), me, user(r#"unexpected object, a required field is missing or invalid: {"id":-1}"#)),
-        row("a number that is too large", sends(json(r#"{"id":99999999999999999999999}"#)), me, user(r#"unexpected object, a required field is missing or invalid: {"id":9999"#)),
+        row("a fraction for the id", sends(json(r#"{"id":1.5}"#)), me, user(r#"(id): a required field is missing or invalid: {"id":1.5}"#)),
+        row("a negative id", sends(json(r#"{"id":-1}"#)), me, user(r#"(id): a required field is missing or invalid: {"id":-1}"#)),
+        row("a number that is too large", sends(json(r#"{"id":99999999999999999999999}"#)), me, user(r#"(id): a required field is missing or invalid: {"id":9999"#)),
         row("duplicate keys", sends(json(r#"{"id":"1","id":"2"}"#)), me, gives("2")),
         row("duplicate items", sends(json(r#"{"data":[{"id":"1"}],"data":[{"id":"2"}]}"#)), feed, gives("2")),
         row("two documents", sends(json(r#"{"id":"1"}{"id":"2"}"#)), me, user(r#"at byte 10 of 20: expected the end of the document: {"id":"1"}{"id":"2"}"#)),
@@ -317,91 +317,89 @@ fn errors_of_the_service() {
         row("absurd numbers", with("400 No", r#"{"error":{"message":"m","code":1e300,"error_subcode":-1}}"#), me, api("error 9223372036854775807/-1 (HTTP 400): m")),
         row("that is cut", with("400 No", r#"{"error":{"message":"m""#), me, fails(K::Status, "HTTP 400")),
         row("line breaks in it", with("400 No", r#"{"error":{"message":"a\r\nb\u0000c","code":1}}"#), me, api("error 1 (HTTP 400): a b c")),
-        row("the token in it", with("400 No", &format!(r#"{{"error":{{"message":"bad token {token}!","code":190}}}}"#)), me, api("bad token ***!; the access")),
+        row("the token in it", with("400 No", &format!(r#"{{"error":{{"message":"bad token {token}!","code":190}}}}"#)), me, api("(HTTP 400): (not shown: it contains a secret); the access")),
         row("a token that is null in it", with("400 No", r#"{"error":{"message":"m","code":190,"access_token":null}}"#), me, api("error 190 (HTTP 400): m")),
         row("a token that is a number in it", with("200 OK", r#"{"error":{"message":"m","code":190},"access_token":12}"#), me, api("error 190 (HTTP 200): m")),
         row("behind a caption that has the word", with("200 OK", r#"{"id":"1","caption":"\"error\":{}"}"#), me, gives("1")),
         row("429", with("429 Slow", "slow"), me, fails(K::Status, "HTTP 429")),
-        row("401 in HTML", sends(status("401 No", &format!("<b>{TOKEN}"))), me, fails(K::Status, "HTTP 401 (text/html, 32 bytes): <b>***")),
-        row("half the token at the end", sends(status("500 No", &format!("<b>{}", &TOKEN[..20]))), me, fails(K::Status, "<b>***")),
+        row("401 in HTML", sends(status("401 No", &format!("<b>{TOKEN}"))), me, fails(K::Status, "HTTP 401 (text/html, 32 bytes): (not shown: it contains a secret)")),
+        row("half the token at the end", sends(status("500 No", &format!("<b>{}", &TOKEN[..20]))), me, fails(K::Status, "(not shown: it contains a secret)")),
     ]);
+}
+
+/// Answers every request with this status, header and body: no sockets, no time limit.
+struct Says(u16, (&'static str, String), String);
+
+impl Transport for Says {
+    fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
+        let Says(status, (name, value), body) = self;
+        Ok(Response {
+            status: *status,
+            headers: vec![((*name).to_owned(), value.clone())],
+            body: Box::new(std::io::Cursor::new(body.clone().into_bytes())),
+        })
+    }
 }
 
 /// Texts of any length make a line of a log, and where one is cut there is no
 /// half of a secret.
 #[test]
 fn long_texts_of_the_service() {
+    let server = Server::script([""]);
+    let mut failed = Vec::new();
+    let mut try_row = |name: String, says: Says, call: Call, want: Want| {
+        let outcome = call(&api_for(&server).with_transport(says), &server);
+        failed.extend(check(&name, &want, &outcome).err());
+    };
     let long = "x".repeat(15_000);
     let token = TOKEN.replace('/', "\\/");
-    let mut rows = Vec::new();
+    let of_json = |status, body: String| Says(status, ("Content-Type", "json".into()), body);
     let error = |text: &str| {
-        format!(
+        let body = format!(
             r#"{{"error":{{"code":1,"message":"{text}","type":"{text}","error_user_msg":"{text}","error_user_title":"{text}"}}}}"#
-        )
+        );
+        assert!(body.len() < CAP);
+        of_json(400, body)
     };
     for (what, text) in [
         ("plain", long.clone()),
         ("emoji", "\u{1f35e}".repeat(3_000)),
     ] {
         let start: String = text.chars().take(256).collect();
-        assert!(error(&text).len() < CAP);
         for (where_from, call) in [("a node", me as Call), ("a login", login)] {
-            let reply = sends(common::json("400 No", &error(&text)));
-            rows.push(row(
-                format!("{what} of {where_from}"),
-                reply,
-                call,
-                fails(K::Api, "…"),
-            ));
+            let name = format!("{what} of {where_from}");
+            try_row(name, error(&text), call, fails(K::Api, "…"));
         }
-        let text = format!(r#"{{"error":"{text}"}}"#);
-        rows.push(row(
-            format!("{what}, a text"),
-            sends(json(&text)),
-            me,
-            fails(K::Api, start.leak()),
-        ));
+        let text = of_json(200, format!(r#"{{"error":"{text}"}}"#));
+        let want = fails(K::Api, start.leak());
+        try_row(format!("{what}, a text"), text, me, want);
     }
-    // The cut moves through the token, and through what stands for it.
+    // The cut moves through the token, and through what encodes it.
     for before in (1024 - TOKEN.len() - 4..=1024).step_by(3) {
         let text = "y".repeat(before) + &token + &long;
-        let reply = sends(common::json("400 No", &error(&text)));
-        rows.push(row(
-            format!("the token at {before}"),
-            reply,
-            me,
-            fails(K::Api, "…"),
-        ));
+        let name = format!("the token at {before}");
+        try_row(name, error(&text), me, fails(K::Api, "(not shown"));
+        let text = "y".repeat(before) + " " + &token + &long;
+        let want = fails(K::Api, if before < 1024 { "(not shown" } else { "y…" });
+        try_row(format!("the word at {before}"), error(&text), me, want);
     }
-    let typed = |status: &str, before: usize| {
-        let kind = "y".repeat(before) + TOKEN + &long;
-        sends(common::reply(status, &[("Content-Type", &kind)], "<html>"))
-    };
-    for before in [0, 1000, 1015] {
-        for (status, kind) in [("500 No", K::Status), ("200 OK", K::NotJson)] {
-            rows.push(row(
-                format!("{status} of a long type, {before}"),
-                typed(status, before),
-                me,
-                fails(kind, "…, 6 bytes)"),
-            ));
+    for (before, shown) in [(0, false), (1000, false), (1024, true)] {
+        let kind = "y".repeat(before) + " " + TOKEN + &long;
+        let typed = |status, body: &str| Says(status, ("Content-Type", kind.clone()), body.into());
+        let end = |shown_end, hidden| if shown { shown_end } else { hidden };
+        for (status, kind) in [(500, K::Status), (200, K::NotJson)] {
+            let want = fails(kind, end("y…, 6 bytes)", "a secret), 6 bytes)"));
+            let name = format!("{status} of a long type, {before}");
+            try_row(name, typed(status, "<html>"), me, want);
         }
-        rows.push(row(
-            format!("refused file of a long type, {before}"),
-            typed("403 No", before),
-            file,
-            fails(K::Status, "…): <html>"),
-        ));
+        let want = fails(K::Status, end("y…): <html>", "a secret)): <html>"));
+        let name = format!("refused file of a long type, {before}");
+        try_row(name, typed(403, "<html>"), file, want);
     }
-    let location = format!("https://{long}/");
-    let moved = common::reply("302 Found", &[("Location", &location)], "");
-    rows.push(row(
-        "a redirect to a long host",
-        sends(moved),
-        me,
-        fails(K::Redirect, "x…, which must not receive the access token"),
-    ));
-    try_all(rows);
+    let moved = Says(302, ("Location", format!("https://{long}/")), String::new());
+    let want = fails(K::Redirect, "x…, which must not receive the access token");
+    try_row("a redirect to a long host".into(), moved, me, want);
+    assert!(failed.is_empty(), "\n{}\n", failed.join("\n"));
 }
 
 /// Documents cut at each byte, as the connection of a real page could end:
@@ -924,7 +922,7 @@ fn tokens() {
         row("a login, wrapped", short(r#"{"data":[{"access_token":"IGnew","user_id":"1","permissions":"a,b"}]}"#), login, gives("IGnew")),
         row("a login, wrapped and empty", short(r#"{"data":[]}"#), login, hidden("ShortLivedToken")),
         row("a login with another type for the permissions", short(r#"{"access_token":"IGnew","permissions":{}}"#), login, hidden("ShortLivedToken")),
-        row("a login answered by an echo", short(&format!(r#"{{"error_message":"code {CODE} was used","error_type":"T"}}"#)), login, fails(K::Api, "code *** was used")),
+        row("a login answered by an echo", short(&format!(r#"{{"error_message":"code {CODE} was used","error_type":"T"}}"#)), login, fails(K::Api, "(not shown: it contains a secret)")),
     ]);
 }
 

@@ -198,7 +198,7 @@ fn failures_are_one_clear_line() {
         r#"{"error":{"message":"Bad IGQVJsample","code":190}}"#,
     )]);
     let output = live(&server.url(), &[]).output().unwrap();
-    let says = "mingram feed: GET /me: the service returned error 190 (HTTP 400): Bad ***; the access token is expired, revoked or of the \
+    let says = "mingram feed: GET /me: the service returned error 190 (HTTP 400): (not shown: it contains a secret); the access token is expired, revoked or of the \
                 wrong kind: log in again for a new one\n";
     assert_eq!(
         (text(&output.stderr), output.status.code()),
