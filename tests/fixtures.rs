@@ -74,6 +74,19 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(reply.user.unwrap().id.as_deref(), Some("25025320000000001"));
         assert_eq!(reply.legacy_instagram_comment_id.as_deref(), Some("17850000000000021"));
     }),
+    ("errors/app-blocked", |api| app_is_off(refused(api, "eappblocked"), 400)),
+    ("errors/app-deactivated", |api| app_is_off(refused(api, "eappoff"), 200)),
+    ("errors/before-conversion", |api| {
+        let error = refused(api, "ebefore");
+        assert_eq!((known(api, "ebefore").subcode, error.is_not_found()), (Some(2_108_006), false));
+        says(&error, "Media posted before business account conversion; this media has no insights, others do");
+    }),
+    ("errors/dead-video", |api| {
+        let error = refused(api, "e9005");
+        // It quotes no field, so none may be left out because of it.
+        assert_eq!((error.refused_field(), error.is_transient()), (None, false));
+        says(&error, "if `copyright_check_information` is requested: request the other fields");
+    }),
     ("errors/echoes-token", |api| {
         let error = refused(api, "eecho");
         assert!(error.is_token_invalid());
@@ -141,6 +154,11 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!((error.refused_field(), error.is_not_found()), (Some("caption"), false));
         assert!(error.to_string().ends_with("; the field `caption` was refused: request the others without it"), "{error}");
     }),
+    ("errors/refused-metric", |api| {
+        let error = refused(api, "emetric");
+        assert_eq!(error.refused_field(), None);
+        says(&error, "; request the other metrics: this kind of media does not have this one");
+    }),
     ("errors/refused-path", |api| {
         let error = refused(api, "e2500path");
         assert_eq!(error.refused_field(), Some("children.media_type"));
@@ -150,9 +168,12 @@ const TABLE: &[(&str, Check)] = &[
         let error = refused(api, "e2500");
         // A 5xx, and yet nothing that passes: the code decides.
         assert_eq!((known(api, "e2500").code, error.status(), error.is_transient()), (Some(2500), Some(500), false));
+        assert_eq!(error.refused_field(), Some("children"));
     }),
     ("errors/syntax-400", |api| {
         let error = refused(api, "e2500-400");
+        // No field was refused: one was requested twice.
+        assert_eq!(error.refused_field(), None);
         assert_eq!((known(api, "e2500-400").code, error.status(), error.is_transient()), (Some(2500), Some(400), false));
     }),
     ("errors/temporary", |api| {
@@ -187,6 +208,17 @@ const TABLE: &[(&str, Check)] = &[
         let error = refused(api, "etext");
         assert_eq!(error.kind(), ErrorKind::NotJson);
         assert!(error.to_string().ends_with("Sorry, this content isn't available right now"), "{error}");
+    }),
+    ("errors/unsupported-request", |api| {
+        let error = refused(api, "eunsupported");
+        assert_eq!((error.refused_field(), error.is_not_found(), error.is_transient()), (None, false, false));
+        assert!(!error.is_permission_missing() && !error.is_token_invalid());
+        says(&error, "method type: get; it names no field, so fewer fields may not help: users report that a new login did");
+    }),
+    ("errors/view-count", |api| {
+        let error = refused(api, "e36104");
+        assert_eq!(error.refused_field(), None);
+        says(&error, "; `view_count` can cause this: request the other fields");
     }),
     ("errors/with-200", |api| {
         let error = refused(api, "e200ok");
@@ -399,16 +431,34 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(pages.position().to_string(), "v1&after=QVFJdGQ&last=17900000000000043");
     }),
     ("tags/page-end", |api| assert_eq!(tags(api).after("QVFJdGQ").page_by_cursor().into_iter().count(), 0)),
+    ("tokens/client-secret", |api| {
+        let error = exchange(api, "CODEsecret").unwrap_err();
+        says(&error, "client secret; give the Instagram app secret as it is in the app dashboard, not the Meta app's");
+    }),
     ("tokens/code-used", |api| {
         let error = exchange(api, "CODEused").unwrap_err();
         let wanted = "This authorization code has been used";
         assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Some(400)));
         assert_eq!((error.api_error().unwrap().code, error.api_error().unwrap().message.as_str()), (None, wanted));
     }),
+    ("tokens/developer-role", |api| {
+        let error = exchange(api, "CODErole").unwrap_err();
+        says(&error, "developer role; the Instagram tester must accept the invitation: on instagram.com, Settings, \
+                      Website permissions, Apps and websites, Tester invites");
+    }),
     ("tokens/long", |api| {
         let token = api.exchange_token(&app()).unwrap();
         assert_eq!((token.token.expose(), token.token_type.as_deref()), ("IGQVJlong", Some("bearer")));
         assert_eq!(token.expires_in, Some(Duration::from_secs(5_183_944)));
+    }),
+    ("tokens/platform-app", |api| {
+        let error = exchange(api, "CODEapp").unwrap_err();
+        says(&error, "platform app; give the Instagram app id, not the Meta app id: in the app dashboard it is under \
+                      Instagram, API setup with Instagram login");
+    }),
+    ("tokens/redirect-uri", |api| {
+        let error = exchange(api, "CODEuri").unwrap_err();
+        says(&error, "redirect_uri; it must be letter for letter the one in the app dashboard");
     }),
     ("tokens/refresh", |api| {
         let token = api.refresh_token().unwrap();
@@ -511,6 +561,27 @@ fn tags(api: &Api) -> mingram::Edge<Media> {
 
 fn refused(api: &Api, id: &str) -> Error {
     api.media(id, &[]).unwrap_err()
+}
+
+/// The message ends in these words.
+#[track_caller]
+fn says(error: &Error, words: &str) {
+    assert!(error.to_string().ends_with(words), "{error}");
+}
+
+#[track_caller]
+fn app_is_off(error: Error, status: u16) {
+    assert_eq!(
+        (error.kind(), error.status()),
+        (ErrorKind::Api, Some(status))
+    );
+    assert!(error.is_app_disabled() && !error.is_transient());
+    // No login helps.
+    assert!(!error.is_permission_missing() && !error.is_token_invalid());
+    says(
+        &error,
+        "; the app is switched off: reactivate it in Meta's app dashboard, then get a new token",
+    );
 }
 
 fn known(api: &Api, id: &str) -> ApiError {
