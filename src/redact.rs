@@ -15,7 +15,7 @@ const PIECE: usize = 8;
 const MAX_LAYERS: usize = 32;
 
 /// How the service's access tokens begin.
-const TOKENS: [&[u8]; 3] = [b"IGAA", b"IGQ", b"EAA"];
+const TOKENS: [&str; 3] = ["IGAA", "IGQ", "EAA"];
 
 /// This many characters after such a beginning, which they include, make a token.
 const MIN_TOKEN: usize = 20;
@@ -45,13 +45,7 @@ pub(crate) fn excerpt(text: &str, start: usize, bytes: usize, secrets: &[&str]) 
         return NOT_SHOWN.to_owned();
     }
     let line = one_line(text[start..end].to_owned());
-    let cut = |is_cut| {
-        if is_cut && !line.is_empty() {
-            "…"
-        } else {
-            ""
-        }
-    };
+    let cut = |is_cut: bool| ["", "…"][usize::from(is_cut && !line.is_empty())];
     format!("{}{line}{}", cut(start > 0), cut(end < text.len()))
 }
 
@@ -95,12 +89,15 @@ pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
 /// Text of the program's own, without the words that contain a secret, or without any if
 /// a secret is spread over several.
 pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
-    let hide = |text: String| match has_secret(&text, secrets) {
+    let hide = |text: &str| match has_secret(text, secrets) {
         true => NOT_SHOWN.to_owned(),
-        false => text,
+        false => text.to_owned(),
     };
-    let words: Vec<String> = text.split(' ').map(|word| hide(word.to_owned())).collect();
-    hide(words.join(" "))
+    if !has_secret(text, secrets) {
+        return text.to_owned();
+    }
+    let words: Vec<String> = text.split(' ').map(hide).collect();
+    hide(&words.join(" "))
 }
 
 /// Whether the text gives away one of these secrets, an access token, or the value of an
@@ -108,13 +105,13 @@ pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
 pub(crate) fn has_secret(text: &str, secrets: &[&str]) -> bool {
     let texts = layers(text);
     // One that looks encoded may be decoded, in part, by whoever shows it.
-    let secrets: Vec<_> = secrets.iter().flat_map(|secret| layers(secret)).collect();
-    let shows = |text: &Vec<u8>| {
-        let solid: Vec<u8> = text.iter().copied().filter(u8::is_ascii_graphic).collect();
-        let shows = |secret: &Vec<u8>| match secret.len() {
+    let secrets: Vec<String> = secrets.iter().flat_map(|secret| layers(secret)).collect();
+    let shows = |text: &String| {
+        let solid: Vec<u8> = text.bytes().filter(u8::is_ascii_graphic).collect();
+        let shows = |secret: &String| match secret.len() {
             0 => false,
             1..PIECE => has_word(text, secret),
-            _ => has_piece(&solid, secret),
+            _ => has_piece(&solid, secret.as_bytes()),
         };
         has_token(text) || has_token_value(text) || secrets.iter().any(shows)
     };
@@ -123,59 +120,52 @@ pub(crate) fn has_secret(text: &str, secrets: &[&str]) -> bool {
 
 /// The text, and what it becomes if JSON escapes and percent-encoding are decoded, in any
 /// order and as often as that changes it.
-fn layers(text: &str) -> Vec<Vec<u8>> {
-    let mut layers = vec![text.as_bytes().to_vec()];
+fn layers(text: &str) -> Vec<String> {
+    let mut layers = vec![text.to_owned()];
     let mut at = 0;
     while at < layers.len() && layers.len() < MAX_LAYERS {
-        for (sign, read) in [(b'\\', json_escape as ReadEscape), (b'%', percent_escape)] {
-            if layers[at].contains(&sign) {
-                let layer = decode(&layers[at], read);
-                if !layers.contains(&layer) {
-                    layers.push(layer);
-                }
-            }
+        for sign in ['\\', '%'] {
+            let layer = layers[at].contains(sign).then(|| decode(&layers[at], sign));
+            let layer = layer.filter(|layer| !layers.contains(layer));
+            layers.extend(layer);
         }
         at += 1;
     }
     layers
 }
 
-/// The byte that an escape at the start of a text stands for, and its length.
-type ReadEscape = fn(&[u8]) -> Option<(u8, usize)>;
-
-fn decode(mut text: &[u8], read: ReadEscape) -> Vec<u8> {
+/// Decodes the escapes that begin with this sign.
+fn decode(text: &str, sign: char) -> String {
     let mut out = Vec::with_capacity(text.len());
+    let mut text = text.as_bytes();
     while let Some(&first) = text.first() {
-        let (byte, length) = read(text).unwrap_or((first, 1));
+        let escape = if first == sign as u8 {
+            escape(text)
+        } else {
+            None
+        };
+        let (byte, length) = escape.unwrap_or((first, 1));
         out.push(byte);
         text = &text[length..];
     }
-    out
+    String::from_utf8_lossy(&out).into_owned()
 }
 
-fn percent_escape(text: &[u8]) -> Option<(u8, usize)> {
-    match *text {
-        [b'%', high, low, ..] => Some((hex(&[high, low])? as u8, 3)),
-        _ => None,
-    }
-}
-
+/// The byte that the escape at the start of a text stands for, and the length of the escape.
 /// What is no part of a secret becomes a space.
-fn json_escape(text: &[u8]) -> Option<(u8, usize)> {
+fn escape(text: &[u8]) -> Option<(u8, usize)> {
+    let hex = |start: usize, end: usize| {
+        let digit = |code: u32, digit: &u8| Some(code << 4 | char::from(*digit).to_digit(16)?);
+        let code = text.get(start..end)?.iter().try_fold(0, digit)?;
+        Some((u8::try_from(code).unwrap_or(b' '), end))
+    };
     match *text {
-        [b'\\', b'u', a, b, c, d, ..] => {
-            let code = hex(&[a, b, c, d])?;
-            Some((u8::try_from(code).unwrap_or(b' '), 6))
-        }
-        [b'\\', b'b' | b'f' | b'n' | b'r' | b't', ..] => Some((b' ', 2)),
-        [b'\\', byte, ..] => Some((byte, 2)),
+        [b'%', ..] => hex(1, 3),
+        [_, b'u', ..] => hex(2, 6),
+        [_, b'b' | b'f' | b'n' | b'r' | b't', ..] => Some((b' ', 2)),
+        [_, byte, ..] => Some((byte, 2)),
         _ => None,
     }
-}
-
-fn hex(digits: &[u8]) -> Option<u32> {
-    let mut digits = digits.iter().map(|&digit| (digit as char).to_digit(16));
-    digits.try_fold(0, |code, digit| Some(code << 4 | digit?))
 }
 
 /// Whether the text has [`PIECE`] consecutive bytes of the secret.
@@ -184,61 +174,45 @@ fn has_piece(text: &[u8], secret: &[u8]) -> bool {
     for &byte in text {
         occurs[usize::from(byte)] = true;
     }
-    let runs = secret.split(|&byte| !occurs[usize::from(byte)]);
-    let mut pieces = runs.flat_map(|run| run.windows(PIECE));
-    pieces.any(|piece| find(text, piece).next().is_some())
+    let mut run = 0;
+    secret.iter().enumerate().any(|(at, &byte)| {
+        run = (run + 1) * usize::from(occurs[usize::from(byte)]);
+        let mut parts = text.windows(PIECE);
+        run >= PIECE && parts.any(|part| part == &secret[at + 1 - PIECE..=at])
+    })
 }
 
 /// Whether the text contains a word, which is not part of a longer one.
-fn has_word(text: &[u8], word: &[u8]) -> bool {
-    let is_alone =
-        |at: usize| !is_letter(text[..at].last()) && !is_letter(text.get(at + word.len()));
-    find(text, word).any(is_alone)
+fn has_word(text: &str, word: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphanumeric();
+    let mut places = text.match_indices(word);
+    places.any(|(at, _)| {
+        !text[..at].ends_with(is_letter) && !text[at + word.len()..].starts_with(is_letter)
+    })
 }
 
 /// Whether a word begins like an access token and goes on like one.
-fn has_token(text: &[u8]) -> bool {
-    TOKENS.iter().any(|begin| {
-        find(text, begin).any(|at| {
-            let token = text[at..].iter().filter(|byte| byte.is_ascii_graphic());
-            let token =
-                token.take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
-            !is_letter(text[..at].last()) && token.take(MIN_TOKEN).count() == MIN_TOKEN
-        })
-    })
+fn has_token(text: &str) -> bool {
+    let of_token = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let is_token = |(at, _): (usize, &str)| {
+        let graphic = text[at..].chars().filter(char::is_ascii_graphic);
+        let length = graphic.take_while(|c| of_token(*c)).take(MIN_TOKEN).count();
+        length == MIN_TOKEN && !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    let mut begins = TOKENS.iter();
+    begins.any(|begin| text.match_indices(begin).any(is_token))
 }
 
 /// Whether an `access_token` has a value, in JSON or in a query string. Words after
 /// `access_token: ` are a sentence.
-fn has_token_value(text: &[u8]) -> bool {
-    const KEY: &[u8] = b"access_token";
-    find(text, KEY).any(|at| {
-        let rest = &text[at + KEY.len()..];
-        let signs = rest
-            .iter()
-            .take_while(|byte| b"\"': =".contains(byte))
-            .count();
-        let (signs, value) = rest.split_at(signs);
-        let is_value = |byte: &&u8| byte.is_ascii_graphic() && !b"\"'&,;<>{}()#".contains(byte);
-        let length = value.iter().take_while(is_value).count();
-        match signs {
-            _ if signs.contains(&b'=') => length > 0,
-            _ if signs.contains(&b':') && !signs.ends_with(b" ") => length > 0,
-            _ => signs.contains(&b':') && length >= MIN_TOKEN,
-        }
+fn has_token_value(text: &str) -> bool {
+    let of_value = |c: &char| c.is_ascii_graphic() && !"\"'&,;<>{}()#".contains(*c);
+    text.split("access_token").skip(1).any(|rest| {
+        let value = rest.trim_start_matches(['"', '\'', ':', '=', ' ']);
+        let signs = &rest[..rest.len() - value.len()];
+        let least = if signs == ": " { MIN_TOKEN } else { 1 };
+        signs.contains([':', '=']) && value.chars().take_while(of_value).count() >= least
     })
-}
-
-/// Where a text contains this part.
-fn find<'a>(text: &'a [u8], part: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    let places = text.windows(part.len()).enumerate();
-    places
-        .filter(move |(_, place)| *place == part)
-        .map(|(at, _)| at)
-}
-
-fn is_letter(byte: Option<&u8>) -> bool {
-    byte.is_some_and(u8::is_ascii_alphanumeric)
 }
 
 #[cfg(test)]

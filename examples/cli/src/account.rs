@@ -169,7 +169,8 @@ impl Source {
 
 /// An error of the token file, with what to do if there is none.
 pub fn no_token(error: Error) -> Failure {
-    match error.is_not_found() {
+    let reason = error.io_error().map(std::io::Error::kind);
+    match reason == Some(std::io::ErrorKind::NotFound) {
         true => Failure::new(
             NO_TOKEN,
             format!("{error}: run `mingram token login` or `mingram token import`"),

@@ -163,8 +163,7 @@ impl Fetch<'_> {
 
 /// The writer's own error out of mingram's.
 fn own_io(error: mingram::Error) -> io::Error {
-    let own = std::error::Error::source(&error).and_then(|own| own.downcast_ref::<io::Error>());
-    match own.map(|own| (own.raw_os_error(), own)) {
+    match error.io_error().map(|own| (own.raw_os_error(), own)) {
         Some((Some(code), _)) => io::Error::from_raw_os_error(code),
         Some((None, own)) => io::Error::new(own.kind(), own.to_string()),
         None => io::Error::other(error),
