@@ -196,7 +196,9 @@ impl Error {
     }
 
     /// Adds the cause, for [`source`](StdError::source). Programs print the whole
-    /// chain, so the cause must not contain the request's URL either.
+    /// chain, so the cause must not contain the request's URL either: if it, or a cause of
+    /// its own, contains the call's secrets, `(not shown: it contains a secret)` takes its
+    /// place.
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         self.0.source = Some(source.into());
         self

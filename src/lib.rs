@@ -67,16 +67,18 @@
 //!
 //! Every call returns the same [`Error`]: one line that says what failed and what to do,
 //! an [`ErrorKind`], the service's error object ([`ApiError`]), and predicates based on its
-//! numeric codes. A document with an `error` object is an error at any status. Iterators
-//! stop at the first error; `position()` tells you where to resume. Transient failures of
+//! numeric codes. Print it alone: the line is complete, without its causes. A document with
+//! an `error` object is an error at any status. Iterators stop at the first error;
+//! `position()` tells you where to resume. Transient failures of
 //! reads are retried up to twice ([`Api::with_retries`]). A page that the service refuses as
 //! too much data is requested again in smaller pages ([`Edge::page_size`]). Rate limits are reported with the
 //! time to wait ([`Error::retry_after`]); [`Api::with_pace`] waits before a call.
 //!
 //! A [`Token`] is a secret. It is sent only to the configured host, over https or to a
 //! loopback address, and never follows a redirect to another origin. It does not appear in
-//! `Debug`, `Display` or errors, even if a server echoes it. Data is not altered: a caption
-//! or cursor that contains the token is returned as it is.
+//! `Debug`, `Display` or errors: a message that echoes eight consecutive characters of it, or
+//! something else that looks like a token, is replaced by `(not shown: it contains a secret)`.
+//! Data is not altered: a caption or cursor that contains the token is returned as it is.
 //!
 //! # Limits
 //!

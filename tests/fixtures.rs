@@ -432,7 +432,7 @@ const TABLE: &[(&str, Check)] = &[
     }),
     ("tags/page-end", |api| assert_eq!(tags(api).after("QVFJdGQ").page_by_cursor().into_iter().count(), 0)),
     ("tokens/client-secret", |api| {
-        let error = exchange(api, "CODEsecret").unwrap_err();
+        let error = exchange(api, "CODEkey").unwrap_err();
         says(&error, "client secret; give the Instagram app secret as it is in the app dashboard, not the Meta app's");
     }),
     ("tokens/code-used", |api| {

@@ -42,7 +42,7 @@ impl Secret {
         }
     }
 
-    /// The text, to send or to mask.
+    /// The text, to send or to hide.
     pub(crate) fn expose(&self) -> &str {
         &self.text
     }

@@ -299,8 +299,8 @@ impl<'a> Document<'a> {
             .is_some_and(|keys| keys.get("error").is_some())
     }
 
-    /// The error object of either host, if the document is one. Secrets are masked
-    /// after parsing: a mask in place of a number would make the JSON invalid.
+    /// The error object of either host, if the document is one. Secrets are hidden
+    /// after parsing.
     fn api_error(&self, status: u16, secrets: &[&str]) -> Option<ApiError> {
         let keys = self.error.as_ref()?;
         let text = |value: &Value, key| Some(sanitize(&value.text_of(key)?, secrets));

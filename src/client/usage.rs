@@ -103,7 +103,7 @@ impl Usage {
     }
 
     /// Reads the two headers. A header without a number counts as absent. Secrets are
-    /// masked after parsing: a mask in place of a number would make the JSON invalid.
+    /// hidden after parsing.
     pub(crate) fn from_headers(
         app: Option<&str>,
         business: Option<&str>,

@@ -399,7 +399,7 @@ impl<T> Edge<T> {
         self.redacted(&format!("GET {}", self.path.as_deref().unwrap_or_default()))
     }
 
-    /// Masks the token. A link that was used as a cursor contains it.
+    /// Hides the token. A link that was used as a cursor contains it.
     pub(super) fn redacted(&self, text: &str) -> String {
         redact(text, &[self.client.token.expose()])
     }
