@@ -96,7 +96,8 @@ pub(crate) fn check_target(path: &Path) -> io::Result<()> {
         Ok(found) if !found.is_file() => refused("it is not a regular file"),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Err(_) if !parent(path).is_dir() => {
-            refused("its directory does not exist: create it first")
+            let why = "its directory does not exist: create it first";
+            Err(io::Error::new(io::ErrorKind::NotFound, why))
         }
         _ => Ok(()),
     }

@@ -15,7 +15,8 @@ fn me(api: &Api, _: &Server) -> Result<String> {
 fn file(api: &Api, server: &Server) -> Result<String> {
     let mut file = Vec::new();
     let url = format!("{}/f.jpg", server.url());
-    api.download(&url).write_to(&mut file)?;
+    let download = api.download(&url).accept_any_type();
+    download.write_to(&mut file)?;
     Ok(String::from_utf8_lossy(&file).into_owned())
 }
 

@@ -94,7 +94,8 @@ fn io_errors_keep_the_error() {
         (plain(ErrorKind::Io), K::Other),
         (plain(ErrorKind::Decode), K::InvalidData),
         (plain(ErrorKind::Tls), K::InvalidData),
-        (plain(ErrorKind::Changed), K::Other),
+        (plain(ErrorKind::Cancelled), K::Other),
+        (plain(ErrorKind::RateLimit), K::QuotaExceeded),
         (of_code("190"), K::PermissionDenied),
         (of_code("10"), K::PermissionDenied),
         (of_code("4"), K::QuotaExceeded),
@@ -183,7 +184,7 @@ fn fields_are_named() {
     let page = |body: &str| {
         let server = Server::script([json("200 OK", body)]);
         let mut media = server.api().my_media(&[]).into_iter();
-        media.next().unwrap().unwrap_err()
+        media.find_map(Result::err).unwrap()
     };
     for (error, words) in [
         (
@@ -224,7 +225,7 @@ fn fields_are_named() {
             "(data): a required field is missing or invalid",
         ),
         (
-            page(r#"{"data":[],"paging":[]}"#),
+            page(r#"{"data":[],"paging":1}"#),
             "(paging): a required field is missing or invalid",
         ),
         (

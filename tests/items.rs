@@ -265,7 +265,9 @@ fn the_error_names_the_item_and_the_field() {
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .unwrap();
     assert!(
-        what.contains("(data[1].children.data[1].caption): unexpected array: "),
+        what.contains(
+            "(data[1].children.data[1].caption): expected string or number, unexpected array: "
+        ),
         "{what}"
     );
     assert_eq!(items.position().to_string(), "v1&start&item=9");

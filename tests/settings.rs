@@ -384,7 +384,8 @@ fn a_decode_error_says_where() {
         );
         let offset = body.find("true").unwrap();
         let server = Server::script([json("200 OK", &body)]);
-        let error = server.api().my_media(&[]).into_iter().next().unwrap();
+        let mut items = server.api().my_media(&[]).into_iter();
+        let error = items.find(Result::is_err).unwrap();
         let expected = format!(
             "GET /me/media: the reply is not a valid Page<Media> at byte {offset} of {} \
              (data[37].timestamp): expected string or number, unexpected boolean: {around}",

@@ -337,7 +337,9 @@ impl<'a> Reader<'a> {
         if self.value(visitor).is_err() {
             let index = self.elements.ids.len();
             let step = format!("[{index}]");
-            let is_refused = matches!(self.kind, None | Some(JsonErrorKind::Refused(_)));
+            use JsonErrorKind::{Field, Refused};
+            let is_refused = matches!(self.kind, None | Some(Field | Refused(_)));
+            let _ = self.expect(visitor);
             let _ = self.under(&step);
             if !is_refused || self.elements.refused.len() == MAX_REFUSED {
                 return Err(Error);
