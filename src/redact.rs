@@ -89,31 +89,30 @@ pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
 /// Text of the program's own, without the words that contain a secret, or without any if
 /// a secret is spread over several.
 pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
-    let hide = |text: &str| match has_secret(text, secrets) {
-        true => NOT_SHOWN.to_owned(),
-        false => text.to_owned(),
-    };
     if !has_secret(text, secrets) {
         return text.to_owned();
     }
-    let words: Vec<String> = text.split(' ').map(hide).collect();
-    hide(&words.join(" "))
+    let hide = |word| match has_secret(word, secrets) {
+        true => NOT_SHOWN,
+        false => word,
+    };
+    let words: Vec<&str> = text.split(' ').map(hide).collect();
+    hide(&words.join(" ")).to_owned()
 }
 
 /// Whether the text gives away one of these secrets, an access token, or the value of an
 /// `access_token`, however it is encoded or broken up by white space.
 pub(crate) fn has_secret(text: &str, secrets: &[&str]) -> bool {
     let texts = layers(text);
-    // One that looks encoded may be decoded, in part, by whoever shows it.
-    let secrets: Vec<String> = secrets.iter().flat_map(|secret| layers(secret)).collect();
     let shows = |text: &String| {
         let solid: Vec<u8> = text.bytes().filter(u8::is_ascii_graphic).collect();
         let shows = |secret: &String| match secret.len() {
-            0 => false,
-            1..PIECE => has_word(text, secret),
+            ..PIECE => has_word(text, secret),
             _ => has_piece(&solid, secret.as_bytes()),
         };
-        has_token(text) || has_token_value(text) || secrets.iter().any(shows)
+        // A secret that looks encoded may be decoded, in part, by whoever shows it.
+        let has = |secret: &&str| layers(secret).iter().any(shows);
+        has_token(text) || has_token_value(text) || secrets.iter().any(has)
     };
     texts.len() >= MAX_LAYERS || texts.iter().any(shows)
 }
@@ -184,35 +183,46 @@ fn has_piece(text: &[u8], secret: &[u8]) -> bool {
 
 /// Whether the text contains a word, which is not part of a longer one.
 fn has_word(text: &str, word: &str) -> bool {
-    let is_letter = |c: char| c.is_ascii_alphanumeric();
-    let mut places = text.match_indices(word);
-    places.any(|(at, _)| {
-        !text[..at].ends_with(is_letter) && !text[at + word.len()..].starts_with(is_letter)
-    })
+    let is_alone = |before: &str, after: &str| {
+        !before.ends_with(is_letter) && !after[word.len()..].starts_with(is_letter)
+    };
+    !word.is_empty() && finds(text, word, &is_alone)
 }
 
 /// Whether a word begins like an access token and goes on like one.
 fn has_token(text: &str) -> bool {
-    let of_token = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    let is_token = |(at, _): (usize, &str)| {
-        let graphic = text[at..].chars().filter(char::is_ascii_graphic);
-        let length = graphic.take_while(|c| of_token(*c)).take(MIN_TOKEN).count();
-        length == MIN_TOKEN && !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric())
+    let is_token = |before: &str, after: &str| {
+        let graphic = after.chars().filter(char::is_ascii_graphic);
+        let token = graphic.take_while(|&c| is_letter(c) || c == '-' || c == '_');
+        !before.ends_with(is_letter) && token.take(MIN_TOKEN).count() == MIN_TOKEN
     };
-    let mut begins = TOKENS.iter();
-    begins.any(|begin| text.match_indices(begin).any(is_token))
+    TOKENS.iter().any(|begin| finds(text, begin, &is_token))
 }
 
 /// Whether an `access_token` has a value, in JSON or in a query string. Words after
 /// `access_token: ` are a sentence.
 fn has_token_value(text: &str) -> bool {
+    const KEY: &str = "access_token";
     let of_value = |c: &char| c.is_ascii_graphic() && !"\"'&,;<>{}()#".contains(*c);
-    text.split("access_token").skip(1).any(|rest| {
-        let value = rest.trim_start_matches(['"', '\'', ':', '=', ' ']);
+    finds(text, KEY, &|_, after| {
+        let rest = &after[KEY.len()..];
+        let value = rest.trim_start_matches(|c| "\"': =".contains(c));
         let signs = &rest[..rest.len() - value.len()];
         let least = if signs == ": " { MIN_TOKEN } else { 1 };
-        signs.contains([':', '=']) && value.chars().take_while(of_value).count() >= least
+        signs.contains(|c| c == ':' || c == '=')
+            && value.chars().take_while(of_value).count() >= least
     })
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+}
+
+/// Whether the text contains this part where the text before it, and that from it on, are
+/// accepted.
+fn finds(text: &str, part: &str, accepts: &dyn Fn(&str, &str) -> bool) -> bool {
+    let accepts = |(at, _): (usize, &str)| accepts(&text[..at], &text[at..]);
+    text.match_indices(part).any(accepts)
 }
 
 #[cfg(test)]

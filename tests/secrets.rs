@@ -870,10 +870,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// No eight consecutive characters of a secret are shown, whatever the secret, its
-    /// encoding, its place, and the place where it is cut.
+    /// encoding, its place, and the place where it is cut. Quotes and backslashes are not in
+    /// it, because `Debug` writes more of them than there are.
     #[test]
     fn no_piece_of_any_secret(
-        secret in "[!-~]{8,60}", ways in proptest::collection::vec(0_usize..16, 60), plain in any::<bool>(),
+        secret in r"[!#-\[\]-~]{8,60}", ways in proptest::collection::vec(0_usize..16, 60), plain in any::<bool>(),
         before in 0_usize..1100, near in any::<bool>(), place in 0_usize..9, cut in 0_usize..400, after in "[ -~]{0,9}",
     ) {
         let ways = ways.iter().map(|way| if plain { 9 } else { *way });
