@@ -209,8 +209,7 @@ fn has_token_value(text: &str) -> bool {
         let value = rest.trim_start_matches(|c| "\"': =".contains(c));
         let signs = &rest[..rest.len() - value.len()];
         let least = if signs == ": " { MIN_TOKEN } else { 1 };
-        signs.contains(|c| c == ':' || c == '=')
-            && value.chars().take_while(of_value).count() >= least
+        signs.contains([':', '=']) && value.chars().take_while(of_value).count() >= least
     })
 }
 
