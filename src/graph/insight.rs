@@ -1,9 +1,11 @@
 //! Insights: the numbers of a media or of the account, and the query for them.
 
 use super::node::node;
-use crate::json::lenient::{Lenient, object, object_writer, open_enum, serde_impls};
+use crate::json::lenient::{
+    Lenient, Nothing, number_in, object, object_writer, open_enum, serde_impls,
+};
 use crate::timestamp::{self, to_unix};
-use miniserde::de::{Deserialize, Map, Visitor};
+use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use miniserde::ser::{self, Fragment};
 use miniserde::{Result, Serialize, make_place};
 use std::borrow::Cow;
@@ -174,6 +176,15 @@ impl Visitor for Place<Value> {
     fn float(&mut self, n: f64) -> Result<()> {
         self.out = n.is_finite().then_some(Value::Number(n));
         Ok(())
+    }
+
+    fn string(&mut self, s: &str) -> Result<()> {
+        number_in(s, self)
+    }
+
+    fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {
+        self.out = Some(Value::ByKey(BTreeMap::new()));
+        Ok(Box::new(Nothing))
     }
 
     fn map(&mut self) -> Result<Box<dyn Map + '_>> {
@@ -562,7 +573,14 @@ mod tests {
         let by_key = value(r#"{"a":1,"b":null,"c":{"d":4},"a":2}"#).unwrap();
         let numbers = BTreeMap::from([("a".to_owned(), 2.0)]);
         assert_eq!(by_key, Some(Value::ByKey(numbers)));
+        assert_eq!(value(r#""3.5""#).unwrap(), Some(Value::Number(3.5)));
+        assert_eq!(value("[]").unwrap(), Some(Value::ByKey(BTreeMap::new())));
+        assert_eq!(
+            (value("1e999").unwrap(), value(r#""""#).unwrap()),
+            (None, None)
+        );
         assert!(value(r#""many""#).is_err());
+        assert!(value("[1]").is_err());
     }
 
     #[test]

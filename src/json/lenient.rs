@@ -172,7 +172,7 @@ impl Visitor for Place<u64> {
 }
 
 /// Reads the number that is in a text. An empty text counts as absent.
-fn number_in(text: &str, visitor: &mut dyn Visitor) -> Result<()> {
+pub(crate) fn number_in(text: &str, visitor: &mut dyn Visitor) -> Result<()> {
     let text = text.trim();
     match text.bytes().next() {
         None => visitor.null(),
@@ -279,7 +279,7 @@ impl<T: Deserialize + Lenient> Visitor for Nullable<T> {
 }
 
 /// Reads an empty list, and refuses any other.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Seq for Nothing {
     fn element(&mut self) -> Result<&mut dyn Visitor> {
