@@ -845,6 +845,46 @@ fn a_page_that_knows_fewer_fields_is_gone_on_from() {
 }
 
 #[test]
+fn a_media_that_cannot_be_read_is_missing_and_the_others_are_not() {
+    let items: Vec<Item> = (0..3).map(|i| Item::image(100 + i, 50, 20)).collect();
+    let account = Account::with_faults(items, |request, _| {
+        if !request.target.starts_with("/me/media") {
+            return Fault::None;
+        }
+        let host = &request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "host")
+            .unwrap()
+            .1;
+        let item = |id| {
+            format!(
+                r#"{{"id":"{id}","media_type":"IMAGE","timestamp":"2026-02-19T08:00:00+0000","media_url":"http://{host}/file/{id}"}}"#
+            )
+        };
+        let (one, two) = (item(100), item(102));
+        Fault::Reply(json(
+            "200 OK",
+            &format!(r#"{{"data":[{one},{{"id":"101","caption":[]}},{two}]}}"#),
+        ))
+    });
+    let temp = Temp::in_memory("unreadable");
+    let output = backup(&account, &temp.0, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(
+        text(&output.stdout).starts_with("3 media, 2 files: "),
+        "{}",
+        said(&output)
+    );
+    assert!(
+        text(&output.stderr).contains("(data[1].caption): unexpected array"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(account.asked("/me/media"), 2);
+}
+
+#[test]
 fn nothing_the_server_says_leaves_the_folder() {
     let mut items = Vec::new();
     for id in [

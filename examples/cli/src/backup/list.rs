@@ -55,13 +55,21 @@ impl<'a> Lister<'a> {
                 None => edge,
             }
         };
-        let (mut items, mut fewer) = (edge(&login).items(), false);
+        let (mut items, mut fewer, mut complete) = (edge(&login).items(), false, true);
         while let Some(media) = items.next() {
             match media {
                 // On whichever page: it continues there with fewer fields.
                 Err(error) if lacks_a_field(&error) && !fewer => {
                     let rest = edge(&basic).resume(&items.position());
                     (items, fewer) = (rest.items(), true);
+                }
+                // It is missing, and the others are not.
+                Err(error) if error.is_unreadable_item() => {
+                    let fields = if fewer { &basic } else { &login };
+                    items = edge(fields).resume(&items.position()).items();
+                    self.summary.media += 1;
+                    self.summary.miss("a media of the list", error);
+                    complete = false;
                 }
                 media => self.media(media?)?,
             }
@@ -70,7 +78,7 @@ impl<'a> Lister<'a> {
             }
         }
         // What is not listed any more does not come any more.
-        if self.options.since.is_none() && !self.options.dry_run {
+        if complete && self.options.since.is_none() && !self.options.dry_run {
             for stem in self.folder.unfinished() {
                 if !self.tasks.iter().any(|task| task.stem == stem) {
                     self.folder.forget(&stem)?;
