@@ -498,6 +498,45 @@ fn items_of_any_type_are_found() {
     }
 }
 
+/// Also in pages of another size.
+#[test]
+fn items_without_an_id_are_counted_across_pages() {
+    #[derive(miniserde::Deserialize)]
+    struct Own {
+        n: usize,
+    }
+    let server = Server::start(|request, stream| {
+        let number = |name| param(request, name).map(|text| text.parse::<usize>().unwrap());
+        let from = number("after").unwrap_or(0);
+        let to = (from + number("limit").unwrap()).min(30);
+        let data: Vec<String> = (from..to).map(|n| format!(r#"{{"n":{n}}}"#)).collect();
+        let next = if to < 30 {
+            format!(r#""next":"?after={to}""#)
+        } else {
+            String::new()
+        };
+        let page = format!(r#"{{"data":[{}],"paging":{{{next}}}}}"#, data.join(","));
+        let _ = stream.write_all(json("200 OK", &page).as_bytes());
+    });
+    let edge = |size| server.api().edge::<Own>("x").page_size(size);
+    for (size, other) in [(20, 7), (7, 20), (20, 1), (10, 5)] {
+        for stop in 0..=30 {
+            let mut items = edge(size).items();
+            assert_eq!(items.by_ref().take(stop).count(), stop);
+            let mut rest = edge(other).resume(&items.position()).items();
+            // Stopped once more, before all of the first page was passed.
+            let mut all: Vec<usize> = rest.by_ref().take(1).map(|item| item.unwrap().n).collect();
+            let rest = edge(size).resume(&rest.position());
+            all.extend(rest.into_iter().map(|item| item.unwrap().n));
+            assert_eq!(
+                all,
+                (stop..30).collect::<Vec<_>>(),
+                "{size}, {other}, {stop}"
+            );
+        }
+    }
+}
+
 /// `resume`, `after` and `before` replace each other, and the position is independent of
 /// what it was taken from.
 #[test]

@@ -137,10 +137,9 @@ impl<T: Deserialize> Edge<T> {
         self
     }
 
-    /// Continues where an iteration over the same edge stopped, in its direction: behind
-    /// the last item that it returned. Set the same fields and parameters as before; the
-    /// page size may be another one. Overrides [`after`](Edge::after) and
-    /// [`before`](Edge::before).
+    /// Continues where an iteration over the same edge stopped, in its direction, after
+    /// the last item that it returned. Use the same parameters; the fields and the page
+    /// size may be others. Overrides [`after`](Edge::after) and [`before`](Edge::before).
     ///
     /// The page may have changed since, because something was published or deleted. So
     /// the last item is looked for by its id, on that page and on those that follow, until
@@ -281,7 +280,7 @@ impl<T: Deserialize> Edge<T> {
     fn fetch_once(&self, asked: Option<u32>) -> Result<Fetched<T>> {
         if self.page_size == Some(0) {
             return Err(Error::invalid(
-                "the page size is 0: set one from 1 to 100, or none",
+                "the page size is 0: set a larger one, or none",
             ));
         }
         let size = asked.map(|size| size.to_string());
@@ -340,8 +339,10 @@ impl<T: Deserialize> Edge<T> {
                 return Err(reply.item_error(call, name, error));
             }
         }
+        let passed = self.start.passed(&elements.ids);
         let mut fetched = Fetched {
-            passed: self.start.passed(&elements.ids),
+            passed: passed.map(|(passed, _)| passed),
+            skip: passed.map_or(0, |(_, skip)| skip),
             page,
             ids: elements.ids,
             fault: None,
@@ -361,6 +362,8 @@ pub(super) struct Fetched<T> {
     /// The number of items, in the direction of travel, that were passed before; `None` if
     /// the last of them is not in this page. Then no item is to be returned.
     pub(super) passed: Option<usize>,
+    /// The number of items without an id that are to be passed in the next page.
+    pub(super) skip: usize,
     /// What ends the iteration after the page's items: the next one cannot be read.
     pub(super) fault: Option<Error>,
 }

@@ -87,13 +87,12 @@ impl<T: Deserialize> IntoIterator for Edge<T> {
 /// empty even if more follow.
 ///
 /// A link leads on by its cursor, or else by its times or its offset (`since`, `until`,
-/// `__paging_token`, `__previous`, `offset`), which replace the edge's own. The request is
-/// the edge's all the same: a link's host, path and token are never used. A link that says
-/// none of these is an error, [`Paging`](ErrorKind::Paging), and so is one that leads back
-/// to a page that was requested before; the page with that link is then not returned,
-/// because its items may be repeated. The links of insights lead to later times without
-/// end: take as many pages as you need, or call
-/// [`Api::my_insights`](crate::Api::my_insights).
+/// `__paging_token`, `__previous`, `offset`), which replace the edge's own. Everything else
+/// in the request stays the same: a link's host, path and token are never used. A link with
+/// none of these is an error, [`Paging`](ErrorKind::Paging). So is one that leads back to a
+/// page that was requested before; the page with that link is not returned, because its
+/// items may be repeated. The links of insights lead to later and later times: take as many
+/// pages as you need, or call [`Api::my_insights`](crate::Api::my_insights).
 ///
 /// If an item cannot be read, the items before it are returned as a page, which may be
 /// empty, and then an error that [`is_unreadable_item`](Error::is_unreadable_item). After
@@ -160,7 +159,7 @@ impl<T> Pages<T> {
             Position::new(At::End, false)
         } else {
             let last = self.edge.start.last(ids).or(last.clone());
-            self.edge.start.clone().behind(last)
+            self.edge.start.clone().after_last(last)
         };
         self.edge.without_secrets(position)
     }
@@ -238,6 +237,7 @@ impl<T> Pages<T> {
             page,
             ids,
             passed,
+            skip,
             fault,
         } = self.edge.fetch(left)?;
         let at = self.edge.start.at.clone();
@@ -254,6 +254,7 @@ impl<T> Pages<T> {
         };
         let to = mem::replace(&mut self.edge.start.at, At::End);
         self.edge.start = Position::new(to, self.edge.start.backwards);
+        self.edge.start.skip = skip;
         (self.next, self.fault) = (next, fault);
         self.current = Current {
             at,

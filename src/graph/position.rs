@@ -34,8 +34,8 @@ pub(super) enum At {
 ///
 /// It consists of a page, which is found by its cursor or by the times of its link, and of
 /// the id of the last item that was returned from that page. As text it is one line of
-/// printable ASCII without spaces, rarely longer than 300 bytes. It never contains the
-/// access token.
+/// printable ASCII without spaces, longer than a cursor by some 30 bytes. It never contains
+/// the access token.
 ///
 /// ```
 /// use mingram::Position;
@@ -59,7 +59,7 @@ pub struct Position {
     /// Which of the items with this id it is, counted from 1.
     nth: usize,
     /// The number of items without an id that were passed after it.
-    skip: usize,
+    pub(super) skip: usize,
     /// The item is in that page. Otherwise it is the last one before it, and may have moved
     /// to the page since.
     within: bool,
@@ -94,7 +94,7 @@ impl Position {
 
     /// At the start of the page, unless it is inside already: after this last item of the
     /// one before.
-    pub(super) fn behind(mut self, last: Option<String>) -> Position {
+    pub(super) fn after_last(mut self, last: Option<String>) -> Position {
         if self.item.is_none() && self.skip == 0 {
             self.item = last;
         }
@@ -111,12 +111,12 @@ impl Position {
         self.within || self.skip > 0
     }
 
-    /// The number of items of a page that were passed; `None` if the last one of them is
-    /// not in this page.
-    pub(super) fn passed(&self, ids: &Ids) -> Option<usize> {
+    /// The number of items of a page that were passed, and how many without an id are to
+    /// be passed in the next page. `None` if the last item is not in this page.
+    pub(super) fn passed(&self, ids: &Ids) -> Option<(usize, usize)> {
         let mut start = 0;
         if self.item.is_none() && self.skip == 0 {
-            return Some(start);
+            return Some((0, 0));
         }
         let ids = self.travel(ids);
         if let Some(item) = &self.item {
@@ -124,11 +124,18 @@ impl Position {
             match found.take(self.nth).last() {
                 Some(at) => start = at + 1,
                 None if self.within => return None,
-                None => return Some(0),
+                None => return Some((0, 0)),
             }
         }
         let skipped = ids[start..].iter().take(self.skip);
-        Some(start + skipped.take_while(|id| id.is_empty()).count())
+        let skipped = skipped.take_while(|id| id.is_empty()).count();
+        let passed = start + skipped;
+        let rest = if passed == ids.len() {
+            self.skip - skipped
+        } else {
+            0
+        };
+        Some((passed, rest))
     }
 
     fn travel(&self, ids: &Ids) -> Vec<String> {
