@@ -229,7 +229,9 @@ const CHACHA20: bool = cfg!(not(target_arch = "x86_64"));
 fn every_cipher_suite() {
     const LENGTH: usize = 100_000;
     trusting("every_cipher_suite", |pki| {
-        let file: Vec<u8> = (0..LENGTH).map(|at| (at * at / 7) as u8).collect();
+        let file: Vec<u8> = (0..LENGTH)
+            .map(|at| (at.wrapping_mul(at) / 7) as u8)
+            .collect();
         let mut reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n").into_bytes();
         reply.extend(&file);
         std::fs::write(pki.0.join("file"), reply).unwrap();
