@@ -79,7 +79,8 @@ pub(crate) struct RetryAfter {
 pub enum ErrorKind {
     /// An argument or setting is invalid; the call sent nothing.
     InvalidInput,
-    /// No connection: unknown host, connection refused, or network unreachable.
+    /// No connection: unknown host, connection refused, network unreachable, or no
+    /// permission, memory or file descriptor for one.
     Connect,
     /// TLS failed: an invalid certificate, or a server that does not speak TLS.
     Tls,
