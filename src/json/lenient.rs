@@ -4,7 +4,8 @@
 //! - A count or a text may be a number, or a number in a text. A number that the field
 //!   cannot hold counts as absent: negative, with a fraction, or too large.
 //! - A flag may be 0 or 1, or in a text.
-//! - `""`, `false` and `[]` instead of an object count as absent.
+//! - `false` and `[]` instead of an object or a word count as absent, and so does `""`
+//!   instead of an object.
 //! - A text or a number instead of an object with an `id` is the id.
 //!
 //! Anything else is refused.
@@ -98,8 +99,8 @@ fn take_item<T>(list: &mut Vec<T>, item: &mut Option<T>) {
     }
 }
 
-/// Whole numbers up to this are exact as `f64`.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+/// Whole numbers below this are exact as `f64`.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A string, or a number converted to a string: some replies send ids as numbers.
 impl Lenient for String {
@@ -130,7 +131,7 @@ impl Visitor for Place<String> {
 
     /// An id that is not exact would be another one.
     fn float(&mut self, n: f64) -> Result<()> {
-        let exact = n.trunc() == n && (0.0..=MAX_EXACT).contains(&n);
+        let exact = n.trunc() == n && (0.0..EXACT).contains(&n);
         self.out = exact.then(|| (n as u64).to_string());
         Ok(())
     }

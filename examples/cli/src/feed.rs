@@ -77,7 +77,8 @@ fn show(api: &Api, options: &Options) -> Result<u8> {
         return Ok(0);
     }
     let media = api.my_media(M::WITH_CHILDREN).page_size(page_size);
-    for media in media.take(limit as usize) {
+    // Every page is as large as `--page-size` says, the last one too.
+    for media in media.items().take(limit as usize) {
         let media = media?;
         let written = match options.json {
             true => write_json(&mut out, &media),
