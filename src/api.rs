@@ -127,7 +127,8 @@ impl Api {
 
     /// The time that a download may spend waiting for the network, in all: for all its
     /// attempts with their redirects, for the delays between them, and for the body.
-    /// Default: 1 h. Zero is [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    /// Default: 1 h. Zero is [`InvalidInput`](crate::ErrorKind::InvalidInput). If no time is
+    /// left for another attempt, the error is that of the last one.
     ///
     /// Your own time does not count, for this limit or for
     /// [`with_timeout`](Api::with_timeout): a program may pause between reads of a

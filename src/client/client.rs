@@ -180,11 +180,8 @@ impl Client {
         }
     }
 
-    /// Retries transient failures, except timeouts: the caller's time limit has been
-    /// reached already. Gives up if the service asks for a longer delay than a retry
-    /// may have, or the download has no time left for another attempt.
-    ///
-    /// `attempt` gets its deadline. All of its time is spent waiting for the network.
+    /// Makes attempts until one succeeds or must not be followed by another. `attempt` gets
+    /// its deadline. All of its time is spent waiting for the network.
     pub(crate) fn retrying<T>(
         &self,
         call: &Call<'_>,
@@ -195,37 +192,54 @@ impl Client {
             Kind::Graph | Kind::Login => self.timeout.saturating_mul(CALL_TIMEOUTS),
         };
         let mut left = call.time.unwrap_or(time).min(MAX_TIMEOUT);
+        let mut retry = 0;
+        loop {
+            let start = Instant::now();
+            match attempt(start + left) {
+                Ok(value) => return Ok(value),
+                Err(error) => self.prepare_retry(call, error, retry, start, &mut left)?,
+            }
+            retry += 1;
+        }
+    }
+
+    /// Sleeps before a retry of a transient failure, except a timeout: the caller's time
+    /// limit has been reached already. Gives up if the service asks for a longer delay than
+    /// a retry may have, or if the download has no time left for another attempt.
+    fn prepare_retry(
+        &self,
+        call: &Call<'_>,
+        error: Error,
+        retry: u32,
+        start: Instant,
+        left: &mut Duration,
+    ) -> Result<()> {
+        let error = match call.form {
+            // The only form is the one with a login code.
+            Some(_) => error.with_code(),
+            None => error,
+        };
+        let error = error.in_call(&call.name, &call.secrets);
         let retries = match call.kind {
             Kind::Graph | Kind::Download => self.retries,
             Kind::Login => 0,
         };
-        let mut retry = 0;
-        loop {
-            let start = Instant::now();
-            let error = match attempt(start + left) {
-                Ok(value) => return Ok(value),
-                // The only form is the one with a login code.
-                Err(error) if call.form.is_some() => error.with_code(),
-                Err(error) => error,
-            };
-            let error = error.in_call(&call.name, &call.secrets);
-            let delay = retry::delay(retry).max(error.retry_after().unwrap_or_default());
-            if retry >= retries
-                || !error.is_transient()
-                || error.is_timeout()
-                || delay > retry::MAX_DELAY
-            {
+        let delay = retry::delay(retry).max(error.retry_after().unwrap_or_default());
+        if retry >= retries
+            || !error.is_transient()
+            || error.is_timeout()
+            || delay > retry::MAX_DELAY
+        {
+            return Err(error);
+        }
+        if call.kind == Kind::Download {
+            *left = left.saturating_sub(start.elapsed() + delay);
+            if left.is_zero() {
                 return Err(error);
             }
-            if call.kind == Kind::Download {
-                left = left.saturating_sub(start.elapsed() + delay);
-                if left.is_zero() {
-                    return Err(error);
-                }
-            }
-            self.clock.sleep(delay);
-            retry += 1;
         }
+        self.clock.sleep(delay);
+        Ok(())
     }
 
     /// Sends the call once, follows redirects, and returns the response with its body
@@ -280,17 +294,14 @@ impl Client {
     }
 
     fn check_timeouts(&self) -> Result<()> {
-        for (timeout, name) in [
-            (self.timeout, "with_timeout"),
-            (self.download_timeout, "with_download_timeout"),
-        ] {
-            if timeout.is_zero() {
-                return Err(Error::invalid(format!(
-                    "the time limit set by `{name}` is zero: set a longer one"
-                )));
-            }
-        }
-        Ok(())
+        let problem = if self.timeout.is_zero() {
+            "the time limit of requests is zero: set a longer one with `with_timeout`"
+        } else if self.download_timeout.is_zero() {
+            "the time limit of downloads is zero: set a longer one with `with_download_timeout`"
+        } else {
+            return Ok(());
+        };
+        Err(Error::invalid(problem))
     }
 
     fn check_user_agent(&self) -> Result<()> {

@@ -20,13 +20,13 @@ impl Timed {
 
     /// The error when no time is left, and what failed then, if anything was under way.
     pub(super) fn spent(kind: Kind, under_way: Option<Error>) -> Error {
-        let why = match kind {
-            Kind::Download => "the download's time is used up (`with_download_timeout`)",
-            Kind::Graph | Kind::Login => "its reply came too slowly (`with_timeout`)",
-        };
         let what = under_way.filter(Error::is_timeout);
-        let what = what.map_or("the call timed out".to_owned(), |error| error.to_string());
-        Error::new(ErrorKind::Timeout, format!("{what}: {why}"))
+        let mut message = what.map_or("the call timed out".to_owned(), |error| error.to_string());
+        message.push_str(match kind {
+            Kind::Download => ": the download's time is used up (`with_download_timeout`)",
+            Kind::Graph | Kind::Login => ": its reply came too slowly (`with_timeout`)",
+        });
+        Error::new(ErrorKind::Timeout, message)
     }
 }
 
