@@ -877,7 +877,8 @@ fn a_media_that_cannot_be_read_is_missing_and_the_others_are_not() {
         said(&output)
     );
     assert!(
-        text(&output.stderr).contains("(data[1].caption): unexpected array"),
+        text(&output.stderr)
+            .contains("(data[1].caption): expected string or number, unexpected array"),
         "{}",
         said(&output)
     );
