@@ -42,6 +42,7 @@ use super::transport::{MAX_HEAD_BYTES, MAX_TIMEOUT, Method, Request, Response, T
 use crate::error::{Error, ErrorKind, Result};
 use std::any::Any;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -73,7 +74,7 @@ impl Transport for Minreq {
             .map_err(|error| Error::new(ErrorKind::ConnectionLost, NO_THREAD).with_source(error))?;
         let mut body = Body {
             exchange,
-            piece: io::Cursor::default(),
+            unread: 0..0,
             ended: None,
             silence: request.timeout,
             budget: request.budget,
@@ -86,14 +87,13 @@ impl Transport for Minreq {
         };
         if needs_proof(&response) {
             let left = request.timeout.saturating_sub(start.elapsed());
-            let first = body.next_piece(left).map_err(Error::of_body)?;
-            if first.is_empty() {
+            body.next_piece(left).map_err(Error::of_body)?;
+            if body.unread.is_empty() {
                 return Err(Error::new(
                     ErrorKind::Truncated,
                     "the reply ended in or after its headers, which may be incomplete",
                 ));
             }
-            body.piece = io::Cursor::new(first);
         }
         body.budget = body.budget.saturating_sub(start.elapsed());
         response.body = Box::new(body);
@@ -202,16 +202,22 @@ struct State {
     head: Option<Result<Head>>,
     /// The caller waits for the next piece.
     wanted: bool,
-    /// An empty one marks the end.
-    piece: Option<io::Result<Vec<u8>>>,
+    /// How long it is; 0 marks the end.
+    piece: Option<io::Result<usize>>,
+    /// Where it is. The thread takes the buffer while it reads.
+    buf: Vec<u8>,
     /// The caller is gone.
     abandoned: bool,
 }
 
 impl Exchange {
     /// A panic leaves no inconsistent state, so poisoning is ignored.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         change(&mut state);
         self.changed.notify_all();
         state
@@ -229,13 +235,13 @@ impl Exchange {
     }
 
     fn head(&self, limit: Duration) -> Result<Head> {
-        let state = self.change(|_| {});
+        let state = self.lock();
         let mut state = self.wait(state, limit, |state| state.head.is_none());
         let timeout = || Err(Error::new(ErrorKind::Timeout, "the call timed out"));
         state.head.take().unwrap_or_else(timeout)
     }
 
-    fn piece(&self, limit: Duration) -> io::Result<Vec<u8>> {
+    fn piece(&self, limit: Duration) -> io::Result<usize> {
         let state = self.change(|state| state.wanted = true);
         let mut state = self.wait(state, limit, |state| state.piece.is_none());
         let timeout = || Err(io::ErrorKind::TimedOut.into());
@@ -258,10 +264,17 @@ impl Exchange {
                 return;
             }
             state.wanted = false;
+            let mut buf = std::mem::take(&mut state.buf);
             drop(state);
-            let piece = read_piece(&mut reply);
-            let is_last = !matches!(&piece, Ok(piece) if !piece.is_empty());
-            state = self.change(|state| state.piece = Some(piece));
+            if buf.is_empty() {
+                buf = vec![0; PIECE];
+            }
+            let piece = read_piece(&mut reply, &mut buf);
+            let is_last = !matches!(piece, Ok(1..));
+            state = self.change(|state| {
+                state.piece = Some(piece);
+                state.buf = buf;
+            });
             if is_last {
                 return;
             }
@@ -281,18 +294,18 @@ fn send(outgoing: ::minreq::Request) -> Result<::minreq::ResponseLazy> {
     Ok(reply)
 }
 
+/// The size of a piece of the body, at most.
+const PIECE: usize = 16 * 1024;
+
 /// Reads a piece of the body; an empty one at its end.
-fn read_piece(reply: &mut ::minreq::ResponseLazy) -> io::Result<Vec<u8>> {
-    let mut piece = vec![0; 16 * 1024];
-    let read = loop {
-        let read = catch_unwind(AssertUnwindSafe(|| reply.read(&mut piece)));
+fn read_piece(reply: &mut ::minreq::ResponseLazy, buf: &mut [u8]) -> io::Result<usize> {
+    loop {
+        let read = catch_unwind(AssertUnwindSafe(|| reply.read(buf)));
         match read.map_err(|panic| io::Error::other(from_panic(panic)))? {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            read => break read,
+            read => return read.map_err(body_error),
         }
-    };
-    piece.truncate(read.map_err(body_error)?);
-    Ok(piece)
+    }
 }
 
 fn body_error(error: io::Error) -> io::Error {
@@ -321,7 +334,8 @@ fn body_error(error: io::Error) -> io::Error {
 
 struct Body {
     exchange: Arc<Exchange>,
-    piece: io::Cursor<Vec<u8>>,
+    /// What is unread of the last piece.
+    unread: Range<usize>,
     /// Set when no more pieces follow: whether the body ended without a failure.
     ended: Option<bool>,
     silence: Duration,
@@ -336,32 +350,36 @@ impl Drop for Body {
 }
 
 impl Body {
-    /// The next piece; an empty one marks the end.
-    fn next_piece(&mut self, limit: Duration) -> io::Result<Vec<u8>> {
+    /// Waits for the next piece; nothing is unread after the last.
+    fn next_piece(&mut self, limit: Duration) -> io::Result<()> {
         match self.ended {
-            Some(true) => return Ok(Vec::new()),
+            Some(true) => return Ok(()),
             Some(false) => return Err(io::ErrorKind::ConnectionAborted.into()),
             None => {}
         }
         let piece = self.exchange.piece(limit);
-        if !matches!(&piece, Ok(piece) if !piece.is_empty()) {
+        if !matches!(piece, Ok(1..)) {
             self.ended = Some(piece.is_ok());
         }
-        piece
+        self.unread = 0..piece?;
+        Ok(())
     }
 }
 
 impl Read for Body {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let length = self.piece.read(buf)?;
-        if length > 0 || buf.is_empty() {
-            return Ok(length);
+        if self.unread.is_empty() && !buf.is_empty() {
+            let start = Instant::now();
+            let next = self.next_piece(self.silence.min(self.budget));
+            self.budget = self.budget.saturating_sub(start.elapsed());
+            next?;
         }
-        let start = Instant::now();
-        let piece = self.next_piece(self.silence.min(self.budget));
-        self.budget = self.budget.saturating_sub(start.elapsed());
-        self.piece = io::Cursor::new(piece?);
-        self.piece.read(buf)
+        let length = self.unread.len().min(buf.len());
+        let from = self.unread.start;
+        let state = self.exchange.lock();
+        buf[..length].copy_from_slice(&state.buf[from..from + length]);
+        self.unread.start += length;
+        Ok(length)
     }
 }
 
