@@ -135,8 +135,9 @@ impl Api {
     /// [`Body`](crate::Body), and a disk may be slow. With minreq such pauses may take an
     /// hour in all.
     ///
-    /// Each [`open`](Download::open), [`resume`](Download::resume),
-    /// [`write_to`](Download::write_to) or [`save`](Download::save) is a download.
+    /// Each call that sends something is a download: [`open`](Download::open),
+    /// [`write_to`](Download::write_to), [`save`](Download::save), and
+    /// [`save_resumable`](Download::save_resumable) with everything that it requests.
     pub fn with_download_timeout(self, timeout: Duration) -> Api {
         self.set(|client| client.download_timeout = timeout)
     }

@@ -265,6 +265,48 @@ fn attempts_share_the_time_of_the_download() {
     assert!(timeout || error.status() == Some(503), "{error}");
 }
 
+/// A resumable download has one limit for everything that it requests, even if each request
+/// brings it further.
+#[test]
+fn what_continues_has_one_limit() {
+    const LENGTH: usize = 10_000;
+    let server = Server::start(|request, stream| {
+        let range = request.headers.iter().find(|(name, _)| name == "range");
+        let from: usize = range.map_or(0, |(_, range)| {
+            let from = range.trim_start_matches("bytes=").trim_end_matches('-');
+            from.parse().unwrap()
+        });
+        let status = match from {
+            0 => "200 OK\r\n".to_owned(),
+            _ => format!(
+                "206 Partial Content\r\nContent-Range: bytes {from}-{}/{LENGTH}\r\n",
+                LENGTH - 1
+            ),
+        };
+        let length = LENGTH - from;
+        let _ = write!(
+            stream,
+            "HTTP/1.1 {status}ETag: \"a\"\r\nContent-Length: {length}\r\n\r\n"
+        );
+        let _ = stream.write_all(&[7; 600]);
+        drip(stream, [7; 3], Duration::from_millis(100));
+    });
+    let api = server.api().with_retries(2).with_clock(TestClock::new(0));
+    let api = api.with_download_timeout(Duration::from_secs(2));
+    let url = format!("{}/f", server.url());
+    let folder = common::Folder::new();
+    let download = api.download(&url);
+    let error = download.save_resumable(folder.0.join("f")).unwrap_err();
+    // 0.3 s, and a delay of 0.25 s or more after each.
+    let requests = server.received().len();
+    assert!(requests <= 5, "{requests}: {error}");
+    assert!(error.is_network(), "{error}");
+    // The time of a later call is its own.
+    let (before, download) = (server.received().len(), api.download(&url));
+    download.save_resumable(folder.0.join("f")).unwrap_err();
+    assert!(server.received().len() > before);
+}
+
 /// A body of many pieces, the second half of which is sent when the caller has paused.
 fn halves(resumed: &Arc<AtomicBool>) -> (Server, Vec<u8>) {
     let file: Vec<u8> = (0..400_000_u32).map(|at| (at / 7) as u8).collect();
