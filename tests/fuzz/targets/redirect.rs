@@ -17,6 +17,10 @@ fuzz_target!(|data: &[u8]| {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
     };
+    let repeats = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| {
+        let same = |(other, _): &(_, _)| *other == name;
+        form_urlencoded::parse(query.as_bytes()).filter(same).count() > 1
+    });
     let code = match Code::from_redirect(address, &State::restore(state)) {
         Ok(code) => code,
         Err(error) => {
@@ -26,6 +30,7 @@ fuzz_target!(|data: &[u8]| {
                 find("error").is_some()
                     || find("code").is_none_or(|code| code.is_empty())
                     || state.is_empty()
+                    || repeats
                     || find("state").as_deref() != Some(state),
                 "{line}"
             );
