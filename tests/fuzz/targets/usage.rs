@@ -42,7 +42,9 @@ fuzz_target!(|data: &[u8]| {
         };
         // Without a number it counts as absent.
         let names = ["call_count", "total_time", "total_cputime"];
-        let has_numbers = names.iter().any(|name| seen.get(*name).is_some_and(is_number));
+        let has_numbers = names
+            .iter()
+            .any(|name| seen.get(*name).is_some_and(is_number));
         assert!(usage.app.is_some() || !has_numbers);
         let known = usage.app.unwrap_or_default();
         for (name, value) in [
