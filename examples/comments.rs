@@ -1,7 +1,8 @@
 //! Prints the comments on a media with their replies:
 //! `INSTAGRAM_TOKEN=… cargo run --example comments -- MEDIA_ID`
 
-use mingram::{Api, CommentField as F};
+use mingram::Api;
+use mingram::comments::CommentField as F;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let id = std::env::args().nth(1).ok_or("give the id of a media")?;

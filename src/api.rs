@@ -132,7 +132,7 @@ impl Api {
     ///
     /// Your own time does not count, for this limit or for
     /// [`with_timeout`](Api::with_timeout): a program may pause between reads of a
-    /// [`Body`](crate::Body), and a disk may be slow. With minreq such pauses may take an
+    /// [`Body`](crate::download::Body), and a disk may be slow. With minreq such pauses may take an
     /// hour in all.
     ///
     /// Each call that sends something is a download: [`open`](Download::open),

@@ -92,13 +92,13 @@ pub enum ErrorKind {
     /// The connection ended before the complete body arrived.
     Truncated,
     /// A download has no length, so a truncated file could not be recognised.
-    /// See [`Download::accept_unknown_length`](crate::Download::accept_unknown_length).
+    /// See [`Download::accept_unknown_length`](crate::download::Download::accept_unknown_length).
     UnknownLength,
     /// A download is empty, or text where a picture or video was requested. See
-    /// [`Download::accept_any_type`](crate::Download::accept_any_type).
+    /// [`Download::accept_any_type`](crate::download::Download::accept_any_type).
     WrongContent,
     /// Your own callback cancelled a download. See
-    /// [`Download::on_progress`](crate::Download::on_progress).
+    /// [`Download::on_progress`](crate::download::Download::on_progress).
     Cancelled,
     /// The reply or its headers exceed the size limit, or the reply contains more than
     /// 100,000 arrays and objects.
@@ -752,7 +752,7 @@ impl fmt::Display for ApiError {
 
 impl StdError for ApiError {}
 
-/// Takes the [`Error`] of a [`Body`](crate::Body) out of its `io::Error`. Any
+/// Takes the [`Error`] of a [`Body`](crate::download::Body) out of its `io::Error`. Any
 /// other `io::Error` comes from your own code and becomes [`ErrorKind::Io`].
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {

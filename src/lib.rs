@@ -30,11 +30,11 @@
 //! | one media | [`Api::media`] | [`Media`] |
 //! | the images and videos of an album | [`Api::children`] | [`Edge`] of [`Media`] |
 //! | your own stories | [`Api::my_stories`] | [`Edge`] of [`Media`] |
-//! | the comments on a media | [`Api::comments`] | [`Edge`] of [`Comment`] |
-//! | the replies to a comment | [`Api::replies`] | [`Edge`] of [`Comment`] |
+//! | the comments on a media | [`Api::comments`] | [`Edge`] of [`Comment`](comments::Comment) |
+//! | the replies to a comment | [`Api::replies`] | [`Edge`] of [`Comment`](comments::Comment) |
 //! | the numbers of a media, or of your account | [`Api::media_insights`], [`Api::my_insights`] | [`Insight`](insights::Insight)s |
 //! | anything else | [`Api::node`], [`Api::edge`] | your own type |
-//! | a picture or video | [`Api::download`] | [`Download`], verified |
+//! | a picture or video | [`Api::download`] | [`Download`](download::Download), verified |
 //! | a token for a login's code | [`App`](auth::App), [`State`](auth::State), [`Code`](auth::Code), [`Api::exchange_code`] | [`ShortLivedToken`](auth::ShortLivedToken) |
 //! | a token valid for 60 days | [`Api::exchange_token`], [`Api::refresh_token`] | [`LongLivedToken`](auth::LongLivedToken) |
 //! | that token, kept alive | [`TokenFile::refresh_if_due`](auth::TokenFile::refresh_if_due), [`LongLivedToken::refresh_if_due`](auth::LongLivedToken::refresh_if_due) | [`Refresh`](auth::Refresh) |
@@ -152,11 +152,7 @@
 
 mod api;
 mod atomic_file;
-mod content;
-mod download;
 mod error;
-mod file_version;
-mod partial;
 mod redact;
 mod timestamp;
 mod token_file;
@@ -201,6 +197,25 @@ pub mod auth {
     pub use login::{App, Code, Login};
     pub use state::State;
     pub use token::{LongLivedToken, ShortLivedToken};
+}
+
+/// Pictures and videos: what [`Api::download`] returns, and what becomes of it.
+pub mod download {
+    mod content;
+    #[expect(clippy::module_inception, reason = "its struct is `Download`")]
+    mod download;
+    mod partial;
+    mod version;
+
+    pub use download::{Body, Download, Resume, Resumed, Saved, Unless};
+    pub use partial::Part;
+    pub use version::FileVersion;
+}
+
+/// The comments on a media: what [`Api::comments`] and [`Api::replies`] request and return.
+pub mod comments {
+    pub use crate::graph::comment::{Comment, CommentAuthor, CommentMedia};
+    pub use crate::graph::fields::CommentField;
 }
 
 /// HTTP: the transports, their error messages, URLs and query strings.
@@ -252,19 +267,15 @@ pub mod transport {
 pub use api::Api;
 pub use auth::token::Token;
 pub use client::usage::{AppUsage, BusinessUsage, Usage};
-pub use download::{Body, Download, Resume, Resumed, Saved, Unless};
 pub use error::{ApiError, Error, ErrorKind, Result};
-pub use file_version::FileVersion;
-pub use graph::comment::{Comment, CommentAuthor, CommentMedia};
 pub use graph::edge::Edge;
-pub use graph::fields::{CommentField, MediaField, UserField};
+pub use graph::fields::{MediaField, UserField};
 pub use graph::media::{Media, MediaAudioType, MediaProductType, MediaType, Owner, url_expires_at};
 pub use graph::page::{Cursors, Page};
 pub use graph::paging::{Items, Pages};
 pub use graph::position::Position;
 pub use graph::user::{AccountType, User};
 pub use miniserde;
-pub use partial::Part;
 
 /// Compiles the programs in the README.
 #[cfg(doctest)]

@@ -4,8 +4,9 @@ mod common;
 
 use common::replay::{self, TOKEN};
 use common::{Folder, Server, reply};
+use mingram::download::{Body, FileVersion, Resumed};
 use mingram::transport::{Request, Response, Transport};
-use mingram::{Api, Body, Error, ErrorKind, FileVersion, Resumed};
+use mingram::{Api, Error, ErrorKind};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow::Continue;

@@ -7,11 +7,12 @@ mod common;
 use common::replay::{Replay, TOKEN};
 use common::{api, fixtures, param};
 use mingram::auth::{App, Code};
+use mingram::comments::{Comment, CommentField as C};
 use mingram::insights::{Dimension, Insight, Metric, MetricType, Period, Query, Timeframe, Value};
 use mingram::transport;
 use mingram::{
-    AccountType, Api, ApiError, Comment, CommentField as C, Error, ErrorKind, Media,
-    MediaAudioType, MediaField as M, MediaProductType, MediaType, Page, User, UserField as U,
+    AccountType, Api, ApiError, Error, ErrorKind, Media, MediaAudioType, MediaField as M,
+    MediaProductType, MediaType, Page, User, UserField as U,
 };
 use miniserde::Deserialize;
 use std::collections::BTreeMap;

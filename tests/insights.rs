@@ -4,8 +4,9 @@ mod common;
 
 use common::replay::TOKEN;
 use common::{Server, feed_server, json, param};
+use mingram::ErrorKind;
+use mingram::comments::CommentField as C;
 use mingram::insights::{Dimension, Metric, MetricType, Period, Query, Timeframe};
-use mingram::{CommentField as C, ErrorKind};
 use std::time::{Duration, UNIX_EPOCH};
 
 #[test]

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Server, json, param};
-use mingram::{Comment, Edge, Error, ErrorKind, Media, Page, Position, User, miniserde};
+use mingram::comments::Comment;
+use mingram::{Edge, Error, ErrorKind, Media, Page, Position, User, miniserde};
 use std::fmt::Write as _;
 use std::io::Write as _;
 

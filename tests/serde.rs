@@ -5,13 +5,14 @@ mod common;
 
 use common::replay::TOKEN;
 use common::{Server, feed_page, fixtures};
+use mingram::comments::{Comment, CommentAuthor, CommentMedia};
 use mingram::insights::{
     Breakdown, Dimension, Group, Insight, Metric, MetricType, Period, Point, Timeframe, Total,
     Value as Number,
 };
 use mingram::{
-    AccountType, Comment, CommentAuthor, CommentMedia, Cursors, Media, MediaAudioType,
-    MediaProductType, MediaType, Owner, Page, User, miniserde,
+    AccountType, Cursors, Media, MediaAudioType, MediaProductType, MediaType, Owner, Page, User,
+    miniserde,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;

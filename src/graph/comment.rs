@@ -35,7 +35,7 @@ pub struct Comment {
     /// The comment that this one replies to; absent for a comment on a media.
     pub parent_id: Option<String>,
     /// The first page of the replies, if
-    /// [`CommentField::Replies`](crate::CommentField::Replies) was requested. Continue
+    /// [`CommentField::Replies`](crate::comments::CommentField::Replies) was requested. Continue
     /// with [`Api::replies`](crate::Api::replies) and [`Page::next_cursor`].
     pub replies: Option<Page<Comment>>,
     /// The user who wrote it, if that is the account of the token.

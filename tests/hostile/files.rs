@@ -3,7 +3,8 @@
 use crate::common::secrets::{found, shown};
 use crate::common::{self, Server};
 use crate::{DEADLINE, Do, TOKEN, api_for, fails, gives, row, sends, try_all};
-use mingram::{Api, ErrorKind as K, FileVersion, Resumed};
+use mingram::download::{FileVersion, Resumed};
+use mingram::{Api, ErrorKind as K};
 use std::io::{self, Read, Write};
 use std::time::Instant;
 

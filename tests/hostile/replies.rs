@@ -7,9 +7,10 @@ use crate::{
     me, refresh, row, rows_of_replies, sends, try_all,
 };
 use mingram::auth::Code;
+use mingram::comments::Comment;
 use mingram::insights::Insight;
 use mingram::transport::{Request, Response, Transport};
-use mingram::{Api, Comment, ErrorKind as K, Items, Media, MediaField as M, User};
+use mingram::{Api, ErrorKind as K, Items, Media, MediaField as M, User};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -2,8 +2,9 @@
 
 use crate::folder::{Failure, Folder};
 use crate::names::{self, HEAD, Want};
+use mingram::download::Part;
 use mingram::transport::Clock;
-use mingram::{Api, ErrorKind, Part, url_expires_at};
+use mingram::{Api, ErrorKind, url_expires_at};
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::ControlFlow;

@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use mingram::auth::Code;
-use mingram::{Edge, Error, Media, MediaField, Position, Resumed, UserField};
+use mingram::download::Resumed;
+use mingram::{Edge, Error, Media, MediaField, Position, UserField};
 use mingram_fuzz::{BASE, CODE, LOGIN, Player, app, check_error};
 use url::{ParseError, Url};
 

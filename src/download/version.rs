@@ -16,14 +16,14 @@ const SETTLED: Duration = Duration::from_secs(60);
 
 /// A version of a file: its length and the validator that the server sent with it.
 ///
-/// [`Saved::version`](crate::Saved::version) and [`Body::version`](crate::Body::version) are
-/// one. [`Download::unless`](crate::Download::unless) takes it to download only what has
-/// changed, and [`Download::resume_from`](crate::Download::resume_from) so that parts of two
+/// [`Saved::version`](crate::download::Saved::version) and [`Body::version`](crate::download::Body::version) are
+/// one. [`Download::unless`](crate::download::Download::unless) takes it to download only what has
+/// changed, and [`Download::resume_from`](crate::download::Download::resume_from) so that parts of two
 /// versions are never combined. It is kept as text:
 ///
 /// ```
 /// # fn main() -> mingram::Result<()> {
-/// let version: mingram::FileVersion = "183650 \"5f3c-1a\"".parse()?;
+/// let version: mingram::download::FileVersion = "183650 \"5f3c-1a\"".parse()?;
 /// assert_eq!(version.total(), 183650);
 /// assert_eq!(version.to_string(), "183650 \"5f3c-1a\"");
 /// # Ok(()) }

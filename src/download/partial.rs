@@ -1,10 +1,10 @@
 //! Partial files: downloads that continue after a kill or a power cut.
 
+use super::download::{Body, Download, Resumed, Saved};
+use super::version::FileVersion;
 use crate::atomic_file::{check_target, check_writable, flush_names};
 use crate::client::retry::delay;
-use crate::download::{Body, Download, Resumed, Saved};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file_version::FileVersion;
 use crate::redact::prefix;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};

@@ -1,14 +1,14 @@
 //! Downloads: streamed and verified, without the access token.
 
+use super::content::{begins_text, is_text_type};
+use super::version::FileVersion;
 use crate::atomic_file::AtomicFile;
 use crate::client::body::{read_body, read_error, truncated};
 use crate::client::call::{Call, Kind};
 use crate::client::client::Client;
 use crate::client::reply::{content_type, retry_after};
 use crate::client::retry::Clock;
-use crate::content::{begins_text, is_text_type};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file_version::FileVersion;
 use crate::http::coding::check_identity;
 use crate::http::transport::Response;
 use crate::http::url::{Url, check_length, without_fragment};
@@ -282,7 +282,7 @@ impl<'a> Download<'a> {
     /// the same total), or begins to send the same version again.
     ///
     /// ```no_run
-    /// # use mingram::Resumed;
+    /// # use mingram::download::Resumed;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (api, url) = (mingram::Api::new("IGQVJ..."), "https://cdn.example/v/a.mp4");
     /// # let mut file: Vec<u8> = Vec::new();
