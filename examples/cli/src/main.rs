@@ -40,6 +40,7 @@ const COMMANDS: [&Command; 6] = [
 const VERSION: &str = concat!("mingram ", env!("CARGO_PKG_VERSION"), "\n");
 
 fn main() -> ExitCode {
+    signals::outlive_file_limit();
     let mut parser = lexopt::Parser::from_env();
     match parser.next() {
         Ok(Some(Arg::Value(name))) if name != "help" => match command(&name) {

@@ -44,7 +44,8 @@ Options:
       --client-id ID     the app's id, else $INSTAGRAM_CLIENT_ID
       --redirect-uri URI the redirect URI exactly as in the app's dashboard,
                          else $INSTAGRAM_REDIRECT_URI
-      --secret-file FILE a file with the app's secret, else the secret itself is
+      --secret-file FILE a file with the app's secret, which only you may read
+                         (mode 600), else the secret itself is
                          $INSTAGRAM_CLIENT_SECRET
       --basic-display    log in to the Basic Display API, which Meta shut down
                          in 2024, instead of Instagram Login

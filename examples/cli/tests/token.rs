@@ -3,6 +3,7 @@
 mod support;
 
 use mingram::auth::{LongLivedToken, TokenFile};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use support::common::replay::TOKEN;
 use support::common::{Folder, Server, http_date, json, replay, reply};
@@ -187,7 +188,7 @@ fn a_login_from_the_address_to_the_file() {
         ]);
         let desk = Desk::new(&server.url());
         let secret = desk.folder.0.join("secret");
-        std::fs::write(&secret, "SECRETsample\n").unwrap();
+        private(&secret, "SECRETsample\n");
         let flag = if basic {
             "login --basic-display"
         } else {
@@ -246,6 +247,94 @@ fn a_login_from_the_address_to_the_file() {
         for secret in ["IGQVJ", "SECRETsample", "CODEone"] {
             assert!(!format!("{ended:?}").contains(secret));
         }
+    }
+}
+
+/// Writes a file that nobody else may read.
+fn private(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(path, mode).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new("http://127.0.0.1:9");
+    let secret = desk.folder.0.join("secret");
+    let login = |path: &Path| {
+        desk.token("login --client-id 1 --redirect-uri https://example.com/auth --secret-file")
+            .arg(path)
+            .input("")
+            .run()
+    };
+    for mode in [0o640, 0o604, 0o644, 0o660, 0o610] {
+        private(&secret, "SECRETsample");
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+        let ended = login(&secret);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let path = secret.display();
+        assert_eq!(
+            error(&ended),
+            format!(
+                "the secret file {path} can be read by other users (its mode is {mode:o}): run `chmod 600 '{path}'`"
+            )
+        );
+    }
+    for mode in [0o600, 0o400] {
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+        assert!(error(&login(&secret)).contains("nothing was pasted"));
+    }
+    // A pipe, as a shell's `<(command)`, belongs to nobody else.
+    let pipe = desk.folder.0.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    std::fs::set_permissions(&pipe, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::write(pipe, "SECRETsample").unwrap())
+    };
+    assert!(error(&login(&pipe)).contains("nothing was pasted"));
+    writer.join().unwrap();
+}
+
+#[test]
+fn a_url_of_another_site_is_refused() {
+    let desk = Desk::new("http://127.0.0.1:9");
+    for url in [
+        "https://example.org/auth?code=CODEone&state=x",
+        "https://example.com.evil.example/auth?code=CODEone&state=x",
+        "https://example.com@evil.example/auth?code=CODEone&state=x",
+        "https://example.com:8443/auth?code=CODEone&state=x",
+        "http://example.com/auth?code=CODEone&state=x",
+        "evil.example/auth?code=CODEone&state=x",
+        "https://www.instagram.com/oauth/authorize?client_id=1&state=x",
+        "https:///auth?code=CODEone&state=x",
+    ] {
+        let ended = login(&desk, url);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let says = "the pasted URL is not of https://example.com, which --redirect-uri names";
+        assert!(error(&ended).contains(says), "{url}: {ended:?}");
+        assert!(!ended.err.contains("CODEone"));
+    }
+    // The same site in other words: only the state is wrong.
+    for url in [
+        "https://EXAMPLE.com/auth?code=CODEone&state=x",
+        "HTTPS://example.com:443/auth?code=CODEone&state=x",
+        "example.com/auth?code=CODEone&state=x",
+        "code=CODEone&state=x",
+        "?code=CODEone&state=https://evil.example/",
+    ] {
+        let ended = login(&desk, url);
+        assert!(
+            error(&ended).contains("state in this URL belongs to another"),
+            "{url}: {ended:?}"
+        );
     }
 }
 

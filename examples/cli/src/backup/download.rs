@@ -78,9 +78,15 @@ pub fn all(
         }
     };
     thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(work);
+        // With as many others as the system allows.
+        for _ in 1..jobs {
+            if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
+                let line = format!("fewer downloads at a time: {error}");
+                output::detail("backup", &line);
+                break;
+            }
         }
+        work();
     });
     output::clear_progress();
     let Outcome { summary, fatal, .. } = outcome.into_inner().unwrap();

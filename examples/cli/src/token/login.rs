@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 pub fn login(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
-    let (app, login) = app(options)?;
+    let (app, login, redirect_uri) = app(options)?;
     // A code works once: what can fail before is tried before.
     check_place(file)?;
     let state = State::random()?;
@@ -26,6 +26,7 @@ pub fn login(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
         let message = "nothing was pasted, so nothing is stored";
         return Err(Failure::new(FAILED, message));
     }
+    check_origin(&answer, &redirect_uri)?;
     let code = match answer.contains("://") || answer.contains('=') {
         true => Code::from_redirect(&answer, &state)?,
         false => Code::new(&answer),
@@ -40,8 +41,52 @@ pub fn login(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
     store(file, &token)
 }
 
-/// The app that the user logs in to, from the options or the environment.
-fn app(options: &Options) -> Result<(App, Login)> {
+/// Refuses a URL of another site than the one that the browser is sent to: what was pasted
+/// is something else, and its code is not for this app.
+fn check_origin(pasted: &str, redirect_uri: &str) -> Result<()> {
+    let expected = origin(redirect_uri);
+    let found = origin(pasted).or_else(|| {
+        // Some browsers show a URL without its scheme.
+        let (place, _) = pasted.split_once('?')?;
+        let scheme = redirect_uri.split("://").next()?;
+        let is_url = !place.is_empty() && !place.contains('=');
+        is_url.then(|| origin(&format!("{scheme}://{place}")))?
+    });
+    match found {
+        Some(found) if expected.as_ref() != Some(&found) => {
+            let expected = expected.unwrap_or_default();
+            let message = format!(
+                "the pasted URL is not of {expected}, which --redirect-uri names, so nothing is sent: paste the URL that the browser shows after the login"
+            );
+            Err(Failure::new(FAILED, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Scheme, host and port of a URL, in one form; `None` if the text is not a URL.
+fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.trim().split_once("://")?;
+    // A query alone may contain a URL.
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    if scheme.is_empty() || !scheme.chars().all(is_scheme) {
+        return None;
+    }
+    let scheme = scheme.to_ascii_lowercase();
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let authority = rest[..end].to_ascii_lowercase();
+    let default_port = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => "",
+    };
+    let authority = authority.strip_suffix(default_port).unwrap_or(&authority);
+    Some(format!("{scheme}://{authority}"))
+}
+
+/// The app that the user logs in to, from the options or the environment, and where it
+/// sends the browser.
+fn app(options: &Options) -> Result<(App, Login, String)> {
     let given = |option: &Option<String>, variable: &str, what: &str| match option {
         Some(value) => Ok(value.clone()),
         None => env(variable)?
@@ -61,7 +106,8 @@ fn app(options: &Options) -> Result<(App, Login)> {
         true => Login::BasicDisplay,
         false => Login::Instagram,
     };
-    Ok((App::new(client_id, &secret, redirect_uri), login))
+    let app = App::new(client_id, &secret, redirect_uri.clone());
+    Ok((app, login, redirect_uri))
 }
 
 /// The service refuses a code that was used, or is old, in changing words.
@@ -182,14 +228,29 @@ fn read_line() -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// A file with a secret.
+/// A file with a secret, which no other user may read. It may be a pipe.
 fn read_file(path: &Path) -> Result<String> {
+    let failed = |error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        Failure::new(FAILED, message)
+    };
+    let file = fs::File::open(path).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let metadata = file.metadata().map_err(failed)?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if metadata.is_file() && mode & 0o077 != 0 {
+            let path = path.display();
+            let message = format!(
+                "the secret file {path} can be read by other users (its mode is {mode:o}): run `chmod 600 '{path}'`"
+            );
+            return Err(Failure::new(FAILED, message));
+        }
+    }
     let mut text = String::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(64 * 1024).read_to_string(&mut text))
-        .map_err(|error| {
-            let message = format!("cannot read {}: {error}", path.display());
-            Failure::new(FAILED, message)
-        })?;
+    file.take(64 * 1024)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
     Ok(text.trim().to_owned())
 }
