@@ -254,6 +254,7 @@ mod json {
     #[cfg(feature = "serde")]
     pub(crate) mod serde;
     pub(crate) mod value;
+    pub(crate) mod words;
 }
 
 /// Sending requests your own way, playing recorded ones, and waiting between them.

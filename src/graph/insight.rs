@@ -1,9 +1,8 @@
 //! Insights: the numbers of a media or of the account, and the query for them.
 
 use super::node::node;
-use crate::json::lenient::{
-    Lenient, Nothing, number_in, object, object_writer, open_enum, serde_impls,
-};
+use crate::json::lenient::{Lenient, Nothing, number_in, object, object_writer, serde_impls};
+use crate::json::words::open_enum;
 use crate::timestamp::{self, to_unix};
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use miniserde::ser::{self, Fragment};

@@ -2,7 +2,8 @@
 
 use super::node::node;
 use crate::http::query::param;
-use crate::json::lenient::{object, object_writer, open_enum};
+use crate::json::lenient::{object, object_writer};
+use crate::json::words::open_enum;
 use crate::timestamp;
 use std::time::SystemTime;
 

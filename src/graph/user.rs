@@ -3,7 +3,7 @@
 use super::media::Media;
 use super::node::node;
 use super::page::Page;
-use crate::json::lenient::open_enum;
+use crate::json::words::open_enum;
 
 /// A User node. Only requested fields that the account has are set; a private account
 /// has returned nothing but its `id` (recorded).
