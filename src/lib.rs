@@ -276,6 +276,7 @@ pub use graph::page::{Cursors, Page};
 pub use graph::paging::{Items, Pages};
 pub use graph::position::Position;
 pub use graph::user::{AccountType, User};
+pub use json::words::Word;
 pub use miniserde;
 
 /// Compiles the programs in the README.

@@ -13,7 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 fn a_query_is_sent_as_it_was_built() {
     let server = Server::script([json("200 OK", r#"{"data":[]}"#)]);
     let api = server.api().with_version("v25.0");
-    let query = Query::new(&[Metric::Reach, Metric::Other("a&b".into())])
+    let query = Query::new(&[Metric::Reach, Metric::from("a&b")])
         .period(Period::Lifetime)
         .period(Period::Day)
         .metric_type(MetricType::TimeSeries)

@@ -255,185 +255,114 @@ impl ser::Map for Numbers<'_> {
 
 serde_impls!(Value);
 
-/// A metric.
-///
-/// Which metrics exist depends on the API version and, for a media, on where it was
-/// published. One that is not supported fails the entire call (code 100). `impressions`,
-/// `plays` and `video_views` are gone: use [`Views`](Metric::Views).
-///
-/// Source: Meta's reference, *Media insights* and *Account insights*.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Metric {
-    /// `reach`: the number of accounts that saw it. Media and account.
-    Reach,
-    /// `views`. Media and account.
-    Views,
-    /// `likes`. Media and account.
-    Likes,
-    /// `comments`. Media and account.
-    Comments,
-    /// `shares`. Media and account.
-    Shares,
-    /// `saved`. Media.
-    Saved,
-    /// `saves`. Account.
-    Saves,
-    /// `replies` to stories. Media and account.
-    Replies,
-    /// `reposts`. Account.
-    Reposts,
-    /// `total_interactions`. Media and account.
-    TotalInteractions,
-    /// `follows`: accounts that started following. Media.
-    Follows,
-    /// `profile_visits`. Media.
-    ProfileVisits,
-    /// `profile_activity`, with [`Dimension::ActionType`]. Media.
-    ProfileActivity,
-    /// `navigation` of a story, with [`Dimension::StoryNavigationActionType`]. Media.
-    Navigation,
-    /// `ig_reels_avg_watch_time`, in milliseconds. Media.
-    ReelsAverageWatchTime,
-    /// `ig_reels_video_view_total_time`, in milliseconds. Media.
-    ReelsTotalWatchTime,
-    /// `accounts_engaged`. Account.
-    AccountsEngaged,
-    /// `follows_and_unfollows`, with [`Dimension::FollowType`]. Account.
-    FollowsAndUnfollows,
-    /// `profile_links_taps`. Account.
-    ProfileLinksTaps,
-    /// `follower_count`: new followers per day. Account.
-    FollowerCount,
-    /// `follower_demographics`: [`Period::Lifetime`], with a dimension and a
-    /// [`Timeframe`]. Account.
-    FollowerDemographics,
-    /// `engaged_audience_demographics`, likewise. Account.
-    EngagedAudienceDemographics,
-    /// Any other word, as the service writes it.
-    Other(String),
-}
-
 open_enum! {
+    /// A metric.
+    ///
+    /// Which metrics a media has depends on where it was published (`FEED`, `REELS` or
+    /// `STORY`: see [`MediaProductType`](crate::MediaProductType)) and on the API version. One
+    /// that it does not have fails the entire call (code 100). `impressions`, `plays` and
+    /// `video_views` are gone: use [`Views`](Metric::Views).
+    ///
+    /// Source: Meta's reference, *Media insights* and *Account insights*. Metrics without an
+    /// account belong to media alone, those without a kind of media to the account alone.
     Metric {
+        /// The number of accounts that saw it. `FEED`, `REELS`, `STORY`, account.
         Reach = "reach",
+        /// How often it was played or shown. `FEED`, `REELS`, `STORY`, account.
         Views = "views",
+        /// `FEED`, `REELS`, account.
         Likes = "likes",
+        /// `FEED`, `REELS`, account.
         Comments = "comments",
+        /// `FEED`, `REELS`, `STORY`, account.
         Shares = "shares",
+        /// `FEED`, `REELS`. The account has [`Saves`](Metric::Saves).
         Saved = "saved",
+        /// Account. A media has [`Saved`](Metric::Saved).
         Saves = "saves",
+        /// Replies to stories. `STORY`, account.
         Replies = "replies",
+        /// Media and account.
         Reposts = "reposts",
+        /// `FEED`, `REELS`, `STORY`, account.
         TotalInteractions = "total_interactions",
+        /// Accounts that started following. `FEED`, `STORY`.
         Follows = "follows",
+        /// `FEED`, `STORY`.
         ProfileVisits = "profile_visits",
+        /// With [`Dimension::ActionType`]. `FEED`, `STORY`.
         ProfileActivity = "profile_activity",
+        /// With [`Dimension::StoryNavigationActionType`]. `STORY`.
         Navigation = "navigation",
+        /// In milliseconds. `REELS`.
         ReelsAverageWatchTime = "ig_reels_avg_watch_time",
+        /// In milliseconds. `REELS`.
         ReelsTotalWatchTime = "ig_reels_video_view_total_time",
+        /// `REELS`.
+        ReelsSkipRate = "reels_skip_rate",
+        /// Media that is also on Facebook.
+        CrosspostedViews = "crossposted_views",
+        /// Media that is also on Facebook.
+        FacebookViews = "facebook_views",
+        /// Account.
         AccountsEngaged = "accounts_engaged",
+        /// With [`Dimension::FollowType`]; without it, there is no number (recorded). Account.
         FollowsAndUnfollows = "follows_and_unfollows",
+        /// Account.
         ProfileLinksTaps = "profile_links_taps",
+        /// New followers per day. Account.
         FollowerCount = "follower_count",
+        /// [`Period::Lifetime`], with a dimension and a [`Timeframe`]. Account.
         FollowerDemographics = "follower_demographics",
+        /// As [`FollowerDemographics`](Metric::FollowerDemographics). Account.
         EngagedAudienceDemographics = "engaged_audience_demographics",
     }
 }
 
-/// The period that a value covers.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Period {
-    /// `day`
-    Day,
-    /// `lifetime`
-    Lifetime,
-    /// Any other word, as the service writes it.
-    Other(String),
-}
-
 open_enum! {
+    /// The period that a value covers.
     Period {
         Day = "day",
         Lifetime = "lifetime",
     }
 }
 
-/// How the values of a metric are returned.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MetricType {
-    /// `total_value`: one total, in [`Insight::total_value`].
-    TotalValue,
-    /// `time_series`: one value per day, in [`Insight::values`]. Only
-    /// [`Reach`](Metric::Reach) and [`FollowerCount`](Metric::FollowerCount) have them
-    /// (recorded).
-    TimeSeries,
-    /// Any other word, as the service writes it.
-    Other(String),
-}
-
 open_enum! {
+    /// How the values of a metric are returned.
     MetricType {
+        /// One total, in [`Insight::total_value`].
         TotalValue = "total_value",
+        /// One value per day, in [`Insight::values`]. Only [`Reach`](Metric::Reach) and
+        /// [`FollowerCount`](Metric::FollowerCount) have them (recorded).
         TimeSeries = "time_series",
     }
 }
 
-/// What a total is split by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Dimension {
-    /// `age`, for demographics.
-    Age,
-    /// `city`, for demographics.
-    City,
-    /// `country`, for demographics.
-    Country,
-    /// `gender`, for demographics.
-    Gender,
-    /// `follow_type`: followers and others.
-    FollowType,
-    /// `media_product_type`
-    MediaProductType,
-    /// `contact_button_type`, for [`Metric::ProfileLinksTaps`].
-    ContactButtonType,
-    /// `action_type`, for [`Metric::ProfileActivity`].
-    ActionType,
-    /// `story_navigation_action_type`, for [`Metric::Navigation`].
-    StoryNavigationActionType,
-    /// Any other word, as the service writes it.
-    Other(String),
-}
-
 open_enum! {
+    /// What a total is split by.
     Dimension {
+        /// For demographics.
         Age = "age",
+        /// For demographics.
         City = "city",
+        /// For demographics.
         Country = "country",
+        /// For demographics.
         Gender = "gender",
+        /// Followers and others.
         FollowType = "follow_type",
         MediaProductType = "media_product_type",
+        /// For [`Metric::ProfileLinksTaps`].
         ContactButtonType = "contact_button_type",
+        /// For [`Metric::ProfileActivity`].
         ActionType = "action_type",
+        /// For [`Metric::Navigation`].
         StoryNavigationActionType = "story_navigation_action_type",
     }
 }
 
-/// The time that demographics cover.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Timeframe {
-    /// `this_week`
-    ThisWeek,
-    /// `this_month`
-    ThisMonth,
-    /// Any other word, as the service writes it.
-    Other(String),
-}
-
 open_enum! {
+    /// The time that demographics cover.
     Timeframe {
         ThisWeek = "this_week",
         ThisMonth = "this_month",
@@ -584,7 +513,7 @@ mod tests {
 
     #[test]
     fn a_query_sets_each_parameter_once() {
-        let query = Query::new(&[Metric::Reach, Metric::Other("new".into())])
+        let query = Query::new(&[Metric::Reach, Metric::from("new")])
             .period(Period::Lifetime)
             .period(Period::Day)
             .breakdown(&[Dimension::Age, Dimension::Gender])

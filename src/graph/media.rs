@@ -103,45 +103,19 @@ pub struct Owner {
 object!(Owner { id } or id);
 object_writer!(Owner { id });
 
-/// The type of a media.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MediaType {
-    /// `IMAGE`
-    Image,
-    /// `VIDEO`, including reels.
-    Video,
-    /// `CAROUSEL_ALBUM`: see [`Media::children`].
-    CarouselAlbum,
-    /// Any other word, as the service wrote it.
-    Other(String),
-}
-
 open_enum! {
+    /// The type of a media.
     MediaType {
         Image = "IMAGE",
+        /// Including reels.
         Video = "VIDEO",
+        /// See [`Media::children`].
         CarouselAlbum = "CAROUSEL_ALBUM",
     }
 }
 
-/// Where a media was published.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MediaProductType {
-    /// `AD`
-    Ad,
-    /// `FEED`
-    Feed,
-    /// `STORY`
-    Story,
-    /// `REELS`
-    Reels,
-    /// Any other word, as the service wrote it.
-    Other(String),
-}
-
 open_enum! {
+    /// Where a media was published.
     MediaProductType {
         Ad = "AD",
         Feed = "FEED",
@@ -150,19 +124,8 @@ open_enum! {
     }
 }
 
-/// The sound of a video (Meta's reference, *Media*).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MediaAudioType {
-    /// `MUSIC`
-    Music,
-    /// `ORIGINAL_SOUND`
-    OriginalSound,
-    /// Any other word, as the service wrote it.
-    Other(String),
-}
-
 open_enum! {
+    /// The sound of a video (Meta's reference, *Media*).
     MediaAudioType {
         Music = "MUSIC",
         OriginalSound = "ORIGINAL_SOUND",
@@ -247,7 +210,7 @@ mod tests {
         assert_eq!(MediaType::from("CAROUSEL_ALBUM"), MediaType::CarouselAlbum);
         assert_eq!(AccountType::from("business"), AccountType::Business);
         let other: MediaType = reader::read(r#""BROADCAST""#).unwrap();
-        assert_eq!(other, MediaType::Other("BROADCAST".into()));
+        assert!(matches!(&other, MediaType::Other(word) if word == "broadcast"));
         assert_eq!(
             (other.to_string().as_str(), json::to_string(&other).as_str()),
             ("BROADCAST", r#""BROADCAST""#)

@@ -49,21 +49,8 @@ node! {
     }
 }
 
-/// The type of an account.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AccountType {
-    /// `BUSINESS`
-    Business,
-    /// `MEDIA_CREATOR`
-    MediaCreator,
-    /// `PERSONAL`
-    Personal,
-    /// Any other word, as the service wrote it.
-    Other(String),
-}
-
 open_enum! {
+    /// The type of an account.
     AccountType {
         Business = "BUSINESS",
         MediaCreator = "MEDIA_CREATOR",
