@@ -260,3 +260,19 @@ fn fields_are_named() {
     let error = api.node::<Own>("x", &[]).unwrap_err().to_string();
     assert!(error.contains("12: unexpected object"), "{error}");
 }
+
+/// An error object counts if the document is complete, also with something after it.
+#[test]
+fn half_an_error_object_is_none() {
+    let object = r#"{"error":{"message":"wait","code":4}}"#;
+    for (body, kind) in [
+        (object.to_owned(), ErrorKind::Api),
+        (format!("{object}<!-- served by 7 -->"), ErrorKind::Api),
+        (object[..object.len() - 1].to_owned(), ErrorKind::Decode),
+        (object[..20].to_owned(), ErrorKind::Decode),
+    ] {
+        let server = Server::script([json("200 OK", &body)]);
+        let error = server.api().me(&[]).unwrap_err();
+        assert_eq!(error.kind(), kind, "{body}: {error}");
+    }
+}

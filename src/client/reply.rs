@@ -12,6 +12,7 @@ use crate::redact::sanitize;
 use crate::timestamp::parse_http_date_at;
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use std::fmt;
+use std::mem;
 use std::time::{Duration, SystemTime};
 
 /// A document that arrived with a successful status and begins like JSON.
@@ -250,7 +251,7 @@ pub(crate) fn short_name(type_name: &str) -> String {
 /// A document, read by a visitor. The keys of error objects are kept apart.
 struct Document<'a> {
     visitor: &'a mut dyn Visitor,
-    error: Option<Value>,
+    error: Option<Object>,
 }
 
 impl Visitor for Document<'_> {
@@ -261,26 +262,29 @@ impl Visitor for Document<'_> {
     fn map(&mut self) -> miniserde::Result<Box<dyn Map + '_>> {
         Ok(Box::new(Keys {
             map: self.visitor.map()?,
-            error: Object::new(&mut self.error),
+            found: Object::default(),
+            error: &mut self.error,
         }))
     }
 }
 
 struct Keys<'a> {
     map: Box<dyn Map + 'a>,
-    error: Object<'a>,
+    found: Object,
+    /// Set at the end of the document: one that is truncated is no error object.
+    error: &'a mut Option<Object>,
 }
 
 impl Map for Keys<'_> {
     fn key(&mut self, key: &str) -> miniserde::Result<&mut dyn Visitor> {
         match key {
-            "error" | "error_type" | "error_message" => self.error.key(key),
+            "error" | "error_type" | "error_message" => Ok(self.found.place(key)),
             _ => self.map.key(key),
         }
     }
 
     fn finish(&mut self) -> miniserde::Result<()> {
-        self.error.finish()?;
+        *self.error = Some(mem::take(&mut self.found));
         self.map.finish()
     }
 }
@@ -303,7 +307,7 @@ impl<'a> Document<'a> {
     /// after parsing.
     fn api_error(&self, status: u16, secrets: &[&str]) -> Option<ApiError> {
         let keys = self.error.as_ref()?;
-        let text = |value: &Value, key| Some(sanitize(&value.text_of(key)?, secrets));
+        let text = |value: Option<&Value>| Some(sanitize(&value?.text()?, secrets));
         let mut api = ApiError {
             status,
             ..<ApiError as Default>::default()
@@ -313,19 +317,19 @@ impl<'a> Document<'a> {
             Some(error @ Value::Object(_)) => {
                 api.code = error.number_of("code");
                 api.subcode = error.number_of("error_subcode");
-                api.error_type = text(error, "type");
-                api.message = text(error, "message").unwrap_or_default();
-                api.user_title = text(error, "error_user_title");
-                api.user_message = text(error, "error_user_msg");
+                api.error_type = text(error.get("type"));
+                api.message = text(error.get("message")).unwrap_or_default();
+                api.user_title = text(error.get("error_user_title"));
+                api.user_message = text(error.get("error_user_msg"));
                 if let Some(Value::Flag(flag)) = error.get("is_transient") {
                     api.is_transient = Some(*flag);
                 }
-                api.trace_id = text(error, "fbtrace_id");
+                api.trace_id = text(error.get("fbtrace_id"));
             }
             Some(_) => return None,
             None => {
-                api.error_type = text(keys, "error_type");
-                let message = text(keys, "error_message");
+                api.error_type = text(keys.get("error_type"));
+                let message = text(keys.get("error_message"));
                 if message.is_none() && api.error_type.is_none() {
                     return None;
                 }

@@ -1,6 +1,6 @@
 //! The two rate-limit headers, and what is remembered of them.
 
-use crate::json::value::Value;
+use crate::json::value::{Object, Value};
 use crate::redact::redact;
 use std::time::{Duration, SystemTime};
 
@@ -120,9 +120,11 @@ impl Usage {
             app,
             ..Usage::default()
         };
-        if let Some(Value::Object(entries)) = business.and_then(Value::parse_object) {
+        if let Some(Value::Object(Object(entries))) = business.and_then(Value::parse_object) {
             for (id, list) in entries {
-                let Value::List(list) = list else { continue };
+                let Some(Value::List(list)) = list else {
+                    continue;
+                };
                 let read = list
                     .iter()
                     .filter_map(|entry| business_usage(&id, entry, secrets));

@@ -2,10 +2,10 @@
 //! replies, rate-limit headers and the paging of a page. One type instead of a
 //! struct and a reader for each, which would cost a kilobyte of program every time.
 
-use crate::json::reader;
+use super::lenient::List;
+use super::reader;
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
-use miniserde::{Result, make_place};
-use std::mem;
+use miniserde::{Error, Result, make_place};
 
 /// A JSON value; `null` reads as absent.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,26 @@ pub(crate) enum Value {
     Number(i64),
     Flag(bool),
     List(Vec<Value>),
-    Object(Vec<(String, Value)>),
+    Object(Object),
+}
+
+/// The entries of an object, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Object(pub(crate) Vec<(String, Option<Value>)>);
+
+impl Object {
+    /// The value of a key; `null` counts as absent. The last of duplicate keys counts.
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+        let mut entries = self.0.iter().rev();
+        entries.find(|(name, _)| name == key)?.1.as_ref()
+    }
+
+    /// Where the value of another key is read to.
+    pub(crate) fn place(&mut self, key: &str) -> &mut dyn Visitor {
+        self.0.push((key.to_owned(), None));
+        let last = self.0.len() - 1;
+        Place::new(&mut self.0[last].1)
+    }
 }
 
 impl Value {
@@ -24,13 +43,12 @@ impl Value {
         matches!(value, Value::Object(_)).then_some(value)
     }
 
-    /// The value of a key, if this is an object. The last of duplicate keys counts.
+    /// The value of a key, if this is an object: see [`Object::get`].
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
-        let Value::Object(entries) = self else {
-            return None;
-        };
-        let mut entries = entries.iter().rev();
-        entries.find(|(name, _)| name == key).map(|(_, v)| v)
+        match self {
+            Value::Object(object) => object.get(key),
+            _ => None,
+        }
     }
 
     /// A string, or a number converted to a string.
@@ -112,72 +130,26 @@ impl Visitor for Place<Value> {
     }
 
     fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {
-        Ok(Box::new(List {
-            out: &mut self.out,
-            list: Vec::new(),
-            item: None,
-        }))
+        match self.out.insert(Value::List(Vec::new())) {
+            Value::List(list) => Ok(Box::new(List::new(list, None))),
+            _ => Err(Error),
+        }
     }
 
     fn map(&mut self) -> Result<Box<dyn Map + '_>> {
-        Ok(Box::new(Object::new(&mut self.out)))
-    }
-}
-
-struct List<'a> {
-    out: &'a mut Option<Value>,
-    list: Vec<Value>,
-    item: Option<Value>,
-}
-
-impl Seq for List<'_> {
-    fn element(&mut self) -> Result<&mut dyn Visitor> {
-        self.list.extend(self.item.take());
-        Ok(Place::new(&mut self.item))
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        self.list.extend(self.item.take());
-        *self.out = Some(Value::List(mem::take(&mut self.list)));
-        Ok(())
-    }
-}
-
-/// Builds an object.
-pub(crate) struct Object<'a> {
-    out: &'a mut Option<Value>,
-    entries: Vec<(String, Value)>,
-    key: String,
-    value: Option<Value>,
-}
-
-impl Object<'_> {
-    pub(crate) fn new(out: &mut Option<Value>) -> Object<'_> {
-        Object {
-            out,
-            entries: Vec::new(),
-            key: String::new(),
-            value: None,
-        }
-    }
-
-    fn keep(&mut self) {
-        if let Some(value) = self.value.take() {
-            self.entries.push((mem::take(&mut self.key), value));
+        match self.out.insert(Value::Object(Object::default())) {
+            Value::Object(object) => Ok(Box::new(object)),
+            _ => Err(Error),
         }
     }
 }
 
-impl Map for Object<'_> {
+impl Map for &mut Object {
     fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
-        self.keep();
-        self.key = key.to_owned();
-        Ok(Place::new(&mut self.value))
+        Ok(self.place(key))
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.keep();
-        *self.out = Some(Value::Object(mem::take(&mut self.entries)));
         Ok(())
     }
 }
