@@ -289,8 +289,8 @@ const TABLE: &[(&str, Check)] = &[
         let metric = Metric::from("online_followers");
         let insights = api.my_insights(Query::new(std::slice::from_ref(&metric)).period(Period::Lifetime)).unwrap();
         let points = insights[0].values.as_ref().unwrap();
-        let hours = BTreeMap::from([("0".to_owned(), 120.0), ("1".to_owned(), 95.0), ("23".to_owned(), 140.0)]);
-        assert_eq!((points[0].value.clone(), points[1].value.clone()), (Some(Value::ByKey(hours)), Some(Value::ByKey(BTreeMap::new()))));
+        let hours = [("0", 120.0), ("1", 95.0), ("23", 140.0)].map(|(hour, count)| (hour.to_owned(), Some(Value::Number(count))));
+        assert_eq!((points[0].value.clone(), points[1].value.clone()), (Some(Value::ByKey(hours.into())), Some(Value::ByKey(BTreeMap::new()))));
         assert_eq!((insights[0].name.as_ref(), insights[0].number()), (Some(&metric), None));
     }),
     ("insights/days", |api| {

@@ -39,6 +39,21 @@ fn a_query_is_sent_as_it_was_built() {
     assert!(received[3].target.starts_with("/v25.0/a%2Fb/insights?"));
 }
 
+/// However metrics are at hand, they make the same query.
+#[test]
+fn queries_of_slices_arrays_lists_and_names() {
+    let metrics = vec![Metric::Reach, Metric::from("new")];
+    let query = Query::new(&metrics);
+    assert_eq!(Query::from(&metrics[..]), query);
+    assert_eq!(Query::from(&metrics), query);
+    assert_eq!(Query::from([Metric::Reach, Metric::from("new")]), query);
+    assert_eq!(Query::from(&[Metric::Reach, Metric::from("new")]), query);
+    for names in ["reach,new", " REACH , new", ",reach,,new,"] {
+        assert_eq!(Query::from(names), query, "{names}");
+    }
+    assert_eq!(Query::from(metrics), query);
+}
+
 #[test]
 fn insights_without_a_metric_or_an_id_are_not_requested() {
     let server = feed_server(1, 1);
@@ -46,6 +61,10 @@ fn insights_without_a_metric_or_an_id_are_not_requested() {
     for result in [
         api.my_insights(Query::new(&[])),
         api.media_insights("1", &[]),
+        api.media_insights("1", []),
+        api.my_insights(vec![]),
+        api.my_insights(""),
+        api.my_insights(" , "),
         api.media_insights("", &[Metric::Reach]),
         api.media_insights("..", &[Metric::Reach]),
     ] {

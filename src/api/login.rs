@@ -7,7 +7,7 @@ use crate::auth::token::{LongLivedToken, ShortLivedToken};
 use crate::client::call::Call;
 use crate::error::Result;
 use crate::http::query::push_param;
-use crate::json::value::Value;
+use crate::json::value::Json;
 use crate::timestamp::parse_http_date;
 use std::time::SystemTime;
 
@@ -87,7 +87,7 @@ impl Api {
         &self,
         call: &Call<'_>,
         type_name: &str,
-        token: impl Fn(&Value, Option<SystemTime>) -> Option<T>,
+        token: impl Fn(&Json, Option<SystemTime>) -> Option<T>,
     ) -> Result<T> {
         let (token, _) = self.client.send(call, |reply| {
             let value = reply.parse(call, type_name)?;

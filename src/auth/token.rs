@@ -2,7 +2,7 @@
 
 use super::secret::Secret;
 use crate::error::{Error, Result};
-use crate::json::value::Value;
+use crate::json::value::Json;
 use crate::timestamp::from_unix;
 use miniserde::json;
 use std::fmt;
@@ -94,20 +94,20 @@ pub struct ShortLivedToken {
 impl ShortLivedToken {
     /// Reads the reply to a code exchange, flat or wrapped in `{"data":[…]}`. `None`
     /// if it contains no usable token.
-    pub(crate) fn from_reply(reply: &Value) -> Option<ShortLivedToken> {
+    pub(crate) fn from_reply(reply: &Json) -> Option<ShortLivedToken> {
         let reply = unwrap_data(reply);
         Some(ShortLivedToken {
             token: token(reply)?,
             user_id: optional_text(reply, "user_id")?,
             permissions: match reply.get("permissions") {
                 None => Vec::new(),
-                Some(Value::Text(names)) => names
+                Some(Json::Text(names)) => names
                     .split(',')
                     .map(str::trim)
                     .filter(|name| !name.is_empty())
                     .map(str::to_owned)
                     .collect(),
-                Some(Value::List(names)) => names.iter().map(Value::text).collect::<Option<_>>()?,
+                Some(Json::List(names)) => names.iter().map(Json::text).collect::<Option<_>>()?,
                 Some(_) => return None,
             },
         })
@@ -179,7 +179,7 @@ impl LongLivedToken {
 
     /// Reads the reply to an exchange or a refresh, flat or wrapped in
     /// `{"data":[…]}`. `None` if it contains no usable token.
-    pub(crate) fn from_reply(reply: &Value, obtained_at: SystemTime) -> Option<LongLivedToken> {
+    pub(crate) fn from_reply(reply: &Json, obtained_at: SystemTime) -> Option<LongLivedToken> {
         let reply = unwrap_data(reply);
         let seconds = reply.number_of("expires_in");
         let mut long_lived = LongLivedToken::new(
@@ -243,7 +243,7 @@ impl LongLivedToken {
 
     /// A reply of the service with `obtained_at`. A number that is present must be readable.
     pub(crate) fn from_stored(text: &str) -> Option<LongLivedToken> {
-        let stored = Value::parse_object(text)?;
+        let stored = Json::parse_object(text)?;
         let obtained_at = from_unix(stored.number_of("obtained_at")?)?;
         let token = LongLivedToken::from_reply(&stored, obtained_at)?;
         (token.expires_in.is_some() || stored.get("expires_in").is_none()).then_some(token)
@@ -257,9 +257,9 @@ fn whole_seconds(time: Duration) -> Option<i64> {
 }
 
 /// The first element of `{"data":[…]}`, unless the token is in the reply itself.
-fn unwrap_data(reply: &Value) -> &Value {
+fn unwrap_data(reply: &Json) -> &Json {
     match reply.get("data") {
-        Some(Value::List(list)) if reply.get("access_token").is_none() => {
+        Some(Json::List(list)) if reply.get("access_token").is_none() => {
             list.first().unwrap_or(reply)
         }
         _ => reply,
@@ -267,7 +267,7 @@ fn unwrap_data(reply: &Value) -> &Value {
 }
 
 /// The text of a key that may be absent; `None` if it is of another type.
-fn optional_text(reply: &Value, key: &str) -> Option<Option<String>> {
+fn optional_text(reply: &Json, key: &str) -> Option<Option<String>> {
     match reply.get(key) {
         None => Some(None),
         Some(value) => value.text().map(Some),
@@ -275,7 +275,7 @@ fn optional_text(reply: &Value, key: &str) -> Option<Option<String>> {
 }
 
 /// The token in a reply, if it is well-formed.
-fn token(reply: &Value) -> Option<Token> {
+fn token(reply: &Json) -> Option<Token> {
     let token = Token::new(&reply.text_of("access_token")?);
     token.check().is_ok().then_some(token)
 }
@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     fn short(text: &str) -> Option<ShortLivedToken> {
-        ShortLivedToken::from_reply(&Value::parse_object(text).unwrap())
+        ShortLivedToken::from_reply(&Json::parse_object(text).unwrap())
     }
 
     #[test]
@@ -314,7 +314,7 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         let expires = |expires_in: &str| {
             let text = format!(r#"{{"access_token":"IGQ"{expires_in}}}"#);
-            let reply = Value::parse_object(&text).unwrap();
+            let reply = Json::parse_object(&text).unwrap();
             let token = LongLivedToken::from_reply(&reply, now).unwrap();
             token
                 .expires_at()

@@ -7,7 +7,7 @@ use super::usage::Usage;
 use crate::error::{ApiError, Error, ErrorKind, Result, RetryAfter};
 use crate::http::transport::Response;
 use crate::json::reader::{self, Elements, JsonError, JsonErrorKind, Tolerance};
-use crate::json::value::{Object, Value};
+use crate::json::value::{Json, Object};
 use crate::redact::sanitize;
 use crate::timestamp::parse_http_date_at;
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
@@ -307,21 +307,21 @@ impl<'a> Document<'a> {
     /// after parsing.
     fn api_error(&self, status: u16, secrets: &[&str]) -> Option<ApiError> {
         let keys = self.error.as_ref()?;
-        let text = |value: Option<&Value>| Some(sanitize(&value?.text()?, secrets));
+        let text = |value: Option<&Json>| Some(sanitize(&value?.text()?, secrets));
         let mut api = ApiError {
             status,
             ..<ApiError as Default>::default()
         };
         match keys.get("error") {
-            Some(Value::Text(message)) => api.message = sanitize(message, secrets),
-            Some(error @ Value::Object(_)) => {
+            Some(Json::Text(message)) => api.message = sanitize(message, secrets),
+            Some(error @ Json::Object(_)) => {
                 api.code = error.number_of("code");
                 api.subcode = error.number_of("error_subcode");
                 api.error_type = text(error.get("type"));
                 api.message = text(error.get("message")).unwrap_or_default();
                 api.user_title = text(error.get("error_user_title"));
                 api.user_message = text(error.get("error_user_msg"));
-                if let Some(Value::Flag(flag)) = error.get("is_transient") {
+                if let Some(Json::Flag(flag)) = error.get("is_transient") {
                     api.is_transient = Some(*flag);
                 }
                 api.trace_id = text(error.get("fbtrace_id"));

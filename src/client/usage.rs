@@ -1,6 +1,6 @@
 //! The two rate-limit headers, and what is remembered of them.
 
-use crate::json::value::{Object, Value};
+use crate::json::value::{Json, Object};
 use crate::redact::redact;
 use std::time::{Duration, SystemTime};
 
@@ -110,7 +110,7 @@ impl Usage {
         secrets: &[&str],
         now: SystemTime,
     ) -> Usage {
-        let app = app.and_then(Value::parse_object);
+        let app = app.and_then(Json::parse_object);
         let app = app.as_ref().and_then(numbers).map(|numbers| AppUsage {
             call_count: numbers[0],
             total_time: numbers[1],
@@ -120,9 +120,9 @@ impl Usage {
             app,
             ..Usage::default()
         };
-        if let Some(Value::Object(Object(entries))) = business.and_then(Value::parse_object) {
+        if let Some(Json::Object(Object(entries))) = business.and_then(Json::parse_object) {
             for (id, list) in entries {
-                let Some(Value::List(list)) = list else {
+                let Some(Json::List(list)) = list else {
                     continue;
                 };
                 let read = list
@@ -144,7 +144,7 @@ impl AppUsage {
     }
 }
 
-fn business_usage(id: &str, entry: &Value, secrets: &[&str]) -> Option<BusinessUsage> {
+fn business_usage(id: &str, entry: &Json, secrets: &[&str]) -> Option<BusinessUsage> {
     let [call_count, total_time, total_cputime, minutes] = numbers(entry)?;
     Some(BusinessUsage {
         id: redact(id, secrets),
@@ -157,7 +157,7 @@ fn business_usage(id: &str, entry: &Value, secrets: &[&str]) -> Option<BusinessU
 }
 
 /// The numbers of an entry, 0 for one that is missing or negative; `None` if it has none.
-fn numbers(entry: &Value) -> Option<[u64; 4]> {
+fn numbers(entry: &Json) -> Option<[u64; 4]> {
     let keys = [
         "call_count",
         "total_time",

@@ -5,11 +5,9 @@ use crate::json::lenient::{Lenient, Nothing, number_in, object, object_writer, s
 use crate::json::words::open_enum;
 use crate::timestamp::{self, to_unix};
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
-use miniserde::ser::{self, Fragment};
-use miniserde::{Result, Serialize, make_place};
-use std::borrow::Cow;
-use std::collections::{BTreeMap, btree_map};
-use std::mem;
+use miniserde::ser::Fragment;
+use miniserde::{Error, Result, Serialize, make_place};
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 /// One metric of a media or of the account.
@@ -54,10 +52,7 @@ impl Insight {
             (None, Some([point])) => &point.value,
             _ => &None,
         };
-        match value {
-            Some(Value::Number(number)) => Some(*number),
-            _ => None,
-        }
+        value.as_ref()?.number()
     }
 }
 
@@ -140,8 +135,18 @@ pub enum Value {
     /// A number. Counts are whole numbers and exact up to 2^53; times are
     /// milliseconds; shares may have a fraction.
     Number(f64),
-    /// Numbers by key, in older metrics.
-    ByKey(BTreeMap<String, f64>),
+    /// Values by key, in older metrics; `None` for one that is `null`.
+    ByKey(BTreeMap<String, Option<Value>>),
+}
+
+impl Value {
+    /// The number, if it is a single one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Value::Number(number) => Some(*number),
+            Value::ByKey(_) => None,
+        }
+    }
 }
 
 make_place!(Place);
@@ -182,46 +187,26 @@ impl Visitor for Place<Value> {
     }
 
     fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {
-        self.out = Some(Value::ByKey(BTreeMap::new()));
+        self.out = None;
         Ok(Box::new(Nothing))
     }
 
     fn map(&mut self) -> Result<Box<dyn Map + '_>> {
-        Ok(Box::new(ByKey {
-            out: &mut self.out,
-            numbers: BTreeMap::new(),
-            key: String::new(),
-            value: None,
-        }))
-    }
-}
-
-/// Reads numbers by key. A key whose value is `null` or an object is ignored.
-struct ByKey<'a> {
-    out: &'a mut Option<Value>,
-    numbers: BTreeMap<String, f64>,
-    key: String,
-    value: Option<Value>,
-}
-
-impl ByKey<'_> {
-    fn keep(&mut self) {
-        if let Some(Value::Number(number)) = self.value.take() {
-            self.numbers.insert(mem::take(&mut self.key), number);
+        match self.out.insert(Value::ByKey(BTreeMap::new())) {
+            Value::ByKey(values) => Ok(Box::new(ByKey(values))),
+            Value::Number(_) => Err(Error),
         }
     }
 }
 
+struct ByKey<'a>(&'a mut BTreeMap<String, Option<Value>>);
+
 impl Map for ByKey<'_> {
     fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
-        self.keep();
-        self.key = key.to_owned();
-        Ok(Place::new(&mut self.value))
+        Ok(Place::new(self.0.entry(key.to_owned()).or_default()))
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.keep();
-        *self.out = Some(Value::ByKey(mem::take(&mut self.numbers)));
         Ok(())
     }
 }
@@ -232,24 +217,8 @@ impl Serialize for Value {
         match self {
             Value::Number(n) if n.trunc() == *n && n.abs() < 9e15 => Fragment::I64(*n as i64),
             Value::Number(n) => Fragment::F64(*n),
-            Value::ByKey(numbers) => Fragment::Map(Box::new(Numbers {
-                rest: numbers.iter(),
-                current: Value::Number(0.0),
-            })),
+            Value::ByKey(values) => values.begin(),
         }
-    }
-}
-
-struct Numbers<'a> {
-    rest: btree_map::Iter<'a, String, f64>,
-    current: Value,
-}
-
-impl ser::Map for Numbers<'_> {
-    fn next(&mut self) -> Option<(Cow<'_, str>, &dyn Serialize)> {
-        let (key, number) = self.rest.next()?;
-        self.current = Value::Number(*number);
-        Some((Cow::Borrowed(key), &self.current))
     }
 }
 
@@ -258,13 +227,12 @@ serde_impls!(Value);
 open_enum! {
     /// A metric.
     ///
-    /// Which metrics a media has depends on where it was published (`FEED`, `REELS` or
-    /// `STORY`: see [`MediaProductType`](crate::MediaProductType)) and on the API version. One
-    /// that it does not have fails the entire call (code 100). `impressions`, `plays` and
-    /// `video_views` are gone: use [`Views`](Metric::Views).
+    /// Each one says where it exists: for which kind of media (`FEED`, `REELS` or `STORY`, its
+    /// [`MediaProductType`](crate::MediaProductType)), and whether for the account. It also
+    /// depends on the API version. One that does not exist fails the entire call (code 100).
+    /// `impressions`, `plays` and `video_views` are gone: use [`Views`](Metric::Views).
     ///
-    /// Source: Meta's reference, *Media insights* and *Account insights*. Metrics without an
-    /// account belong to media alone, those without a kind of media to the account alone.
+    /// Source: Meta's reference, *Media insights* and *Account insights*.
     Metric {
         /// The number of accounts that saw it. `FEED`, `REELS`, `STORY`, account.
         Reach = "reach",
@@ -300,9 +268,9 @@ open_enum! {
         ReelsTotalWatchTime = "ig_reels_video_view_total_time",
         /// `REELS`.
         ReelsSkipRate = "reels_skip_rate",
-        /// Media that is also on Facebook.
+        /// Media. Users report that it fails for media that is not shared to Facebook.
         CrosspostedViews = "crossposted_views",
-        /// Media that is also on Facebook.
+        /// As [`CrosspostedViews`](Metric::CrosspostedViews).
         FacebookViews = "facebook_views",
         /// Account.
         AccountsEngaged = "accounts_engaged",
@@ -371,7 +339,8 @@ open_enum! {
 
 /// What [`Api::my_insights`](crate::Api::my_insights) and
 /// [`Api::media_insights`](crate::Api::media_insights) request. A parameter that is not
-/// set is not sent. Setting one again replaces it.
+/// set is not sent. Setting one again replaces it. A slice, an array or a `Vec` of metrics, and
+/// their names as text (`"reach,views"`), convert into a query with nothing else set.
 ///
 /// ```no_run
 /// use mingram::insights::{Dimension, Metric, MetricType, Period, Query};
@@ -423,8 +392,13 @@ impl Query {
         self.param("timeframe", timeframe.as_str())
     }
 
-    /// The start of the range (`since`), in whole seconds. Without a range, the service
-    /// returns the last 24 hours. It keeps the insights of an account for 90 days.
+    /// The start of the range (`since`), in whole seconds. Only for an account. Without a
+    /// range, the service returns the last 24 hours. It keeps the insights of an account for
+    /// 90 days (Meta's reference, *Account insights*).
+    ///
+    /// A query covers at most 30 days: if `since` and `until` are more than 2,592,000 s apart,
+    /// it fails (code 100; users report the message). Request a longer time in parts, but add
+    /// up only counts: the [`Reach`](Metric::Reach) of two parts counts an account twice.
     pub fn since(self, time: SystemTime) -> Query {
         self.param("since", to_unix(time).to_string())
     }
@@ -450,15 +424,30 @@ impl Query {
     }
 }
 
-impl From<&[Metric]> for Query {
-    fn from(metrics: &[Metric]) -> Query {
-        Query::new(metrics)
-    }
+macro_rules! from_metrics {
+    ($([$($n:tt)*] $metrics:ty,)*) => {
+        $(impl<$($n)*> From<$metrics> for Query {
+            fn from(metrics: $metrics) -> Query {
+                Query::new(&metrics[..])
+            }
+        })*
+    };
 }
 
-impl<const N: usize> From<&[Metric; N]> for Query {
-    fn from(metrics: &[Metric; N]) -> Query {
-        Query::new(metrics)
+from_metrics! {
+    [] &[Metric],
+    [] &Vec<Metric>,
+    [] Vec<Metric>,
+    [const N: usize] &[Metric; N],
+    [const N: usize] [Metric; N],
+}
+
+/// The names of metrics, separated by commas: `reach,views`.
+impl From<&str> for Query {
+    fn from(names: &str) -> Query {
+        let names = names.split(',').map(str::trim);
+        let names = names.filter(|name| !name.is_empty());
+        Query::from(names.map(Metric::from).collect::<Vec<_>>())
     }
 }
 
@@ -480,7 +469,7 @@ mod tests {
     fn writes_what_it_read() {
         for text in [
             r#"{"id":"1/insights/reach/day","name":"reach","period":"day","values":[{"value":0,"end_time":"2026-11-23T08:00:00+0000"},{"value":1.5},{}],"title":"t","description":"d"}"#,
-            r#"{"id":"1","values":[{"value":{"a":1,"b":-2,"c":0.5}}]}"#,
+            r#"{"id":"1","values":[{"value":{"a":1,"b":-2,"c":0.5,"d":null,"e":{"f":2}}}]}"#,
             r#"{"id":"1","total_value":{"breakdowns":[{"dimension_keys":["age","new"],"results":[{"dimension_values":["13-17","x"],"value":4}]}]}}"#,
             r#"{"id":"1","name":"a_new_metric","period":"week"}"#,
         ] {
@@ -498,11 +487,17 @@ mod tests {
         };
         assert_eq!(value("null").unwrap(), None);
         assert_eq!(value("-3").unwrap(), Some(Value::Number(-3.0)));
-        let by_key = value(r#"{"a":1,"b":null,"c":{"d":4},"a":2}"#).unwrap();
-        let numbers = BTreeMap::from([("a".to_owned(), 2.0)]);
-        assert_eq!(by_key, Some(Value::ByKey(numbers)));
+        let Some(Value::ByKey(by_key)) = value(r#"{"a":1,"b":null,"c":{"d":4},"a":2}"#).unwrap()
+        else {
+            panic!("not by key")
+        };
+        assert_eq!(by_key["a"], Some(Value::Number(2.0)));
+        assert_eq!(by_key["b"], None);
+        let nested = BTreeMap::from([("d".to_owned(), Some(Value::Number(4.0)))]);
+        assert_eq!(by_key["c"], Some(Value::ByKey(nested)));
         assert_eq!(value(r#""3.5""#).unwrap(), Some(Value::Number(3.5)));
-        assert_eq!(value("[]").unwrap(), Some(Value::ByKey(BTreeMap::new())));
+        assert_eq!(value("{}").unwrap(), Some(Value::ByKey(BTreeMap::new())));
+        assert_eq!(value("[]").unwrap(), None);
         assert_eq!(
             (value("1e999").unwrap(), value(r#""""#).unwrap()),
             (None, None)
@@ -527,6 +522,5 @@ mod tests {
                 ("timeframe", "this_month"),
             ]
         );
-        assert_eq!(Query::from(&[Metric::Saved]), Query::new(&[Metric::Saved]));
     }
 }

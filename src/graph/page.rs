@@ -7,7 +7,7 @@ use crate::json::lenient::{
     Entries, Lenient, List, nullable, object, object_writer, required, serde_impls,
 };
 use crate::json::reader::{Tolerance, refuse_field};
-use crate::json::value::Value;
+use crate::json::value::Json;
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
 use miniserde::ser::Fragment;
 use miniserde::{Result, Serialize, make_place};
@@ -198,7 +198,7 @@ impl<T: Deserialize> Lenient for Page<T> {
 struct PageReader<'a, T> {
     out: &'a mut Option<Page<T>>,
     data: Data<'a, T>,
-    paging: Option<Value>,
+    paging: Option<Json>,
     is_empty: bool,
 }
 
@@ -261,8 +261,8 @@ impl<T: Deserialize> Map for PageReader<'_, T> {
 }
 
 /// Whether this is how some programs write an empty object.
-fn is_empty_list(value: &Value) -> bool {
-    matches!(value, Value::List(list) if list.is_empty())
+fn is_empty_list(value: &Json) -> bool {
+    matches!(value, Json::List(list) if list.is_empty())
 }
 
 impl<T> Page<T> {
@@ -278,15 +278,15 @@ impl<T> Page<T> {
 
     /// Reads `paging`. Unexpected types are errors: a page that is not understood must
     /// not be taken for the last one.
-    fn read_paging(&mut self, paging: &Value) -> Result<()> {
-        if !matches!(paging, Value::Object(_)) {
+    fn read_paging(&mut self, paging: &Json) -> Result<()> {
+        if !matches!(paging, Json::Object(_)) {
             return Err(refuse_field("paging"));
         }
         match paging.get("cursors") {
             None => {}
             Some(cursors) if is_empty_list(cursors) => {}
-            Some(cursors @ Value::Object(_)) => {
-                let text = |key, name| match cursors.get(key).map(Value::text) {
+            Some(cursors @ Json::Object(_)) => {
+                let text = |key, name| match cursors.get(key).map(Json::text) {
                     Some(None) => Err(refuse_field(name)),
                     text => Ok(text.flatten()),
                 };
@@ -299,7 +299,7 @@ impl<T> Page<T> {
         // It may contain both cursors; its direction decides which one continues.
         let link = |key, cursor| match paging.get(key) {
             None => Ok(None),
-            Some(Value::Text(link)) => Ok((!link.is_empty()).then(|| Link::read(link, cursor))),
+            Some(Json::Text(link)) => Ok((!link.is_empty()).then(|| Link::read(link, cursor))),
             Some(_) => Err(refuse_field(match key {
                 "next" => "paging.next",
                 _ => "paging.previous",

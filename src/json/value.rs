@@ -9,21 +9,21 @@ use miniserde::{Error, Result, make_place};
 
 /// A JSON value; `null` reads as absent.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
+pub(crate) enum Json {
     Text(String),
     Number(i64),
     Flag(bool),
-    List(Vec<Value>),
+    List(Vec<Json>),
     Object(Object),
 }
 
 /// The entries of an object, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Object(pub(crate) Vec<(String, Option<Value>)>);
+pub(crate) struct Object(pub(crate) Vec<(String, Option<Json>)>);
 
 impl Object {
     /// The value of a key; `null` counts as absent. The last of duplicate keys counts.
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Json> {
         let mut entries = self.0.iter().rev();
         entries.find(|(name, _)| name == key)?.1.as_ref()
     }
@@ -36,17 +36,17 @@ impl Object {
     }
 }
 
-impl Value {
+impl Json {
     /// Parses a document that must be an object.
-    pub(crate) fn parse_object(text: &str) -> Option<Value> {
+    pub(crate) fn parse_object(text: &str) -> Option<Json> {
         let value = reader::read(text).ok()?;
-        matches!(value, Value::Object(_)).then_some(value)
+        matches!(value, Json::Object(_)).then_some(value)
     }
 
     /// The value of a key, if this is an object: see [`Object::get`].
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Json> {
         match self {
-            Value::Object(object) => object.get(key),
+            Json::Object(object) => object.get(key),
             _ => None,
         }
     }
@@ -54,8 +54,8 @@ impl Value {
     /// A string, or a number converted to a string.
     pub(crate) fn text(&self) -> Option<String> {
         match self {
-            Value::Text(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
+            Json::Text(text) => Some(text.clone()),
+            Json::Number(number) => Some(number.to_string()),
             _ => None,
         }
     }
@@ -63,21 +63,21 @@ impl Value {
     /// A number, or a string of digits. Numbers beyond `i64` saturate.
     pub(crate) fn number(&self) -> Option<i64> {
         match self {
-            Value::Text(text) => match text.trim().parse::<u64>() {
+            Json::Text(text) => match text.trim().parse::<u64>() {
                 Ok(number) => Some(i64::try_from(number).unwrap_or(i64::MAX)),
                 Err(_) => text.trim().parse().ok(),
             },
-            Value::Number(number) => Some(*number),
+            Json::Number(number) => Some(*number),
             _ => None,
         }
     }
 
-    /// The text of a key: see [`Value::text`].
+    /// The text of a key: see [`Json::text`].
     pub(crate) fn text_of(&self, key: &str) -> Option<String> {
         self.get(key)?.text()
     }
 
-    /// The number of a key: see [`Value::number`].
+    /// The number of a key: see [`Json::number`].
     pub(crate) fn number_of(&self, key: &str) -> Option<i64> {
         self.get(key)?.number()
     }
@@ -85,60 +85,60 @@ impl Value {
 
 make_place!(Place);
 
-impl Deserialize for Value {
-    fn begin(out: &mut Option<Value>) -> &mut dyn Visitor {
+impl Deserialize for Json {
+    fn begin(out: &mut Option<Json>) -> &mut dyn Visitor {
         Place::new(out)
     }
 }
 
-impl Place<Value> {
-    fn set(&mut self, value: Value) -> Result<()> {
+impl Place<Json> {
+    fn set(&mut self, value: Json) -> Result<()> {
         self.out = Some(value);
         Ok(())
     }
 }
 
-impl Visitor for Place<Value> {
+impl Visitor for Place<Json> {
     fn null(&mut self) -> Result<()> {
         self.out = None;
         Ok(())
     }
 
     fn boolean(&mut self, b: bool) -> Result<()> {
-        self.set(Value::Flag(b))
+        self.set(Json::Flag(b))
     }
 
     fn string(&mut self, s: &str) -> Result<()> {
-        self.set(Value::Text(s.to_owned()))
+        self.set(Json::Text(s.to_owned()))
     }
 
     fn negative(&mut self, n: i64) -> Result<()> {
-        self.set(Value::Number(n))
+        self.set(Json::Number(n))
     }
 
     fn nonnegative(&mut self, n: u64) -> Result<()> {
         self.set(match i64::try_from(n) {
-            Ok(number) => Value::Number(number),
+            Ok(number) => Json::Number(number),
             // It may be an id, which must not change.
-            Err(_) => Value::Text(n.to_string()),
+            Err(_) => Json::Text(n.to_string()),
         })
     }
 
     fn float(&mut self, n: f64) -> Result<()> {
         // Drops the fraction and saturates.
-        self.set(Value::Number(n as i64))
+        self.set(Json::Number(n as i64))
     }
 
     fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {
-        match self.out.insert(Value::List(Vec::new())) {
-            Value::List(list) => Ok(Box::new(List::new(list, None))),
+        match self.out.insert(Json::List(Vec::new())) {
+            Json::List(list) => Ok(Box::new(List::new(list, None))),
             _ => Err(Error),
         }
     }
 
     fn map(&mut self) -> Result<Box<dyn Map + '_>> {
-        match self.out.insert(Value::Object(Object::default())) {
-            Value::Object(object) => Ok(Box::new(object)),
+        match self.out.insert(Json::Object(Object::default())) {
+            Json::Object(object) => Ok(Box::new(object)),
             _ => Err(Error),
         }
     }
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn reads_every_type() {
-        let value = Value::parse_object(
+        let value = Json::parse_object(
             r#"{"a":"x","n":-2,"f":1.9,"b":true,"z":null,"a":"y","l":[1,null,{"k":"9"}],
                "big":18446744073709551615,"id":9223372036854775808,"data":[{"id":"1"}]}"#,
         )
@@ -168,18 +168,18 @@ mod tests {
         assert_eq!(value.text_of("a").as_deref(), Some("y"));
         assert_eq!(value.number_of("n"), Some(-2));
         assert_eq!(value.number_of("f"), Some(1));
-        assert_eq!(value.get("b"), Some(&Value::Flag(true)));
+        assert_eq!(value.get("b"), Some(&Json::Flag(true)));
         assert_eq!(value.number_of("big"), Some(i64::MAX));
         assert_eq!(value.text_of("id").as_deref(), Some("9223372036854775808"));
         assert_eq!((value.get("z"), value.get("none")), (None, None));
-        let Some(Value::List(list)) = value.get("l") else {
+        let Some(Json::List(list)) = value.get("l") else {
             panic!("{value:?}")
         };
         assert_eq!(list.len(), 2);
         assert_eq!(list[1].number_of("k"), Some(9));
-        assert!(matches!(value.get("data"), Some(Value::List(list)) if list.len() == 1));
+        assert!(matches!(value.get("data"), Some(Json::List(list)) if list.len() == 1));
         for bad in ["", "[]", "1", r#""x""#, r#"{"a":}"#] {
-            assert!(Value::parse_object(bad).is_none(), "{bad}");
+            assert!(Json::parse_object(bad).is_none(), "{bad}");
         }
     }
 }
