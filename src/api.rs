@@ -349,39 +349,72 @@ impl Api {
     /// Any other node or path, read into your own type. The node may be wrapped in
     /// `{"data":[…]}`.
     ///
-    /// Derive [`miniserde::Deserialize`](crate::miniserde::Deserialize) for the type;
-    /// serde's derive macro of the same name does not work here. Make at least one field
-    /// required, such as `id`: a type with only optional fields accepts any object. The keys
-    /// `error`, `error_type` and `error_message` of a reply belong to error objects of the
-    /// service and do not reach your type.
+    /// ```no_run
+    /// use mingram::{Api, miniserde};
+    ///
+    /// #[derive(miniserde::Deserialize)]
+    /// struct Limit {
+    ///     quota_usage: u64,
+    /// }
+    ///
+    /// fn main() -> mingram::Result<()> {
+    ///     let api = Api::new("IGQVJ...");
+    ///     let fields = ("fields", "quota_usage");
+    ///     let limit: Limit = api.node("me/content_publishing_limit", &[fields])?;
+    ///     println!("{} published", limit.quota_usage);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// The derive macro finds its crate by the name `miniserde`, so import
+    /// [`mingram::miniserde`](crate::miniserde) where you use it. serde's derive macro of the
+    /// same name is not enough: the compiler then reports that `miniserde::Deserialize` is not
+    /// implemented (E0277). Enable the feature `serde` and read a `mingram::Serde<T>` instead
+    /// of a `T`.
+    ///
+    /// Make at least one field required, such as `id`: a type with only optional fields accepts
+    /// any object. The keys `error`, `error_type` and `error_message` of a reply belong to error
+    /// objects of the service and do not reach your type.
+    ///
+    /// For the reply as it is, read a [`miniserde::json::Value`](crate::miniserde::json::Value).
+    /// Integers are exact from `i64::MIN` to `u64::MAX`; a number beyond is the nearest `f64`.
+    /// Of duplicate keys the last counts.
     ///
     /// ```no_run
-    /// use mingram::miniserde::Deserialize;
+    /// use mingram::Api;
+    /// use mingram::miniserde::json::{self, Value};
     ///
-    /// #[derive(Deserialize)]
-    /// struct Limit { quota_usage: u64 }
-    ///
-    /// # fn main() -> mingram::Result<()> {
-    /// # let api = mingram::Api::new("IGQVJ...");
-    /// let limit: Limit = api.node("me/content_publishing_limit", &[("fields", "quota_usage")])?;
-    /// # Ok(()) }
+    /// fn main() -> mingram::Result<()> {
+    ///     let api = Api::new("IGQVJ...");
+    ///     let reply: Value = api.node("me", &[("fields", "id,username")])?;
+    ///     println!("{}", json::to_string(&reply));
+    ///     Ok(())
+    /// }
     /// ```
     pub fn node<T: Deserialize>(&self, path: &str, params: &[(&str, &str)]) -> Result<T> {
         self.read_node(encoded_path(path), params)
     }
 
-    /// Any other edge, its items read into your own type: see [`node`](Api::node).
+    /// Any other edge, its items read into your own type: see [`node`](Api::node), also for
+    /// types with serde's derive.
     ///
     /// ```no_run
-    /// # use mingram::miniserde;
-    /// # #[derive(miniserde::Deserialize)]
-    /// # struct Live { id: String, media_type: Option<String> }
-    /// # fn main() -> mingram::Result<()> {
-    /// # let api = mingram::Api::new("IGQVJ...");
-    /// for live in api.edge::<Live>("me/live_media").param("fields", "id,media_type") {
-    ///     println!("{:?}", live?.media_type);
+    /// use mingram::{Api, miniserde};
+    ///
+    /// #[derive(miniserde::Deserialize)]
+    /// struct Live {
+    ///     id: String,
+    ///     media_type: Option<String>,
     /// }
-    /// # Ok(()) }
+    ///
+    /// fn main() -> mingram::Result<()> {
+    ///     let api = Api::new("IGQVJ...");
+    ///     for live in api.edge::<Live>("me/live_media").param("fields", "id,media_type") {
+    ///         let live = live?;
+    ///         println!("{}: {:?}", live.id, live.media_type);
+    ///     }
+    ///     Ok(())
+    /// }
     /// ```
     pub fn edge<T: Deserialize>(&self, path: &str) -> Edge<T> {
         Edge::new(&self.client, encoded_path(path), String::new())

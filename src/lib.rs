@@ -122,8 +122,8 @@
 //! - `serde`: [serde](https://serde.rs)'s `Serialize` and `Deserialize` for the data types, in
 //!   addition to miniserde's, under the service's keys and by the same rules: `null` is
 //!   absent, unknown keys are ignored. For self-describing formats such as JSON, and for
-//!   template engines. A [`Page`] has them if its items have miniserde's traits. Calls still
-//!   read your own types with miniserde. Adds the package `serde_core`.
+//!   template engines. A [`Page`] has them if its items have miniserde's traits. Calls read your
+//!   own types with miniserde, or with serde as a `Serde<T>`. Adds the package `serde_core`.
 //!
 //! Without features only plain http to a loopback address works.
 //!
@@ -253,6 +253,8 @@ mod json {
     pub(crate) mod reader;
     #[cfg(feature = "serde")]
     pub(crate) mod serde;
+    #[cfg(feature = "serde")]
+    mod tree;
     pub(crate) mod value;
     pub(crate) mod words;
 }
@@ -276,6 +278,8 @@ pub use graph::page::{Cursors, Page};
 pub use graph::paging::{Items, Pages};
 pub use graph::position::Position;
 pub use graph::user::{AccountType, User};
+#[cfg(feature = "serde")]
+pub use json::serde::Serde;
 pub use json::words::Word;
 pub use miniserde;
 

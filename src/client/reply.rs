@@ -172,12 +172,13 @@ impl Reply {
             _ => Default::default(),
         };
         let (problem, what) = error.kind.words();
-        let expected = match error.expected.as_str() {
-            "" => String::new(),
-            expected => format!("{expected}, "),
+        let comma = match error.expected.is_empty() || problem.is_empty() {
+            true => "",
+            false => ", ",
         };
+        let expected = sanitize(&error.expected, &call.secrets);
         let message = format!(
-            "the reply is not a valid {} at byte {} of {bytes}{open}{path}{close}: {expected}{problem}{what}: {}",
+            "the reply is not a valid {} at byte {} of {bytes}{open}{path}{close}: {expected}{comma}{problem}{what}: {}",
             short_name(type_name),
             error.offset,
             call.excerpt_at(&self.text, error.offset)

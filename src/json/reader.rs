@@ -35,7 +35,8 @@ pub(crate) struct JsonError {
     pub(crate) offset: usize,
     /// The keys and indexes down to it: `data[37].timestamp`.
     pub(crate) path: String,
-    /// The types that the visitor accepts instead of the refused one, if they are known.
+    /// The types that the visitor accepts instead of the refused one, if they are known, or
+    /// what [`refuse_because`] said.
     pub(crate) expected: String,
 }
 
@@ -51,6 +52,20 @@ pub(crate) fn refuse_field(name: &'static str) -> Error {
     Error
 }
 
+#[cfg(feature = "serde")]
+thread_local! {
+    /// What the visitor of a [`Serde`](super::serde::Serde) said last.
+    static MESSAGE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// The error of a value of which there is something to say.
+#[cfg(feature = "serde")]
+#[cold]
+pub(crate) fn refuse_because(message: String) -> Error {
+    MESSAGE.set(message);
+    Error
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum JsonErrorKind {
     /// The document ends early.
@@ -61,7 +76,7 @@ pub(crate) enum JsonErrorKind {
     TooMany,
     /// It is not JSON: what was expected.
     Syntax(&'static str),
-    /// The visitor refused it: what it did not expect.
+    /// The visitor refused it: what it did not expect. Empty if the error has a message.
     Refused(&'static str),
     /// An object lacks the field that the path ends in, or it is invalid.
     Field,
@@ -86,6 +101,7 @@ impl JsonErrorKind {
             JsonErrorKind::TooDeep => ("nested more than 128 levels deep", ""),
             JsonErrorKind::TooMany => ("more than 100,000 arrays and objects", ""),
             JsonErrorKind::Syntax(expected) => ("expected ", expected),
+            JsonErrorKind::Refused("") => ("", ""),
             JsonErrorKind::Refused(unexpected) => ("unexpected ", unexpected),
             JsonErrorKind::Field => ("a required field is missing or invalid", ""),
         }
@@ -176,6 +192,8 @@ pub(crate) fn read_into(
         expected: String::new(),
     };
     FIELD.set("");
+    #[cfg(feature = "serde")]
+    MESSAGE.take();
     match reader.document(visitor) {
         Ok(()) => Ok(reader.elements),
         Err(Error) => Err(reader.take_error()),
@@ -604,7 +622,20 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn refuse(&mut self, offset: usize, unexpected: &'static str) -> Result<()> {
+        let unexpected = if self.has_message() { "" } else { unexpected };
         self.fault(JsonErrorKind::Refused(unexpected), offset)
+    }
+
+    /// Whether the visitor said why it refused a value.
+    #[cfg(feature = "serde")]
+    fn has_message(&mut self) -> bool {
+        self.expected.push_str(&MESSAGE.take());
+        !self.expected.is_empty()
+    }
+
+    #[cfg(not(feature = "serde"))]
+    fn has_message(&self) -> bool {
+        false
     }
 
     /// An object without a required field, which derived readers do not name.
@@ -621,6 +652,9 @@ impl<'a> Reader<'a> {
     #[cold]
     fn expect(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
         if self.kind.is_none() && self.path.is_empty() {
+            if self.has_message() {
+                return self.fault(JsonErrorKind::Refused(""), self.offset);
+            }
             let is_array = visitor.seq().is_ok();
             let is_object = visitor.map().is_ok();
             let number = match () {
