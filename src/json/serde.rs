@@ -196,8 +196,7 @@ impl ser::Serialize for Written<'_> {
 ///
 /// An error has serde's message, such as ``missing field `id` ``. Of duplicate keys the last
 /// counts. Integers are exact from `i64::MIN` to `u64::MAX`; a number beyond is the nearest
-/// `f64`. The type must own what it reads. The value is first read into a tree, which takes
-/// about as much time and memory again.
+/// `f64`. The type must own what it reads: a `String`, not a `&str`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Serde<T>(pub T);
 
@@ -211,7 +210,7 @@ impl<T: DeserializeOwned> Deserialize for Serde<T> {
 
 impl<T: DeserializeOwned> Serde<T> {
     fn read(value: Value) -> miniserde::Result<Option<Serde<T>>> {
-        match T::deserialize(Tree::new(value)) {
+        match T::deserialize(Tree::new(value, String::new())) {
             Ok(value) => Ok(Some(Serde(value))),
             Err(error) => Err(reader::refuse_because(error.to_string())),
         }

@@ -7,16 +7,30 @@ use serde_core::de::value::{
 use serde_core::de::{Deserializer, Error, IntoDeserializer, Visitor};
 use serde_core::forward_to_deserialize_any;
 
-/// A value for serde, and the key or index that leads to it.
+/// A value for serde.
 pub(crate) struct Tree {
-    step: String,
     value: Value,
+    /// The key or index that leads to it; empty at the top.
+    step: String,
+    /// Whether it is a key of a map, which may be a number in JSON's quotes.
+    is_key: bool,
 }
 
 impl Tree {
-    pub(crate) fn new(value: Value) -> Tree {
-        let step = String::new();
-        Tree { step, value }
+    pub(crate) fn new(value: Value, step: String) -> Tree {
+        let is_key = false;
+        Tree {
+            value,
+            step,
+            is_key,
+        }
+    }
+
+    fn key(key: String) -> Tree {
+        Tree {
+            is_key: true,
+            ..Tree::new(Value::String(key), String::new())
+        }
     }
 
     /// Names the place in the error of a value below the top.
@@ -30,11 +44,11 @@ impl Tree {
 
 fn entries<'de>(
     object: Object,
-) -> MapDeserializer<'de, impl Iterator<Item = (Key, Tree)>, value::Error> {
-    MapDeserializer::new(object.into_iter().map(|(key, value)| {
-        let step = key.clone();
-        (Key(key), Tree { step, value })
-    }))
+) -> MapDeserializer<'de, impl Iterator<Item = (Tree, Tree)>, value::Error> {
+    let entries = object.into_iter();
+    MapDeserializer::new(
+        entries.map(|(key, value)| (Tree::key(key.clone()), Tree::new(value, key))),
+    )
 }
 
 impl<'de> IntoDeserializer<'de, value::Error> for Tree {
@@ -43,6 +57,20 @@ impl<'de> IntoDeserializer<'de, value::Error> for Tree {
     fn into_deserializer(self) -> Tree {
         self
     }
+}
+
+macro_rules! numbers {
+    ($($method:ident $visit:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
+            match &self.value {
+                Value::String(key) if self.is_key => match key.parse() {
+                    Ok(number) => visitor.$visit(number),
+                    Err(_) => self.deserialize_any(visitor),
+                },
+                _ => self.deserialize_any(visitor),
+            }
+        })*
+    };
 }
 
 impl<'de> Deserializer<'de> for Tree {
@@ -57,11 +85,9 @@ impl<'de> Deserializer<'de> for Tree {
             Value::Number(Number::F64(n)) => visitor.visit_f64(n),
             Value::String(text) => visitor.visit_string(text),
             Value::Array(list) => {
-                let elements = list.into_iter().enumerate().map(|(index, value)| Tree {
-                    step: format!("[{index}]"),
-                    value,
-                });
-                SeqDeserializer::new(elements).deserialize_any(visitor)
+                let list = list.into_iter().enumerate();
+                let list = list.map(|(index, value)| Tree::new(value, format!("[{index}]")));
+                SeqDeserializer::new(list).deserialize_any(visitor)
             }
             Value::Object(object) => entries(object).deserialize_any(visitor),
         };
@@ -99,58 +125,6 @@ impl<'de> Deserializer<'de> for Tree {
         Tree::located(&self.step, result)
     }
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier ignored_any
-    }
-}
-
-/// A key of a map, which may be a number in JSON's quotes.
-struct Key(String);
-
-impl<'de> IntoDeserializer<'de, value::Error> for Key {
-    type Deserializer = Key;
-
-    fn into_deserializer(self) -> Key {
-        self
-    }
-}
-
-macro_rules! numbers {
-    ($($method:ident $visit:ident)*) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
-            match self.0.parse() {
-                Ok(number) => visitor.$visit(number),
-                Err(_) => self.deserialize_any(visitor),
-            }
-        })*
-    };
-}
-
-impl<'de> Deserializer<'de> for Key {
-    type Error = value::Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
-        visitor.visit_string(self.0)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, value::Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, value::Error> {
-        visitor.visit_enum(StringDeserializer::new(self.0))
-    }
-
     numbers! {
         deserialize_i8 visit_i8 deserialize_i16 visit_i16 deserialize_i32 visit_i32
         deserialize_i64 visit_i64 deserialize_u8 visit_u8 deserialize_u16 visit_u16
@@ -158,7 +132,7 @@ impl<'de> Deserializer<'de> for Key {
     }
 
     forward_to_deserialize_any! {
-        bool i128 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple
+        bool i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
         tuple_struct map struct identifier ignored_any
     }
 }
