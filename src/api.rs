@@ -1,7 +1,6 @@
 //! The `Api` struct: settings, and one short method per call.
 
 use crate::auth::token::Token;
-use crate::client::call::Call;
 use crate::client::client::Client;
 use crate::client::reply::Reply;
 use crate::client::retry::{Clock, MAX_RETRIES};
@@ -339,9 +338,9 @@ impl Api {
         let call = self.client.graph_call(path.as_deref(), &params)?;
         let name = type_name::<Vec<Insight>>();
         let (list, _) = self.client.send(&call, |reply| {
-            let list: Insights = reply.parse(&call, name)?;
+            let list: Insights = reply.parse(name)?;
             list.data
-                .ok_or_else(|| reply.unexpected(&call, name, "object without `data`"))
+                .ok_or_else(|| reply.unexpected(name, "object without `data`"))
         })?;
         Ok(list)
     }
@@ -438,7 +437,7 @@ impl Api {
         params: &[(&str, &str)],
     ) -> Result<T> {
         let call = self.client.graph_call(path.as_deref(), params)?;
-        let (node, _) = self.client.send(&call, |reply| parse_node(reply, &call))?;
+        let (node, _) = self.client.send(&call, parse_node)?;
         Ok(node)
     }
 
@@ -456,17 +455,17 @@ impl Api {
 }
 
 /// Parses a node: flat, or wrapped in `{"data":[…]}` as on Meta's newer pages.
-fn parse_node<T: Deserialize>(reply: &Reply, call: &Call<'_>) -> Result<T> {
+fn parse_node<T: Deserialize>(reply: &Reply<'_>) -> Result<T> {
     #[derive(Deserialize)]
     struct Wrapped<T> {
         data: Vec<T>,
     }
     let name = type_name::<T>();
-    reply.parse(call, name).or_else(|error| {
+    reply.parse(name).or_else(|error| {
         if error.kind() != ErrorKind::Decode {
             return Err(error);
         }
-        let wrapped = reply.parse::<Wrapped<T>>(call, name);
+        let wrapped = reply.parse::<Wrapped<T>>(name);
         let first = wrapped.ok().and_then(|list| list.data.into_iter().next());
         first.ok_or(error)
     })

@@ -89,7 +89,8 @@ pub enum ErrorKind {
     Timeout,
     /// The connection broke before a complete response header arrived.
     ConnectionLost,
-    /// The connection ended before the complete body arrived.
+    /// The body is incomplete: the connection ended before all of it arrived, or the JSON in it
+    /// ends early.
     Truncated,
     /// A download has no length, so a truncated file could not be recognised.
     /// See [`Download::accept_unknown_length`](crate::download::Download::accept_unknown_length).
@@ -115,8 +116,8 @@ pub enum ErrorKind {
     NotJson,
     /// The service returned an error object: see [`Error::api_error`].
     Api,
-    /// A body that starts like JSON, but is invalid, nested too deeply, or not of the
-    /// requested type. The message says where: the byte offset and the path of keys. It may
+    /// A body that is JSON or begins like an object or array, but is invalid, nested too
+    /// deeply, or not of the requested type. The message says where: the byte offset and the path of keys. It may
     /// be about one item of a page only: see [`Error::is_unreadable_item`].
     Decode,
     /// A page without a usable link to the next one: it leads to a page that was requested

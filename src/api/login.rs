@@ -8,7 +8,6 @@ use crate::client::call::Call;
 use crate::error::Result;
 use crate::http::query::push_param;
 use crate::json::value::Json;
-use crate::timestamp::parse_http_date;
 use std::time::SystemTime;
 
 /// When a token was obtained, by the local clock and the `Date` of the reply.
@@ -90,10 +89,9 @@ impl Api {
         token: impl Fn(&Json, Option<SystemTime>) -> Option<T>,
     ) -> Result<T> {
         let (token, _) = self.client.send(call, |reply| {
-            let value = reply.parse(call, type_name)?;
-            let date = reply.date.as_deref().and_then(parse_http_date);
-            token(&value, date).ok_or_else(|| {
-                reply.unexpected(call, type_name, "object, it has no valid `access_token`")
+            let value = reply.parse(type_name)?;
+            token(&value, reply.date()).ok_or_else(|| {
+                reply.unexpected(type_name, "object, it has no valid `access_token`")
             })
         })?;
         Ok(token)

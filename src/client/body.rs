@@ -3,12 +3,13 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::transport::Response;
 use std::io::{self, Read};
+use std::mem;
 
 /// The memory reserved for a body before it arrives. Its length is only announced.
 const RESERVED: u64 = 256 * 1024;
 
 /// Reads the body, decoded, if it is complete and not longer than `limit` bytes.
-pub(crate) fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>> {
+pub(crate) fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>> {
     let too_large = || {
         let message = format!(
             "the reply exceeds the limit of {limit} bytes: raise it with `with_body_limit`, or use a smaller page size"
@@ -25,7 +26,7 @@ pub(crate) fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>>
         return too_large();
     }
     let mut body = Vec::with_capacity(length.unwrap_or(0).min(RESERVED) as usize);
-    let mut reader = response.body;
+    let mut reader = mem::replace(&mut response.body, Box::new(io::empty()));
     let mut piece = [0; 8 * 1024];
     loop {
         match reader.read(&mut piece) {

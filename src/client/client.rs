@@ -13,7 +13,6 @@ use crate::http::query::push_param;
 use crate::http::transport::{MAX_TIMEOUT, Request, Response, Transport, check_lengths};
 use crate::http::url::{Url, check_length};
 use crate::redact::redact;
-use crate::timestamp::parse_http_date;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -143,16 +142,14 @@ impl Client {
     pub(crate) fn send<T>(
         &self,
         call: &Call<'_>,
-        parse: impl Fn(&Reply) -> Result<T>,
+        parse: impl Fn(&Reply<'_>) -> Result<T>,
     ) -> Result<(T, Usage)> {
         self.keep_pace(call)?;
         let result = self.retrying(call, |deadline| {
             let response = self.open(call, deadline)?;
             let usage = self.record_usage(call, &response);
-            let date = response.header("date").and_then(parse_http_date);
-            Reply::read(call, response, usage, self.body_limit, &*self.clock)
-                .and_then(|reply| Ok((parse(&reply)?, reply.usage)))
-                .map_err(|error| error.with_date(date))
+            let reply = Reply::read(call, response, usage, self.body_limit, &*self.clock)?;
+            Ok((parse(&reply)?, reply.usage))
         });
         if let Err(error) = &result {
             self.record_refusal(call, error);

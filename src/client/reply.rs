@@ -9,53 +9,67 @@ use crate::http::transport::Response;
 use crate::json::reader::{self, Elements, JsonError, JsonErrorKind, Tolerance};
 use crate::json::value::{Json, Object};
 use crate::redact::sanitize;
-use crate::timestamp::parse_http_date_at;
+use crate::timestamp::{parse_http_date, parse_http_date_at};
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
-use std::fmt;
 use std::mem;
+use std::str::Utf8Error;
 use std::time::{Duration, SystemTime};
 
-/// A document that arrived with a successful status and begins like JSON.
-pub(crate) struct Reply {
+/// A document that arrived with a successful status and begins like an object or array.
+pub(crate) struct Reply<'a> {
     pub(crate) usage: Usage,
-    /// The header `Date`, unread: only logins need it.
-    pub(crate) date: Option<String>,
+    call: &'a Call<'a>,
+    /// Its status and headers; the body is `text`.
+    response: Response,
     text: String,
-    status: u16,
     retry_after: RetryAfter,
-    /// Without a content length, only the document reveals a broken connection.
-    has_length: bool,
 }
 
-impl Reply {
+impl<'a> Reply<'a> {
     /// Reads the body. Fails for any other status, with the error object if the body
     /// is one, and for a body that is not JSON.
     pub(crate) fn read(
-        call: &Call<'_>,
-        response: Response,
+        call: &'a Call<'a>,
+        mut response: Response,
         usage: Usage,
         limit: usize,
         clock: &dyn Clock,
-    ) -> Result<Reply> {
-        let status = response.status;
+    ) -> Result<Reply<'a>> {
         let mut retry_after = retry_after(&response, clock);
         retry_after.usage = usage.wait();
-        let content_type = content_type(&response, call);
-        let date = response.header("date").map(str::to_owned);
         let has_length = response.length().is_some();
-        let is_success = (200..300).contains(&status);
-        let body = match read_body(response, limit) {
+        let body = read_body(&mut response, limit);
+        let mut reply = Reply {
+            usage,
+            call,
+            response,
+            text: String::new(),
+            retry_after,
+        };
+        let is_success = (200..300).contains(&reply.response.status);
+        let body = match body {
             Ok(body) => body,
             // A gateway's page that cannot be read: its status counts.
             Err(error) if error.kind() == ErrorKind::Malformed && !is_success => {
-                let message = format!("HTTP {status} ({content_type}): {error}");
-                return Err(Error::new(ErrorKind::Status, message)
-                    .with_status(status)
-                    .with_retry_after(retry_after));
+                return Err(reply.bad_status("", &error.to_string()));
             }
-            Err(error) => return Err(error.with_status(status)),
+            Err(error) => return Err(error.with_status(reply.response.status)),
         };
         let bytes = body.len();
+        let problem = reply.set_text(body);
+        if is_success {
+            reply.check_document(bytes, problem, has_length)?;
+            return Ok(reply);
+        }
+        let api = read_api_error(&reply.text, reply.response.status, &call.secrets);
+        Err(match api {
+            Some(api) => reply.service_error(api),
+            None => reply.bad_status(&format!(", {bytes} bytes"), &call.excerpt(&reply.text)),
+        })
+    }
+
+    /// Keeps the text without a byte order mark. Returns why it is not UTF-8.
+    fn set_text(&mut self, body: Vec<u8>) -> Option<Utf8Error> {
         let (mut text, problem) = match String::from_utf8(body) {
             Ok(text) => (text, None),
             Err(error) => {
@@ -66,57 +80,79 @@ impl Reply {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        if !is_success {
-            if let Some(api) = read_api_error(&text, status, &call.secrets) {
-                return Err(Error::from_api(api, retry_after));
-            }
-            let excerpt = call.excerpt(&text);
-            let message = format!("HTTP {status} ({content_type}, {bytes} bytes): {excerpt}");
-            return Err(Error::new(ErrorKind::Status, message)
-                .with_status(status)
-                .with_retry_after(retry_after));
-        }
-        let start = text.trim_ascii_start();
-        let is_json = start.starts_with(['{', '[']);
+        self.text = text;
+        problem
+    }
+
+    /// Fails if the document of a success does not begin like an object or array, or ends
+    /// inside a character.
+    fn check_document(
+        &self,
+        bytes: usize,
+        problem: Option<Utf8Error>,
+        has_length: bool,
+    ) -> Result<()> {
+        let status = self.response.status;
+        let start = self.text.trim_ascii_start();
+        let is_object = start.starts_with(['{', '[']);
         let in_character = problem.is_some_and(|problem| problem.error_len().is_none());
-        if !has_length && status != 204 && (start.is_empty() || is_json && in_character) {
-            return Err(truncated_document(bytes).with_status(status));
+        let is_nothing = start.is_empty() && !has_length && status != 204;
+        if is_nothing || is_object && in_character {
+            return Err(self.truncated(bytes));
         }
-        if !is_json || problem.is_some() {
-            let message = format!(
-                "the reply is not {} (HTTP {status}, {content_type}, {bytes} bytes): {}",
-                if problem.is_none() {
-                    "JSON"
-                } else {
-                    "UTF-8 text"
-                },
-                call.excerpt(&text)
-            );
-            return Err(Error::new(ErrorKind::NotJson, message).with_status(status));
-        }
-        Ok(Reply {
-            usage,
-            date,
-            text,
-            status,
-            retry_after,
-            has_length,
-        })
+        let is_json = || reader::read_into(&self.text, <dyn Visitor>::ignore(), None).is_ok();
+        let (kind, what) = match problem {
+            None if is_object => return Ok(()),
+            None if is_json() => (ErrorKind::Decode, "JSON, but not an object"),
+            None => (ErrorKind::NotJson, "not JSON"),
+            Some(_) => (ErrorKind::NotJson, "not UTF-8 text"),
+        };
+        let message = format!(
+            "the reply is {what} (HTTP {status}, {}, {bytes} bytes): {}",
+            content_type(&self.response, self.call),
+            self.call.excerpt(&self.text)
+        );
+        Err(Error::new(kind, message).with_status(status))
+    }
+
+    /// The error for a status other than success.
+    fn bad_status(&self, length: &str, what: &str) -> Error {
+        let status = self.response.status;
+        let content_type = content_type(&self.response, self.call);
+        let message = format!("HTTP {status} ({content_type}{length}): {what}");
+        Error::new(ErrorKind::Status, message)
+            .with_status(status)
+            .with_retry_after(self.retry_after)
+    }
+
+    fn service_error(&self, api: ApiError) -> Error {
+        Error::from_api(api, self.retry_after).with_date(self.date())
+    }
+
+    /// The error for a document that ends early, whether the connection or the server lost
+    /// the rest.
+    fn truncated(&self, bytes: usize) -> Error {
+        let message = format!("the transfer ended inside the reply, after {bytes} bytes");
+        Error::new(ErrorKind::Truncated, message).with_status(self.response.status)
+    }
+
+    /// The header `Date`.
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        self.response.header("date").and_then(parse_http_date)
     }
 
     /// Reads the document into a `T`, which `type_name` names in messages. Fails with
     /// the service's error object if it is one.
-    pub(crate) fn parse<T: Deserialize>(&self, call: &Call<'_>, type_name: &str) -> Result<T> {
+    pub(crate) fn parse<T: Deserialize>(&self, type_name: &str) -> Result<T> {
         let mut out = None;
-        self.parse_into(call, type_name, T::begin(&mut out), None)?;
-        out.ok_or_else(|| self.unexpected(call, type_name, "value"))
+        self.parse_into(type_name, T::begin(&mut out), None)?;
+        out.ok_or_else(|| self.unexpected(type_name, "value"))
     }
 
     /// As [`parse`](Reply::parse), into what the visitor fills. Elements that the visitor
     /// refuses are errors only if they are not in the list of the tolerance.
     pub(crate) fn parse_into(
         &self,
-        call: &Call<'_>,
         type_name: &str,
         visitor: &mut dyn Visitor,
         tolerance: Option<&Tolerance>,
@@ -132,43 +168,41 @@ impl Reply {
             document = Document::new(<dyn Visitor>::ignore());
             result = reader::read_into(&self.text, &mut document, None).and(result);
         }
-        if let Some(api) = document.api_error(self.status, &call.secrets) {
-            return Err(Error::from_api(api, self.retry_after));
+        if let Some(api) = document.api_error(self.response.status, &self.call.secrets) {
+            return Err(self.service_error(api));
         }
         if document.has_error() {
-            return Err(self.unexpected(call, type_name, "key `error`"));
+            return Err(self.unexpected(type_name, "key `error`"));
         }
-        result.map_err(|error| self.decode_error(call, type_name, &error))
+        result.map_err(|error| self.decode_error(type_name, &error))
     }
 
     /// The error for an element that the list `data` does not have.
-    pub(crate) fn item_error(&self, call: &Call<'_>, type_name: &str, error: &JsonError) -> Error {
+    pub(crate) fn item_error(&self, type_name: &str, error: &JsonError) -> Error {
         let error = JsonError {
             path: format!("data{}", error.path),
             expected: error.expected.clone(),
             ..*error
         };
-        let error = self.decode_error(call, type_name, &error);
-        error.in_call(&call.name, &call.secrets)
+        let error = self.decode_error(type_name, &error);
+        error.in_call(&self.call.name, &self.call.secrets)
     }
 
     /// The error for a document that as a whole is not what was requested.
-    pub(crate) fn unexpected(&self, call: &Call<'_>, type_name: &str, what: &'static str) -> Error {
+    pub(crate) fn unexpected(&self, type_name: &str, what: &'static str) -> Error {
         let error = JsonError::new(JsonErrorKind::Refused(what), 0);
-        self.decode_error(call, type_name, &error)
+        self.decode_error(type_name, &error)
     }
 
-    fn decode_error(&self, call: &Call<'_>, type_name: &str, error: &JsonError) -> Error {
+    fn decode_error(&self, type_name: &str, error: &JsonError) -> Error {
         let bytes = self.text.len();
         let kind = match error.kind {
-            JsonErrorKind::Truncated if !self.has_length => {
-                return truncated_document(bytes).with_status(self.status);
-            }
+            JsonErrorKind::Truncated => return self.truncated(bytes),
             JsonErrorKind::TooMany => ErrorKind::TooLarge,
             _ => ErrorKind::Decode,
         };
         let (open, path, close) = match error.path.as_str() {
-            path if !path.is_empty() && call.kind != Kind::Login => (" (", path, ")"),
+            path if !path.is_empty() && self.call.kind != Kind::Login => (" (", path, ")"),
             _ => Default::default(),
         };
         let (problem, what) = error.kind.words();
@@ -176,28 +210,14 @@ impl Reply {
             true => "",
             false => ", ",
         };
-        let expected = sanitize(&error.expected, &call.secrets);
+        let expected = sanitize(&error.expected, &self.call.secrets);
         let message = format!(
             "the reply is not a valid {} at byte {} of {bytes}{open}{path}{close}: {expected}{comma}{problem}{what}: {}",
             short_name(type_name),
             error.offset,
-            call.excerpt_at(&self.text, error.offset)
+            self.call.excerpt_at(&self.text, error.offset)
         );
-        Error::new(kind, message).with_status(self.status)
-    }
-}
-
-fn truncated_document(bytes: usize) -> Error {
-    let message = format!("the connection ended inside the reply, after {bytes} bytes");
-    Error::new(ErrorKind::Truncated, message)
-}
-
-impl fmt::Debug for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply")
-            .field("status", &self.status)
-            .field("bytes", &self.text.len())
-            .finish_non_exhaustive()
+        Error::new(kind, message).with_status(self.response.status)
     }
 }
 

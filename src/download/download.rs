@@ -499,11 +499,11 @@ fn is_missing(response: &Response, version: &FileVersion) -> bool {
 }
 
 /// The error for any other status.
-fn refused(call: &Call<'_>, response: Response, clock: &dyn Clock) -> Error {
+fn refused(call: &Call<'_>, mut response: Response, clock: &dyn Clock) -> Error {
     let status = response.status;
     let wait = retry_after(&response, clock);
     let content_type = content_type(&response, call);
-    let body = match read_body(response, MAX_ERROR_BODY) {
+    let body = match read_body(&mut response, MAX_ERROR_BODY) {
         Ok(body) => body,
         // The time is up, so the refusal must not be retried.
         Err(error) if error.is_timeout() => return error.with_status(status),

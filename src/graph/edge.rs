@@ -2,7 +2,6 @@
 
 use super::page::{Follows, Page, TolerantPage};
 use super::position::{At, LINK_PARAMS, Position};
-use crate::client::call::Call;
 use crate::client::client::Client;
 use crate::client::reply::Reply;
 use crate::error::{Error, Result};
@@ -303,9 +302,7 @@ impl<T: Deserialize> Edge<T> {
         let path = self.path.as_deref();
         let call = self.client.graph_call(path, &params)?;
         let room = asked.unwrap_or(DEFAULT_PAGE_SIZE).min(self.max_page_size) as usize;
-        let sent = self
-            .client
-            .send(&call, |reply| self.parse(reply, &call, room));
+        let sent = self.client.send(&call, |reply| self.parse(reply, room));
         match sent {
             Ok((mut fetched, usage)) => {
                 fetched.page.usage = usage;
@@ -319,7 +316,7 @@ impl<T: Deserialize> Edge<T> {
     }
 
     /// Parses a page of about `room` items.
-    fn parse(&self, reply: &Reply, call: &Call<'_>, room: usize) -> Result<Fetched<T>> {
+    fn parse(&self, reply: &Reply<'_>, room: usize) -> Result<Fetched<T>> {
         let mut page = None;
         let tolerance = Tolerance {
             room,
@@ -330,13 +327,13 @@ impl<T: Deserialize> Edge<T> {
             tolerance: &tolerance,
         };
         let name = type_name::<Page<T>>();
-        let elements = reply.parse_into(call, name, &mut visitor, Some(&tolerance))?;
-        let page = page.ok_or_else(|| reply.unexpected(call, name, "value"))?;
+        let elements = reply.parse_into(name, &mut visitor, Some(&tolerance))?;
+        let page = page.ok_or_else(|| reply.unexpected(name, "value"))?;
         if let Some((_, error)) = elements.refused.first() {
             let leads_on = !matches!(page.follows(self.start.backwards), Follows::Nothing);
             if !leads_on && self.start.last(&elements.ids).is_none() && page.data.is_empty() {
                 // Nothing in it shows that it is a page of these items at all.
-                return Err(reply.item_error(call, name, error));
+                return Err(reply.item_error(name, error));
             }
         }
         let passed = self.start.passed(&elements.ids);
@@ -348,7 +345,7 @@ impl<T: Deserialize> Edge<T> {
             fault: None,
         };
         if let Some(error) = fetched.cut(self.start.backwards, elements.refused) {
-            fetched.fault = Some(reply.item_error(call, name, &error).of_item());
+            fetched.fault = Some(reply.item_error(name, &error).of_item());
         }
         Ok(fetched)
     }

@@ -52,10 +52,9 @@ fn json_that_is_none() {
         row("HTML with 200", sends(status("200 OK", "<html><b>Sorry")), me, not_json("(HTTP 200, text/html, 14 bytes): <html><b>Sorry")),
         row("HTML with 502", sends(status("502 Bad Gateway", "<html>\r\n<b>Sorry")), me, fails(K::Status, "HTTP 502 (text/html, 16 bytes): <html> <b>Sorry")),
         row("plain text", sends(json("Sorry, this content isn't available right now")), me, not_json("Sorry, this content isn't")),
-        row("a string", sends(json("\"x\"")), me, not_json("is not JSON")),
-        row("a number", sends(json("1")), me, not_json("is not JSON")),
-        row("true", sends(json("true")), me, not_json("is not JSON")),
-        row("null", sends(json("null")), me, not_json("is not JSON")),
+        row("a number until the end", sends("HTTP/1.1 200 OK\r\n\r\n42"), me, user("the reply is JSON, but not an object (HTTP 200, no content type, 2 bytes): 42")),
+        row("half a word until the end", sends("HTTP/1.1 200 OK\r\n\r\ntru"), me, not_json("the reply is not JSON (HTTP 200, no content type, 3 bytes): tru")),
+        row("a word with 500", sends(status("500 No", "null")), me, fails(K::Status, "HTTP 500 (text/html, 4 bytes): null")),
         row("an array", sends(json("[]")), me, user("the reply is not a valid User at byte 0 of 2: expected object, unexpected array: []")),
         row("an array of users", sends(json(r#"[{"id":"1"}]"#)), me, user("User at byte 0 of 12: expected object, unexpected array: [{")),
         row("an empty object", sends(json("{}")), me, user("User at byte 0 of 2 (id): a required field is missing or invalid: {}")),
@@ -94,6 +93,41 @@ fn json_that_is_none() {
         row("an absurd number for a count", sends(json(r#"{"id":"1","like_count":1e9999}"#)), me, gives("1")),
         row("an absurd number in an ignored field", sends(json(r#"{"id":"1","x":[-1e9999,1e-9999]}"#)), me, gives("1")),
     ]);
+}
+
+/// JSON of every other type is JSON, and what only begins like it is not.
+#[test]
+#[rustfmt::skip]
+fn scalars() {
+    let scalars = [
+        "42", "0", "-0", "-1.5e-3", "1E9999", "17841405793187218", "true", "false", "null",
+        r#""""#, r#""text""#, r#""\ud83c\u0022{[é""#,
+    ];
+    let around = [("", ""), (" \r\n\t", "\n "), ("\u{feff}", ""), ("\u{feff} ", " ")];
+    let scalars = scalars.iter().flat_map(|scalar| {
+        around.map(|(before, after)| (format!("{before}{scalar}{after}"), K::Decode, "JSON, but not an object"))
+    });
+    let others = [
+        "42 43", "042", "+1", "1.", "1e", "-", ".5", "0x1", "tru", "truex", "True", "nulll",
+        "NaN", "'x'", "\"x", "\"x\"y", "\"\\x\"", "\"a\nb\"", "1,", "1{}", "\u{feff}\u{feff}1",
+        "1\u{feff}", "\u{a0}1", "\u{c}1", "//1", "true false",
+    ];
+    let others = others.map(|text| (text.to_owned(), K::NotJson, "not JSON"));
+    for (body, kind, what) in scalars.chain(others) {
+        let api = Api::new(TOKEN).with_transport(Reply(body.clone()));
+        let says = format!("the reply is {what} (HTTP 200, no content type, {} bytes): ", body.len());
+        for error in [
+            api.me(&[]).unwrap_err(),
+            api.node::<String>("x", &[]).unwrap_err(),
+            api.node::<Option<u64>>("x", &[]).unwrap_err(),
+            api.my_media(&[]).pages().next().unwrap().unwrap_err(),
+            api.refresh_token().unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), kind, "{body:?}: {error}");
+            assert_eq!(error.status(), Some(200));
+            assert!(error.to_string().contains(&says), "{body:?}: {error}");
+        }
+    }
 }
 
 /// 200,000 levels deep: refused everywhere, also in ignored fields and error objects.
@@ -475,15 +509,15 @@ fn a_page_that_is_cut_at_every_byte() {
     over_sockets("until close", &until_close);
     over_sockets("in chunks", &in_chunks);
     // The server itself lost the rest: no socket is needed to show that.
+    let api = |body| Api::new("T").with_transport(Reply(body)).with_retries(0);
     for at in 0..whole {
         let body = String::from_utf8_lossy(&body[..at]).into_owned();
-        let api = Api::new("T").with_transport(Reply(body));
-        match ids(&api) {
+        match ids(&api(body)) {
             Ok(_) => panic!("a short page, cut at {at}"),
-            Err(error) => assert!(
-                matches!(error.kind(), K::Decode | K::NotJson),
-                "{at}: {error}"
-            ),
+            Err(error) => {
+                let wanted = if at == 0 { K::NotJson } else { K::Truncated };
+                assert_eq!(error.kind(), wanted, "{at}: {error}");
+            }
         }
     }
 }
