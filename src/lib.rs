@@ -180,7 +180,7 @@ mod client {
     mod redirect;
     pub(crate) mod reply;
     pub(crate) mod retry;
-    mod timed;
+    pub(crate) mod timed;
     pub(crate) mod usage;
 }
 

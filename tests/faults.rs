@@ -6,7 +6,7 @@
 mod common;
 
 use common::replay::{Received, read_request};
-use common::{Server, TestClock, feed_page, json, param, reply};
+use common::{Random, Server, TestClock, feed_page, json, param, reply};
 use mingram::{Api, ErrorKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
@@ -19,23 +19,6 @@ use std::time::Duration;
 
 const ITEMS: usize = 10_000;
 const PAGE: usize = 20;
-
-/// SplitMix64: small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-}
 
 fn seed() -> u64 {
     let seed = match std::env::var("MINGRAM_SEED") {
@@ -98,7 +81,7 @@ const SLOW_FAULTS: [Fault; 3] = [
 #[derive(Clone, Copy)]
 struct Run {
     /// So many of a hundred,
-    percent: usize,
+    percent: u64,
     /// and no more than these.
     most: usize,
     faults: &'static [Fault],
@@ -151,12 +134,12 @@ impl Broken {
                 }
                 let Ok(stream) = stream else { continue };
                 connections.fetch_add(1, Ordering::SeqCst);
-                let breaks = random.below(100) < run.percent && count < run.most;
+                let breaks = random.percent(run.percent) && count < run.most;
                 let fault = breaks.then(|| {
                     // The slow ones in turn, because they are few.
                     let fault = match run.faults {
                         faults if run.most < usize::MAX => faults[count % faults.len()],
-                        faults => faults[random.below(faults.len())],
+                        faults => faults[random.index(faults.len())],
                     };
                     count += 1;
                     *faults.lock().unwrap().entry(fault).or_default() += 1;
@@ -207,7 +190,7 @@ fn serve(
             let target = target.split(' ').nth(1).unwrap_or("/").to_owned();
             let whole = closing(json("200 OK", &page(&target)));
             let cut = whole.find("\r\n\r\n").unwrap() + 5;
-            let cut = cut + random.below(whole.len() - cut);
+            let cut = cut + random.index(whole.len() - cut);
             (&stream).write_all(&whole.as_bytes()[..cut])?;
         }
         return Ok(());
@@ -218,7 +201,7 @@ fn serve(
     };
     let body = page(&target);
     let mut cut = |whole: String, from: usize| {
-        let cut = from + random.below(whole.len() - from);
+        let cut = from + random.index(whole.len() - from);
         whole.as_bytes()[..cut].to_vec()
     };
     let head = closing("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n".to_owned());
@@ -392,7 +375,7 @@ fn faults(run: Run) {
         return;
     }
     let share = count * 100 / connections;
-    assert!(share.abs_diff(run.percent) <= 10, "{share} percent broken");
+    assert!(share.abs_diff(run.percent as usize) <= 10, "{share} percent broken");
     assert!(broken.len() + 3 >= run.faults.len(), "{broken:?}");
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, http_date};
+use common::{Folder, Random, http_date};
 use mingram::auth::{App, LongLivedToken, Refresh, RefreshOutcome, TokenFile};
 use mingram::transport::{Clock, Request, Response, Transport};
 use mingram::{Api, Error, ErrorKind};
@@ -219,27 +219,6 @@ fn unix(time: SystemTime) -> u64 {
     since.unwrap().as_secs()
 }
 
-/// A small generator (SplitMix64), so that a seed names a scenario.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn percent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
-    }
-}
-
 /// What keeps the token between the runs.
 enum Store {
     File(TokenFile),
@@ -315,11 +294,11 @@ fn live(sim: &Sim, store: &mut Store, random: &mut Random, trouble: &Trouble) ->
             _ => u64::saturating_sub(outage, 1),
         };
         let machine = match random.percent(trouble.machine) {
-            true => MACHINES[random.below(5) as usize],
+            true => MACHINES[random.index(5)],
             false => Machine::Right,
         };
         let date = match random.percent(trouble.date) {
-            true => DATES[random.below(6) as usize],
+            true => DATES[random.index(6)],
             false => Date::Right,
         };
         sim.clocks(machine, date);
@@ -351,14 +330,11 @@ fn no_token_dies_that_could_have_been_refreshed() {
         let mut random = Random(seed);
         let (life, reported) = LIVES[seed as usize % LIVES.len()];
         let sim = Sim::new(life, reported);
-        sim.clocks(
-            MACHINES[random.below(5) as usize],
-            DATES[random.below(6) as usize],
-        );
+        sim.clocks(MACHINES[random.index(5)], DATES[random.index(6)]);
         let trouble = Trouble {
-            machine: [0, 10, 40, 100][random.below(4) as usize],
-            date: [0, 10, 40, 100][random.below(4) as usize],
-            network: [0, 3, 10, 20][random.below(4) as usize],
+            machine: [0, 10, 40, 100][random.index(4)],
+            date: [0, 10, 40, 100][random.index(4)],
+            network: [0, 3, 10, 20][random.index(4)],
             outage: 30,
         };
         let mut store = Store::Text(String::new());

@@ -146,7 +146,8 @@ impl Client {
     ) -> Result<(T, Usage)> {
         self.keep_pace(call)?;
         let result = self.retrying(call, |deadline| {
-            let response = self.open(call, deadline)?;
+            let mut response = self.open(call, deadline)?;
+            response.body = Box::new(Timed::new(response.body, deadline, call.kind));
             let usage = self.record_usage(call, &response);
             let reply = Reply::read(call, response, usage, self.body_limit, &*self.clock)?;
             Ok((parse(&reply)?, reply.usage))
@@ -240,7 +241,7 @@ impl Client {
     }
 
     /// Sends the call once, follows redirects, and returns the response with its body
-    /// unread. What is left of the time until `deadline` is for waiting for the body.
+    /// unread: [`Timed`] reads it in what is left of the time until `deadline`.
     pub(crate) fn open(&self, call: &Call<'_>, deadline: Instant) -> Result<Response> {
         self.check_user_agent()?;
         self.check_timeouts()?;
@@ -271,14 +272,13 @@ impl Client {
                 once: call.kind == Kind::Login,
                 pauses: call.kind == Kind::Download,
             });
-            let mut response = sent.map_err(|error| match error.is_timeout() {
+            let response = sent.map_err(|error| match error.is_timeout() {
                 true if left().is_zero() => Timed::spent(call.kind, Some(error)),
                 _ if hop > 0 => error.after_redirect(),
                 _ => error,
             })?;
             check_lengths(&response.headers)?;
             if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
-                response.body = Box::new(Timed::new(response.body, left(), call.kind));
                 return Ok(response);
             }
             url = redirect_target(call, &url, &response)

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 /// A body whose reads together may take a certain time. The time between them is the
 /// caller's own.
-pub(super) struct Timed {
-    body: Box<dyn Read + Send>,
-    left: Duration,
+pub(crate) struct Timed {
+    pub(crate) body: Box<dyn Read + Send>,
+    pub(crate) left: Duration,
     kind: Kind,
 }
 
 impl Timed {
-    pub(super) fn new(body: Box<dyn Read + Send>, left: Duration, kind: Kind) -> Timed {
+    /// For the time from now until the deadline.
+    pub(crate) fn new(body: Box<dyn Read + Send>, deadline: Instant, kind: Kind) -> Timed {
+        let left = deadline.saturating_duration_since(Instant::now());
         Timed { body, left, kind }
     }
 

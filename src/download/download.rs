@@ -8,6 +8,7 @@ use crate::client::call::{Call, Kind};
 use crate::client::client::Client;
 use crate::client::reply::{content_type, retry_after};
 use crate::client::retry::Clock;
+use crate::client::timed::Timed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::coding::check_identity;
 use crate::http::transport::Response;
@@ -370,7 +371,7 @@ impl<'a> Download<'a> {
         &self,
         call: &Call<'_>,
         part: Option<(u64, &FileVersion)>,
-        response: Response,
+        mut response: Response,
         deadline: Instant,
     ) -> Result<Body> {
         if matches!(response.status, 200 | 206) {
@@ -380,7 +381,10 @@ impl<'a> Download<'a> {
         let (start, end, total) = match response.status {
             200 => (0, response.length(), response.length()),
             206 => extent(&response, from)?,
-            _ => return Err(refused(call, response, &*self.client.clock)),
+            _ => {
+                response.body = Box::new(Timed::new(response.body, deadline, call.kind));
+                return Err(refused(call, response, &*self.client.clock));
+            }
         };
         let version = match part {
             Some((_, version)) if start > 0 => Some(version.clone()),
@@ -398,8 +402,7 @@ impl<'a> Download<'a> {
             end,
             total,
             has_length,
-            inner: response.body,
-            left: deadline.saturating_duration_since(Instant::now()),
+            inner: Timed::new(response.body, deadline, call.kind),
         };
         if is_text {
             return Err(body.is_wrong(call).with_status(status));
@@ -559,9 +562,7 @@ pub struct Body {
     total: Option<u64>,
     /// Whether there is a content length, besides the range.
     has_length: bool,
-    inner: Box<dyn Read + Send>,
-    /// The time that is left for waiting for the rest of it.
-    pub(crate) left: Duration,
+    inner: Timed,
 }
 
 impl Body {
@@ -632,6 +633,11 @@ impl Body {
         Ok(self.position)
     }
 
+    /// The time that is left for waiting for the rest of it.
+    pub(crate) fn left(&self) -> Duration {
+        self.inner.left
+    }
+
     /// What is saved of it.
     pub(crate) fn saved(self, length: u64) -> Saved {
         Saved {
@@ -656,8 +662,8 @@ impl Body {
         head.truncate(length);
         let begins_well = begins_text(&head) == Some(false);
         self.position = self.start;
-        let rest = mem::replace(&mut self.inner, Box::new(io::empty()));
-        self.inner = Box::new(io::Cursor::new(head).chain(rest));
+        let rest = mem::replace(&mut self.inner.body, Box::new(io::empty()));
+        self.inner.body = Box::new(io::Cursor::new(head).chain(rest));
         Ok(begins_well)
     }
 
@@ -699,10 +705,7 @@ impl Read for Body {
             return Ok(0);
         }
         let failed = |error: Error| io::Error::other(error.in_call(&self.name, &[]));
-        let begun = Instant::now();
-        let read = self.inner.read(&mut buf[..room]);
-        self.left = self.left.saturating_sub(begun.elapsed());
-        match read {
+        match self.inner.read(&mut buf[..room]) {
             Ok(0) => match self.end {
                 Some(end) => Err(failed(truncated(self.position, end))),
                 None => Ok(0),

@@ -178,7 +178,7 @@ impl Download<'_> {
                 return Err(error);
             }
             let delay = delay(tries - 1);
-            let left = body.left.saturating_sub(delay);
+            let left = body.left().saturating_sub(delay);
             if left.is_zero() {
                 return Err(error);
             }

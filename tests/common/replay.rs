@@ -90,6 +90,14 @@ pub struct Received {
     pub body: String,
 }
 
+impl Received {
+    /// The host that the request was sent to, with its port.
+    pub fn host(&self) -> &str {
+        let host = self.headers.iter().find(|(name, _)| name == "host");
+        host.map_or("", |(_, host)| host)
+    }
+}
+
 /// The server; it stops when it is dropped.
 pub struct Replay {
     address: SocketAddr,

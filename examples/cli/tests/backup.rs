@@ -646,12 +646,7 @@ fn what_is_no_picture_gets_no_name() {
 fn an_account_that_knows_fewer_fields() {
     let server = common::Server::start(|request, stream| {
         use std::io::Write;
-        let host = &request
-            .headers
-            .iter()
-            .find(|(name, _)| name == "host")
-            .unwrap()
-            .1;
+        let host = request.host();
         let fields = common::param(request, "fields").unwrap_or_default();
         let newer = fields.contains("like_count") || fields.contains("followers_count");
         let child =
@@ -851,12 +846,7 @@ fn a_media_that_cannot_be_read_is_missing_and_the_others_are_not() {
         if !request.target.starts_with("/me/media") {
             return Fault::None;
         }
-        let host = &request
-            .headers
-            .iter()
-            .find(|(name, _)| name == "host")
-            .unwrap()
-            .1;
+        let host = request.host();
         let item = |id| {
             format!(
                 r#"{{"id":"{id}","media_type":"IMAGE","timestamp":"2026-02-19T08:00:00+0000","media_url":"http://{host}/file/{id}"}}"#
@@ -1213,12 +1203,7 @@ fn a_gibibyte_stays_under_20_mib_of_memory() {
     let piece: Vec<u8> = bytes("5", "mp4", 0, 1 << 20);
     let account = common::Server::start(move |request, stream| {
         use std::io::Write;
-        let host = &request
-            .headers
-            .iter()
-            .find(|(name, _)| name == "host")
-            .unwrap()
-            .1;
+        let host = request.host();
         let node = format!(
             r#"{{"data":[{{"id":"5","media_type":"VIDEO","media_url":"http://{host}/file"}}]}}"#
         );

@@ -252,8 +252,7 @@ fn answer(
         }
         _ => {}
     }
-    let host = request.headers.iter().find(|(name, _)| name == "host");
-    let host = host.map_or("", |(_, host)| host);
+    let host = request.host();
     let path = request.target.split('?').next().unwrap_or_default();
     let find = |id: &str| {
         let all = items
