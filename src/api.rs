@@ -2,6 +2,7 @@
 
 use crate::auth::token::Token;
 use crate::client::client::Client;
+use crate::client::event::Event;
 use crate::client::reply::Reply;
 use crate::client::retry::{Clock, MAX_RETRIES};
 use crate::client::usage::Usage;
@@ -87,6 +88,34 @@ impl Api {
         self.set(|client| {
             client.token = token.into();
             client.limits = Arc::default();
+        })
+    }
+
+    /// A parameter that every call to the [graph host](Api::with_base_url) carries, such as
+    /// `locale`, or `appsecret_proof`, which apps with *Require app secret* must send (Meta's
+    /// *Secure Graph API Calls* page is about graph.facebook.com; whether Instagram's host asks
+    /// for it is not known). Default: none. Setting a name again replaces its value.
+    ///
+    /// It is sent with nodes, edges and insights, and, since a proof goes with every use of a
+    /// token, with [`exchange_token`](Api::exchange_token) and
+    /// [`refresh_token`](Api::refresh_token). It is not sent to other hosts: not with
+    /// [`exchange_code`](Api::exchange_code) and downloads. A parameter of the same name that
+    /// the call itself has, for example by [`Edge::param`], is sent instead.
+    ///
+    /// [`with_token`](Api::with_token) keeps it: a proof is that of one token, so set it again
+    /// for another one. A value of eight bytes or more counts as a secret, and is hidden in
+    /// messages as the token is.
+    ///
+    /// The name has letters, digits, `_` and `-`. Another one is
+    /// [`InvalidInput`](ErrorKind::InvalidInput), and so is one that calls set themselves:
+    /// `access_token`, `fields`, `metric`, `limit`, `after`, `before`, `since`, `until`,
+    /// `offset`, `__paging_token`, `__previous`, `grant_type` and `client_secret`. The first
+    /// call rejects it.
+    pub fn with_param(self, name: impl Into<String>, value: impl Into<String>) -> Api {
+        let (name, value) = (name.into(), value.into());
+        self.set(|client| {
+            client.params.retain(|(set, _)| *set != name);
+            client.params.push((name, value));
         })
     }
 
@@ -210,6 +239,28 @@ impl Api {
     /// ```
     pub fn with_pace(self, max_wait: Duration) -> Api {
         self.set(|client| client.pace = Some(max_wait))
+    }
+
+    /// Calls `observer` with each [`Event`]: each request and its reply, each wait, each retry
+    /// and each smaller page. Default: none, which costs nothing. Setting it again replaces it.
+    ///
+    /// For a log, or to tell somebody why nothing happens. It runs on the thread of the call,
+    /// which continues when it returns; its time counts for no time limit. Clones share it, so
+    /// several threads may run it at the same time. It cannot fail the call: if it panics, the
+    /// call continues (unless the program is built with `panic = "abort"`). It may make calls
+    /// itself; those are not observed.
+    ///
+    /// ```
+    /// use mingram::Api;
+    /// use mingram::transport::Event;
+    ///
+    /// let api = Api::new("IGQVJ...").with_observer(|event| match event {
+    ///     Event::Pace { wait, .. } => eprintln!("waiting {} s", wait.as_secs()),
+    ///     event => eprintln!("{event}"),
+    /// });
+    /// ```
+    pub fn with_observer(self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Api {
+        self.set(|client| client.observer = Some(Arc::new(observer)))
     }
 
     /// The transport that sends requests. Default:

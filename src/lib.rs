@@ -177,6 +177,7 @@ mod client {
     pub(crate) mod call;
     #[expect(clippy::module_inception, reason = "its struct is `Client`")]
     pub(crate) mod client;
+    pub(crate) mod event;
     mod redirect;
     pub(crate) mod reply;
     pub(crate) mod retry;
@@ -259,8 +260,10 @@ mod json {
     pub(crate) mod words;
 }
 
-/// Sending requests your own way, playing recorded ones, and waiting between them.
+/// Sending requests your own way, playing recorded ones, waiting between them, and observing
+/// all that.
 pub mod transport {
+    pub use crate::client::event::Event;
     pub use crate::client::retry::{Clock, SystemClock};
     pub use crate::http::default_transport::DefaultTransport;
     pub use crate::http::replay::Replay;

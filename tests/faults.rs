@@ -375,7 +375,10 @@ fn faults(run: Run) {
         return;
     }
     let share = count * 100 / connections;
-    assert!(share.abs_diff(run.percent as usize) <= 10, "{share} percent broken");
+    assert!(
+        share.abs_diff(run.percent as usize) <= 10,
+        "{share} percent broken"
+    );
     assert!(broken.len() + 3 >= run.faults.len(), "{broken:?}");
 }
 

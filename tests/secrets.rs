@@ -25,6 +25,9 @@ const CODE: &str = "AQBx-N9/ne%20w=co_de*77";
 /// One that comes in a reply, so that no call can know it.
 const NEW: &str = "IGNEW-k3ep-me-un5een-0123456789";
 
+/// One that `with_param` sends.
+const PROOF: &str = "9f86d081&884c7d%65/9a2feaa+c55ad015";
+
 const ALL: [&str; 3] = [TOKEN, CLIENT_SECRET, CODE];
 
 #[track_caller]
@@ -474,6 +477,42 @@ fn calls() -> Vec<(&'static str, Call, Vec<&'static str>)> {
     ]
 }
 
+/// A value of `with_param` that may be a secret, wherever else it may come from.
+#[test]
+fn a_parameter_of_every_call() {
+    let server = Server::script([format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{PROOF}"
+    )]);
+    let based = server
+        .api()
+        .with_base_url(format!("{}/{PROOF}", server.url()));
+    let api = based.clone().with_param("proof", "old");
+    let api = api.with_param("proof", PROOF);
+    hidden("Api", &debugged(&api), &[PROOF]);
+    let edge = api.my_media(&[]).after(format!("x&proof={PROOF}"));
+    hidden("Edge", &debugged(&edge), &[PROOF]);
+    hidden("Position", &edge.items().position().to_string(), &[PROOF]);
+    for proof in written(PROOF) {
+        let url = format!("{}/{proof}?x={proof}", server.url());
+        let download = api.download(&url);
+        hidden("Download", &debugged(&download), &[PROOF]);
+        let error = download.save("no/such/directory").unwrap_err();
+        hidden("Error", &shown(&error), &[PROOF]);
+        let file = format!("no/such/{proof}");
+        let error = api.download(&url).save(&file).unwrap_err();
+        hidden("Error", &shown(&error), &[PROOF]);
+        let error = api.download(&url).save_resumable(&file).unwrap_err();
+        hidden("Error", &shown(&error), &[PROOF]);
+        let error = api.download(&url).write_to(Vec::new()).unwrap_err();
+        hidden("Error", &shown(&error), &[PROOF]);
+    }
+    let telling = api.clone().with_transport(Telling).with_retries(0);
+    hidden("Error", &shown(&telling.me(&[]).unwrap_err()), &[PROOF]);
+    // Name and value in the wrong order.
+    let error = based.with_param(PROOF, "proof").me(&[]).unwrap_err();
+    hidden("Error", &shown(&error), &[PROOF]);
+}
+
 #[test]
 fn a_transport_that_tells_too_much() {
     let server = Server::script([""]);
@@ -582,7 +621,9 @@ fn replies() -> Vec<String> {
 #[test]
 fn every_error() {
     let mut errors = 0;
-    for (name, call, secrets) in calls() {
+    for (name, call, mut secrets) in calls() {
+        secrets.push(PROOF);
+        let events = Arc::new(Mutex::new(String::new()));
         let ways = written(TOKEN).len();
         let mut scripts: Vec<String> = Vec::new();
         for (at, reply) in replies().into_iter().enumerate() {
@@ -613,8 +654,13 @@ fn every_error() {
                         let api = server
                             .api()
                             .with_token(TOKEN)
+                            .with_param("appsecret_proof", PROOF)
                             .with_timeout(Duration::from_secs(5))
                             .with_body_limit(100_000);
+                        let told = events.clone();
+                        let api = api.with_observer(move |event| {
+                            *told.lock().unwrap() += &format!("{event}\n{event:?}\n");
+                        });
                         if let Err(error) = call(&api, &server) {
                             hidden(&format!("{name}: {script:?}"), &shown(&error), &secrets);
                             counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
@@ -625,6 +671,11 @@ fn every_error() {
             }
         });
         errors += counted.into_inner();
+        let events = std::mem::take(&mut *events.lock().unwrap());
+        assert!(events.lines().count() > 2 * scripts.len(), "{name}");
+        for line in events.lines() {
+            hidden("Event", line, &secrets);
+        }
     }
     assert!(errors > 2_500, "only {errors}");
 }

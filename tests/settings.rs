@@ -184,6 +184,134 @@ fn settings_that_cannot_be_are_refused_unsent() {
     assert!(server.received().is_empty());
 }
 
+/// With each call to the graph host, in the order they were set, and with no other.
+#[test]
+fn a_parameter_of_every_call() {
+    let body = r#"{"id":"1","data":[],"access_token":"IGnew"}"#;
+    let server = Server::script([json("200 OK", body)]);
+    let plain = server.api();
+    let api = plain
+        .clone()
+        .with_param("locale", "de_DE")
+        .with_param("appsecret_proof", "wrong")
+        .with_param("appsecret_proof", "a&b=c é");
+    let app = App::new("1", "SECRET", "https://example.com/");
+    api.me(&[]).unwrap();
+    api.media("2", mingram::MediaField::CHILD).unwrap();
+    assert_eq!(api.my_media(&[]).page_size(9).into_iter().count(), 0);
+    api.my_insights(&[mingram::insights::Metric::Reach])
+        .unwrap();
+    api.node::<mingram::User>("me", &[("locale", "fr_FR")])
+        .unwrap();
+    let edge = api.my_media(&[]).param("locale", "it_IT");
+    assert_eq!(edge.into_iter().count(), 0);
+    api.exchange_token(&app).unwrap();
+    api.refresh_token().unwrap();
+    let both = "locale=de_DE&appsecret_proof=a%26b%3Dc%20%C3%A9&access_token=";
+    let proof = "appsecret_proof=a%26b%3Dc%20%C3%A9&access_token=";
+    let received = server.received();
+    let queries: Vec<&str> = received
+        .iter()
+        .map(|request| request.target.split_once('?').unwrap().1)
+        .map(|query| query.strip_suffix(TOKEN).unwrap())
+        .collect();
+    let fields = queries[1].split('&').next().unwrap();
+    assert_eq!(
+        queries,
+        [
+            both,
+            &format!("{fields}&{both}"),
+            &format!("limit=9&{both}"),
+            &format!("metric=reach&{both}"),
+            &format!("locale=fr_FR&{proof}"),
+            &format!("locale=it_IT&{proof}"),
+            &format!("grant_type=ig_exchange_token&client_secret=SECRET&{both}"),
+            &format!("grant_type=ig_refresh_token&{both}"),
+        ]
+    );
+    // Not to the host of login codes, nor for a file.
+    api.exchange_code(&app, &Code::new("C")).unwrap();
+    let url = format!("{}/f.jpg?x=1", server.url());
+    let file = api.download(&url).accept_any_type();
+    file.write_to(Vec::new()).unwrap();
+    for request in &server.received()[8..] {
+        let sent = format!("{}{}", request.target, request.body);
+        assert!(
+            !sent.contains("locale") && !sent.contains("proof"),
+            "{sent}"
+        );
+    }
+    // The `Api` that it was cloned from has none, one for another token has them.
+    plain.me(&[]).unwrap();
+    api.with_token(TOKEN).me(&[]).unwrap();
+    let targets: Vec<String> = server.received().into_iter().map(|r| r.target).collect();
+    assert_eq!(targets[10], format!("/me?access_token={TOKEN}"));
+    assert_eq!(targets[11], format!("/me?{both}{TOKEN}"));
+}
+
+/// It follows a redirect only as part of its address, and goes with every page.
+#[test]
+fn a_parameter_of_every_page() {
+    let server = common::feed_server(9, 4);
+    let api = server.api().with_param("locale", "de_DE");
+    assert_eq!(api.my_media(&[]).into_iter().count(), 9);
+    for request in server.received() {
+        assert_eq!(common::param(&request, "locale").as_deref(), Some("de_DE"));
+    }
+    assert_eq!(server.received().len(), 3);
+}
+
+#[test]
+fn names_of_parameters_that_calls_set_are_refused() {
+    let server = good();
+    let own = [
+        "access_token",
+        "ACCESS_TOKEN",
+        "fields",
+        "Fields",
+        "limit",
+        "after",
+        "before",
+        "since",
+        "until",
+        "offset",
+        "__paging_token",
+        "__previous",
+        "metric",
+        "grant_type",
+        "client_secret",
+    ];
+    let invalid = [
+        "",
+        " access_token",
+        "access.token",
+        "access%5Ftoken",
+        "a&access_token",
+        "a=b",
+        "ä",
+        "a[]",
+    ];
+    for name in own.into_iter().chain(invalid) {
+        let api = server
+            .api()
+            .with_param(name, "x")
+            .with_param("locale", "de_DE");
+        for error in [
+            api.me(&[]).unwrap_err(),
+            api.my_media(&[]).into_iter().next().unwrap().unwrap_err(),
+            api.refresh_token().unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {error}");
+            let says = match own.contains(&name) {
+                true => format!("`with_param` must not set `{}`", name.to_lowercase()),
+                false => "a name given to `with_param` is invalid".to_owned(),
+            };
+            assert!(error.to_string().contains(&says), "{error}");
+        }
+    }
+    assert!(server.received().is_empty());
+}
+
 #[test]
 fn white_space_around_a_token_is_taken_off() {
     let server = good();

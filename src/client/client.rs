@@ -1,9 +1,10 @@
 //! The settings of an `Api`, and the request pipeline that all its calls share.
 
 use super::call::{Call, Kind};
+use super::event::{self, Event, Observer};
 use super::redirect::redirect_target;
 use super::reply::Reply;
-use super::retry::{self, Clock, SystemClock};
+use super::retry::{self, Attempt, Clock, SystemClock};
 use super::timed::Timed;
 use super::usage::{Limits, Usage};
 use crate::auth::token::Token;
@@ -25,10 +26,33 @@ const CALL_TIMEOUTS: u32 = 5;
 
 const MAX_USER_AGENT_BYTES: usize = 512;
 
+/// The values of parameters that may be secrets have at least this many bytes.
+const MIN_SECRET: usize = 8;
+
+/// The parameters that say which call is made: those that calls add, and those that lead to
+/// another page.
+const OWN_PARAMS: [&str; 13] = [
+    "access_token",
+    "fields",
+    "limit",
+    "after",
+    "before",
+    "since",
+    "until",
+    "offset",
+    "__paging_token",
+    "__previous",
+    "metric",
+    "grant_type",
+    "client_secret",
+];
+
 /// Settings, and what clones share: the transport and what is known of the rate limits.
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) token: Token,
+    /// Sent with every call to the graph host.
+    pub(crate) params: Vec<(String, String)>,
     pub(crate) version: Option<String>,
     pub(crate) base_url: String,
     pub(crate) login_url: String,
@@ -41,12 +65,14 @@ pub(crate) struct Client {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Arc<Mutex<Limits>>,
     pub(crate) pace: Option<Duration>,
+    pub(crate) observer: Option<Arc<Observer>>,
 }
 
 impl Client {
     pub(crate) fn new(token: Token) -> Client {
         Client {
             token,
+            params: Vec::new(),
             version: None,
             base_url: "https://graph.instagram.com".to_owned(),
             login_url: "https://api.instagram.com".to_owned(),
@@ -59,6 +85,7 @@ impl Client {
             clock: Arc::new(SystemClock),
             limits: Arc::default(),
             pace: None,
+            observer: None,
         }
     }
 
@@ -109,10 +136,16 @@ impl Client {
                 push_param(&mut url, name, value);
             }
         }
+        for (name, value) in &self.params {
+            check_param_name(name)?;
+            if params.iter().all(|(set, _)| set != name) {
+                push_param(&mut url, name, value);
+            }
+        }
         push_param(&mut url, "access_token", token);
         check_length(&url)?;
         let mut call = Call::get(kind, format!("GET {path}"), url);
-        call.secrets.push(token);
+        call.secrets = self.secrets();
         Ok(call)
     }
 
@@ -122,8 +155,16 @@ impl Client {
         url.push_str(path);
         check_length(&url)?;
         let mut call = Call::post(Kind::Login, format!("POST {path}"), url, form);
-        call.secrets.push(self.token.expose());
+        call.secrets = self.secrets();
         Ok(call)
+    }
+
+    /// What messages must not contain: the token, and values of [`params`](Client::params)
+    /// that may be secrets. Shorter ones cannot, and are words of other texts.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        let values = self.params.iter().map(|(_, value)| value.as_str());
+        let values = values.filter(|value| value.len() >= MIN_SECRET);
+        [self.token.expose()].into_iter().chain(values).collect()
     }
 
     /// Refuses plain http, which leads to this machine, unless the base URL leads there
@@ -145,9 +186,9 @@ impl Client {
         parse: impl Fn(&Reply<'_>) -> Result<T>,
     ) -> Result<(T, Usage)> {
         self.keep_pace(call)?;
-        let result = self.retrying(call, |deadline| {
-            let mut response = self.open(call, deadline)?;
-            response.body = Box::new(Timed::new(response.body, deadline, call.kind));
+        let result = self.retrying(call, |attempt| {
+            let mut response = self.open(call, attempt)?;
+            response.body = Box::new(Timed::new(response.body, attempt, call.kind));
             let usage = self.record_usage(call, &response);
             let reply = Reply::read(call, response, usage, self.body_limit, &*self.clock)?;
             Ok((parse(&reply)?, reply.usage))
@@ -173,45 +214,48 @@ impl Client {
             if wait > left {
                 return Err(Error::rate_limit(wait, limit).in_call(&call.name, &call.secrets));
             }
+            if self.observer.is_some() {
+                let call = &redact(&call.name, &call.secrets);
+                self.tell(&Event::Pace { call, wait });
+            }
             self.clock.sleep(wait);
             (left, done) = (left - wait, Some(record));
         }
     }
 
-    /// Makes attempts until one succeeds or must not be followed by another. `attempt` gets
-    /// its deadline. All of its time is spent waiting for the network.
+    /// Makes attempts until one succeeds or must not be followed by another.
     pub(crate) fn retrying<T>(
         &self,
         call: &Call<'_>,
-        mut attempt: impl FnMut(Instant) -> Result<T>,
+        mut make: impl FnMut(&Attempt) -> Result<T>,
     ) -> Result<T> {
         let time = match call.kind {
             Kind::Download => self.download_timeout,
             Kind::Graph | Kind::Login => self.timeout.saturating_mul(CALL_TIMEOUTS),
         };
         let mut left = call.time.unwrap_or(time).min(MAX_TIMEOUT);
-        let mut retry = 0;
+        let mut number = 1;
         loop {
-            let start = Instant::now();
-            match attempt(start + left) {
+            let attempt = Attempt::new(number, left);
+            match make(&attempt) {
                 Ok(value) => return Ok(value),
-                Err(error) => self.prepare_retry(call, error, retry, start, &mut left)?,
+                Err(error) => left = self.prepare_retry(call, error, &attempt, left)?,
             }
-            retry += 1;
+            number += 1;
         }
     }
 
     /// Sleeps before a retry of a transient failure, except a timeout: the caller's time
     /// limit has been reached already. Gives up if the service asks for a longer delay than
-    /// a retry may have, or if the download has no time left for another attempt.
+    /// a retry may have, or if the download has no time left for another attempt. Returns the
+    /// time of the next attempt.
     fn prepare_retry(
         &self,
         call: &Call<'_>,
         error: Error,
-        retry: u32,
-        start: Instant,
-        left: &mut Duration,
-    ) -> Result<()> {
+        attempt: &Attempt,
+        time: Duration,
+    ) -> Result<Duration> {
         let error = match call.form {
             // The only form is the one with a login code.
             Some(_) => error.with_code(),
@@ -222,6 +266,7 @@ impl Client {
             Kind::Graph | Kind::Download => self.retries,
             Kind::Login => 0,
         };
+        let retry = attempt.number - 1;
         let delay = retry::delay(retry).max(error.retry_after().unwrap_or_default());
         if retry >= retries
             || !error.is_transient()
@@ -230,19 +275,33 @@ impl Client {
         {
             return Err(error);
         }
-        if call.kind == Kind::Download {
-            *left = left.saturating_sub(start.elapsed() + delay);
-            if left.is_zero() {
-                return Err(error);
-            }
+        let left = match call.kind {
+            Kind::Download => attempt.left().saturating_sub(delay),
+            Kind::Graph | Kind::Login => time,
+        };
+        if left.is_zero() {
+            return Err(error);
         }
-        self.clock.sleep(delay);
-        Ok(())
+        self.wait_for_retry(&error, delay);
+        Ok(left)
+    }
+
+    /// Sleeps before a retry.
+    pub(crate) fn wait_for_retry(&self, error: &Error, wait: Duration) {
+        self.tell(&Event::Retry { error, wait });
+        self.clock.sleep(wait);
+    }
+
+    /// Reports an event to the observer, if there is one. Nothing is locked meanwhile.
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.observer {
+            event::tell(&**observer, event);
+        }
     }
 
     /// Sends the call once, follows redirects, and returns the response with its body
-    /// unread: [`Timed`] reads it in what is left of the time until `deadline`.
-    pub(crate) fn open(&self, call: &Call<'_>, deadline: Instant) -> Result<Response> {
+    /// unread: [`Timed`] reads it in what is left of the attempt's time.
+    pub(crate) fn open(&self, call: &Call<'_>, attempt: &Attempt) -> Result<Response> {
         self.check_user_agent()?;
         self.check_timeouts()?;
         let mut headers = vec![
@@ -255,27 +314,12 @@ impl Client {
         }
         let further = call.headers.iter();
         headers.extend(further.map(|(name, value)| (*name, value.as_str())));
-        let left = || deadline.saturating_duration_since(Instant::now());
         let mut url = call.url.clone();
         for hop in 0..=MAX_REDIRECTS {
-            let budget = left();
-            if budget.is_zero() {
-                return Err(Timed::spent(call.kind, None));
-            }
-            let sent = self.transport.send(&Request {
-                method: call.method,
-                url: &url,
-                headers: &headers,
-                body: call.form.as_deref(),
-                timeout: self.timeout.min(budget),
-                budget,
-                once: call.kind == Kind::Login,
-                pauses: call.kind == Kind::Download,
-            });
-            let response = sent.map_err(|error| match error.is_timeout() {
-                true if left().is_zero() => Timed::spent(call.kind, Some(error)),
-                _ if hop > 0 => error.after_redirect(),
-                _ => error,
+            let sent = self.exchange(call, &url, &headers, attempt);
+            let response = sent.map_err(|error| match hop {
+                0 => error,
+                _ => error.after_redirect(),
             })?;
             check_lengths(&response.headers)?;
             if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
@@ -288,6 +332,82 @@ impl Client {
             ErrorKind::Redirect,
             format!("more than {MAX_REDIRECTS} redirects in a row"),
         ))
+    }
+
+    /// Sends one request, and tells the observer.
+    fn exchange(
+        &self,
+        call: &Call<'_>,
+        url: &str,
+        headers: &[(&str, &str)],
+        attempt: &Attempt,
+    ) -> Result<Response> {
+        if self.observer.is_none() {
+            return self.transmit(call, url, headers, attempt);
+        }
+        let (method, number) = (call.method, attempt.number);
+        let path = url.split('?').next().unwrap_or_default();
+        let shown = redact(path, &call.secrets);
+        let shown = shown.as_str();
+        attempt.pause(|| {
+            self.tell(&Event::Request {
+                method,
+                url: shown,
+                attempt: number,
+            });
+        });
+        let begun = Instant::now();
+        let sent = self.transmit(call, url, headers, attempt);
+        let time = begun.elapsed();
+        attempt.pause(|| {
+            self.tell(&match &sent {
+                Ok(response) => Event::Reply {
+                    method,
+                    url: shown,
+                    status: response.status,
+                    length: response.length(),
+                    time,
+                },
+                Err(error) => Event::NoReply {
+                    method,
+                    url: shown,
+                    error,
+                    time,
+                },
+            });
+        });
+        sent
+    }
+
+    fn transmit(
+        &self,
+        call: &Call<'_>,
+        url: &str,
+        headers: &[(&str, &str)],
+        attempt: &Attempt,
+    ) -> Result<Response> {
+        let budget = attempt.left();
+        if budget.is_zero() {
+            return Err(Timed::spent(call.kind, None));
+        }
+        let sent = self.transport.send(&Request {
+            method: call.method,
+            url,
+            headers,
+            body: call.form.as_deref(),
+            timeout: self.timeout.min(budget),
+            budget,
+            once: call.kind == Kind::Login,
+            pauses: call.kind == Kind::Download,
+        });
+        sent.map_err(|error| {
+            let is_spent = error.is_timeout() && attempt.left().is_zero();
+            let error = match is_spent {
+                true => Timed::spent(call.kind, Some(error)),
+                false => error,
+            };
+            error.in_call(&call.name, &call.secrets)
+        })
     }
 
     fn check_timeouts(&self) -> Result<()> {
@@ -342,6 +462,23 @@ impl Client {
     }
 }
 
+/// Refuses a name that calls set themselves, and one that a server might take for such a one.
+fn check_param_name(name: &str) -> Result<()> {
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    if name.is_empty() || !name.bytes().all(of_name) {
+        // It is not shown: a secret may be in its place.
+        return Err(Error::invalid(
+            "a name given to `with_param` is invalid: use letters, digits, `_` and `-`",
+        ));
+    }
+    match OWN_PARAMS.iter().find(|own| name.eq_ignore_ascii_case(own)) {
+        Some(own) => Err(Error::invalid(format!(
+            "`with_param` must not set `{own}`: calls set it themselves"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// A configured URL without its trailing slash, if calls can be made to it.
 fn valid_base(url: &str, what: &str) -> Result<String> {
     let problem = match Url::parse(url) {
@@ -376,7 +513,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Api")
             .field("token", &self.token)
             .field("version", &self.version)
-            .field("base_url", &redact(&self.base_url, &[self.token.expose()]))
+            .field("base_url", &redact(&self.base_url, &self.secrets()))
             .field("timeout", &self.timeout)
             .field("retries", &self.retries)
             .finish_non_exhaustive()

@@ -1,5 +1,6 @@
 //! The delays between retries, and the clock.
 
+use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
@@ -40,6 +41,34 @@ impl Clock for SystemClock {
     fn elapsed(&self) -> Duration {
         static START: OnceLock<Instant> = OnceLock::new();
         START.get_or_init(Instant::now).elapsed()
+    }
+}
+
+/// One attempt of a call.
+pub(crate) struct Attempt {
+    /// Counted from 1.
+    pub(crate) number: u32,
+    /// When its time is over. All of it is spent waiting for the network.
+    deadline: Cell<Instant>,
+}
+
+impl Attempt {
+    pub(crate) fn new(number: u32, time: Duration) -> Attempt {
+        let deadline = Cell::new(Instant::now() + time);
+        Attempt { number, deadline }
+    }
+
+    /// The time that is left.
+    pub(crate) fn left(&self) -> Duration {
+        let now = Instant::now();
+        self.deadline.get().saturating_duration_since(now)
+    }
+
+    /// Does something whose time does not count.
+    pub(crate) fn pause(&self, meanwhile: impl FnOnce()) {
+        let begun = Instant::now();
+        meanwhile();
+        self.deadline.set(self.deadline.get() + begun.elapsed());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The time that a call or download may spend waiting.
 
 use super::call::Kind;
+use super::retry::Attempt;
 use crate::error::{Error, ErrorKind};
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -14,9 +15,9 @@ pub(crate) struct Timed {
 }
 
 impl Timed {
-    /// For the time from now until the deadline.
-    pub(crate) fn new(body: Box<dyn Read + Send>, deadline: Instant, kind: Kind) -> Timed {
-        let left = deadline.saturating_duration_since(Instant::now());
+    /// For what is left of the attempt's time.
+    pub(crate) fn new(body: Box<dyn Read + Send>, attempt: &Attempt, kind: Kind) -> Timed {
+        let left = attempt.left();
         Timed { body, left, kind }
     }
 

@@ -7,7 +7,7 @@ use crate::client::body::{read_body, read_error, truncated};
 use crate::client::call::{Call, Kind};
 use crate::client::client::Client;
 use crate::client::reply::{content_type, retry_after};
-use crate::client::retry::Clock;
+use crate::client::retry::{Attempt, Clock};
 use crate::client::timed::Timed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::coding::check_identity;
@@ -19,7 +19,7 @@ use std::io::{self, Read, Write};
 use std::mem;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Bytes of an error body that are read for an excerpt.
 const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -150,7 +150,7 @@ impl<'a> Download<'a> {
     ///
     /// ```no_run
     /// use std::ops::ControlFlow;
-    /// use std::time::{Duration, Instant};
+    /// use std::time::Duration;
     ///
     /// # fn main() -> mingram::Result<()> {
     /// # let api = mingram::Api::new("IGQVJ...");
@@ -214,7 +214,7 @@ impl<'a> Download<'a> {
 
     /// Names the local file in an error.
     pub(crate) fn in_file(&self, path: &Path, error: Error) -> Error {
-        error.in_file(path, &[self.client.token.expose()])
+        error.in_file(path, &self.client.secrets())
     }
 
     /// Downloads into `writer`, in pieces of 32 KiB. Returns the length of the file in
@@ -244,9 +244,9 @@ impl<'a> Download<'a> {
     /// [`on_progress`](Download::on_progress).
     pub fn open(&self) -> Result<Body> {
         let call = self.call()?;
-        self.client.retrying(&call, |deadline| {
-            let response = self.client.open(&call, deadline)?;
-            self.check(&call, None, response, deadline)
+        self.client.retrying(&call, |attempt| {
+            let response = self.client.open(&call, attempt)?;
+            self.check(&call, None, response, attempt)
         })
     }
 
@@ -316,20 +316,20 @@ impl<'a> Download<'a> {
         call.headers.push(("Range", format!("bytes={byte}-")));
         call.headers
             .push(("If-Range", version.validator().to_owned()));
-        self.client.retrying(&call, |deadline| {
-            let response = self.client.open(&call, deadline)?;
+        self.client.retrying(&call, |attempt| {
+            let response = self.client.open(&call, attempt)?;
             if byte == version.total() && has_no_more(&response, version) {
                 return Ok(Resumed::Complete);
             }
             if is_missing(&response, version) {
                 // Closes its connection first.
                 drop(response);
-                let response = self.client.open(&of_all, deadline)?;
+                let response = self.client.open(&of_all, attempt)?;
                 return self
-                    .check(&of_all, None, response, deadline)
+                    .check(&of_all, None, response, attempt)
                     .map(Resumed::Entire);
             }
-            let body = self.check(&call, Some((byte, version)), response, deadline)?;
+            let body = self.check(&call, Some((byte, version)), response, attempt)?;
             Ok(match body.start() {
                 0 => Resumed::Entire(body),
                 _ => Resumed::Rest(body),
@@ -341,13 +341,13 @@ impl<'a> Download<'a> {
     fn changed(&self, version: &FileVersion) -> Result<Option<Body>> {
         let mut call = self.call()?;
         call.headers.push(version.condition());
-        self.client.retrying(&call, |deadline| {
-            let response = self.client.open(&call, deadline)?;
+        self.client.retrying(&call, |attempt| {
+            let response = self.client.open(&call, attempt)?;
             let is_same = response.status == 304
                 || response.status == 200 && version.includes(&response, response.length());
             match is_same {
                 true => Ok(None),
-                false => self.check(&call, None, response, deadline).map(Some),
+                false => self.check(&call, None, response, attempt).map(Some),
             }
         })
     }
@@ -360,8 +360,8 @@ impl<'a> Download<'a> {
         check_length(self.url)?;
         let name = format!("GET {}", url.without_query());
         let mut call = Call::get(Kind::Download, name, without_fragment(self.url).to_owned());
-        // The token does not belong in a file's URL, but must not be shown if it is there.
-        call.secrets.push(self.client.token.expose());
+        // They do not belong in a file's URL, but must not be shown if they are there.
+        call.secrets = self.client.secrets();
         call.time = self.time;
         Ok(call)
     }
@@ -372,7 +372,7 @@ impl<'a> Download<'a> {
         call: &Call<'_>,
         part: Option<(u64, &FileVersion)>,
         mut response: Response,
-        deadline: Instant,
+        attempt: &Attempt,
     ) -> Result<Body> {
         if matches!(response.status, 200 | 206) {
             check_identity(&response)?;
@@ -382,7 +382,7 @@ impl<'a> Download<'a> {
             200 => (0, response.length(), response.length()),
             206 => extent(&response, from)?,
             _ => {
-                response.body = Box::new(Timed::new(response.body, deadline, call.kind));
+                response.body = Box::new(Timed::new(response.body, attempt, call.kind));
                 return Err(refused(call, response, &*self.client.clock));
             }
         };
@@ -402,7 +402,7 @@ impl<'a> Download<'a> {
             end,
             total,
             has_length,
-            inner: Timed::new(response.body, deadline, call.kind),
+            inner: Timed::new(response.body, attempt, call.kind),
         };
         if is_text {
             return Err(body.is_wrong(call).with_status(status));
@@ -541,7 +541,7 @@ impl fmt::Debug for Download<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.url.split(['?', '#']).next().unwrap_or_default();
         f.debug_struct("Download")
-            .field("url", &redact(url, &[self.client.token.expose()]))
+            .field("url", &redact(url, &self.client.secrets()))
             .finish_non_exhaustive()
     }
 }

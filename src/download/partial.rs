@@ -125,7 +125,7 @@ impl Download<'_> {
             .map_err(Error::of_file)
             .and_then(|()| self.complete(&part_of(path)))
             .and_then(|part| part.place(path).map(|()| part.saved));
-        saved.map_err(|error| error.in_file(path, &[client.token.expose()]))
+        saved.map_err(|error| error.in_file(path, &client.secrets()))
     }
 
     /// Like [`save_resumable`](Download::save_resumable), but you choose the name of the
@@ -150,7 +150,7 @@ impl Download<'_> {
         let (path, client) = (part.as_ref(), self.client);
         let part = self.complete(path);
         part.map_err(|error| match error.kind() {
-            ErrorKind::Io => error.in_file(path, &[client.token.expose()]),
+            ErrorKind::Io => error.in_file(path, &client.secrets()),
             _ => error,
         })
     }
@@ -182,7 +182,7 @@ impl Download<'_> {
             if left.is_zero() {
                 return Err(error);
             }
-            self.client.clock.sleep(delay);
+            self.client.wait_for_retry(&error, delay);
             self.time = Some(left);
             furthest = furthest.max(partial.bytes);
             held = Some(partial);

@@ -3,6 +3,7 @@
 use super::page::{Follows, Page, TolerantPage};
 use super::position::{At, LINK_PARAMS, Position};
 use crate::client::client::Client;
+use crate::client::event::Event;
 use crate::client::reply::Reply;
 use crate::error::{Error, Result};
 use crate::json::reader::{Ids, JsonError, Tolerance};
@@ -242,9 +243,14 @@ impl<T: Deserialize> Edge<T> {
                     self.reduced = self.reduced.and_then(|reduced| reduced.count(full));
                 }
                 Err(error) if error.is_too_much_data() && !self.has_own_limit() => {
-                    let half = Reduced::half(size.unwrap_or(DEFAULT_PAGE_SIZE));
-                    if half.is_some() {
-                        self.reduced = half;
+                    let from = size.unwrap_or(DEFAULT_PAGE_SIZE);
+                    if let Some(half) = Reduced::half(from) {
+                        self.reduced = Some(half);
+                        self.client.tell(&Event::SmallerPage {
+                            call: error.call(),
+                            from,
+                            to: half.size,
+                        });
                         continue;
                     }
                 }
@@ -399,9 +405,9 @@ impl<T> Edge<T> {
         self.redacted(&format!("GET {}", self.path.as_deref().unwrap_or_default()))
     }
 
-    /// Hides the token. A link that was used as a cursor contains it.
+    /// Hides the secrets. A link that was used as a cursor contains them.
     pub(super) fn redacted(&self, text: &str) -> String {
-        redact(text, &[self.client.token.expose()])
+        redact(text, &self.client.secrets())
     }
 
     /// A position that can be written down.
