@@ -4,10 +4,10 @@ use crate::exit::{FAILED, Failure, NO_TOKEN, Result};
 use crate::options::Args;
 use crate::{output, sample};
 use mingram::auth::TokenFile;
-use mingram::transport::{DefaultTransport, Request, Response, Transport};
+use mingram::transport::Event;
 use mingram::{Api, Error, Token};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::Duration;
 
 pub const HELP: &str = "\
 The access token is $INSTAGRAM_TOKEN, or else the one in the token file, which
@@ -43,37 +43,22 @@ pub fn api(args: &Args) -> Result<Api> {
     if let Some(version) = env("INSTAGRAM_API_VERSION")? {
         api = api.with_version(version);
     }
-    Ok(api.with_transport(Verbose::new(args)))
+    let command = args.command.name;
+    Ok(api.with_observer(move |event| report(command, event)))
 }
 
-/// Reports every request with `--verbose`, without its query, which has the token.
-pub struct Verbose {
-    command: &'static str,
-    inner: DefaultTransport,
-}
-
-impl Verbose {
-    pub fn new(args: &Args) -> Verbose {
-        Verbose {
-            command: args.command.name,
-            inner: DefaultTransport::default(),
-        }
-    }
-}
-
-impl Transport for Verbose {
-    fn send(&self, request: &Request<'_>) -> mingram::Result<Response> {
-        let begun = Instant::now();
-        let result = self.inner.send(request);
-        let url = request.url.split(['?', '#']).next().unwrap_or_default();
-        let outcome = match &result {
-            Ok(response) => format!("HTTP {}", response.status),
-            Err(_) => "no reply".to_owned(),
-        };
-        let (method, time) = (request.method.as_str(), begun.elapsed().as_millis());
-        let line = format!("{method} {url}: {outcome} after {time} ms");
-        output::detail(self.command, &line);
-        result
+/// Says what the program waits for, if somebody looks on; with `--verbose`, all that happens.
+fn report(command: &str, event: &Event<'_>) {
+    let wait = match event {
+        // Its reply, or its failure, follows.
+        Event::Request { .. } => return,
+        Event::Retry { wait, .. } | Event::Pace { wait, .. } => *wait,
+        _ => Duration::ZERO,
+    };
+    let line = event.to_string();
+    match wait >= Duration::from_secs(1) && output::shows_progress() {
+        true => output::note(command, &line),
+        false => output::detail(command, &line),
     }
 }
 

@@ -29,7 +29,7 @@ impl Command {
 Options of all commands:
       --token-file FILE  where the access token is stored, see below
 {json}  -q, --quiet            report errors only
-  -v, --verbose          report more, every request included
+  -v, --verbose          report more, every request and wait included
   -h, --help             print this text
   -V, --version          print the version
 

@@ -7,11 +7,12 @@ mod tape;
 #[cfg(test)]
 mod tests;
 
-use crate::account::{self, Verbose};
+use crate::account;
 use crate::exit::{CANNOT_WRITE, FAILED, Failure, INTERRUPTED, Result, code};
 use crate::folder::{self, Folder};
 use crate::options::{Arg, Args, Command};
 use crate::{output, signals};
+use mingram::transport::DefaultTransport;
 use mingram::{Api, Media, MediaField as M, MediaType, UserField as U};
 use scrub::{Keep, Scrub};
 use std::fs;
@@ -100,7 +101,7 @@ fn run(mut args: Args) -> Result<u8> {
     let token = source.token(&args, &api)?;
     let tape = Arc::new(Tape::default());
     let recorder = Recorder {
-        inner: Verbose::new(&args),
+        inner: DefaultTransport::default(),
         tape: tape.clone(),
     };
     let api = api.with_token(token.clone()).with_transport(recorder);

@@ -174,6 +174,29 @@ fn a_summary_for_scripts() {
 }
 
 #[test]
+fn what_it_waits_for_is_said_on_request() {
+    for (args, is_said) in [(&["-v"][..], true), (&[], false)] {
+        let first = AtomicUsize::new(0);
+        let account = Account::with_faults(small(), move |request, _| {
+            let is_list = request.target.starts_with("/me/media");
+            match is_list && first.fetch_add(1, Ordering::SeqCst) == 0 {
+                true => Fault::Reply(json("503 Unavailable", "busy")),
+                false => Fault::None,
+            }
+        });
+        let temp = Temp::new("waits");
+        let output = backup(&account, &temp.0, args);
+        assert!(output.status.success(), "{}", said(&output));
+        let errors = text(&output.stderr);
+        let wait =
+            "GET /me/media: HTTP 503 (application/json; charset=UTF-8, 4 bytes): busy; waiting 0.";
+        let lines = errors.lines().filter(|line| line.contains(wait)).count();
+        assert_eq!(lines, usize::from(is_said), "{errors}");
+        assert!(!errors.contains(common::replay::TOKEN), "{errors}");
+    }
+}
+
+#[test]
 fn the_profile_picture_is_kept_and_replaced_when_it_is_new() {
     let (account, temp) = (Account::new(small()), Temp::new("picture"));
     let held = || fs::read(temp.join("profile.jpg")).unwrap();
