@@ -58,6 +58,7 @@ const MAX_COMMENTS: u32 = 50;
 /// large, is not HTTP, is not JSON or is not of the requested type, and an error object
 /// of the service ([`Api`](crate::ErrorKind::Api)), whatever its HTTP status.
 #[derive(Clone)]
+#[must_use = "a setting makes a new `Api`, and nothing is sent until a call"]
 pub struct Api {
     client: Arc<Client>,
 }
@@ -111,6 +112,8 @@ impl Api {
     /// `access_token`, `fields`, `metric`, `limit`, `after`, `before`, `since`, `until`,
     /// `offset`, `__paging_token`, `__previous`, `grant_type` and `client_secret`. The first
     /// call rejects it.
+    #[doc(alias = "appsecret_proof")]
+    #[doc(alias = "locale")]
     pub fn with_param(self, name: impl Into<String>, value: impl Into<String>) -> Api {
         let (name, value) = (name.into(), value.into());
         self.set(|client| {
@@ -127,6 +130,7 @@ impl Api {
 
     /// The graph host. Default: `https://graph.instagram.com`. It receives the token, so
     /// it must use https, or plain http to a loopback address.
+    #[doc(alias = "host")]
     pub fn with_base_url(self, url: impl Into<String>) -> Api {
         self.set(|client| client.base_url = url.into())
     }
@@ -149,6 +153,9 @@ impl Api {
     ///
     /// With minreq, silence over TLS is the time without a complete TLS record, which has
     /// up to 16 KiB. With `keep-alive` it is the time without a byte.
+    #[doc(alias = "connect_timeout")]
+    #[doc(alias = "read_timeout")]
+    #[doc(alias = "deadline")]
     pub fn with_timeout(self, timeout: Duration) -> Api {
         self.set(|client| client.timeout = timeout)
     }
@@ -195,6 +202,7 @@ impl Api {
     /// ([`Error::retry_after`](crate::Error::retry_after)). Reads are retried, and downloads
     /// until their first byte, or, with [`save_resumable`](Download::save_resumable), as long
     /// as bytes come. Login calls, timeouts and rate limits are not retried.
+    #[doc(alias = "backoff")]
     pub fn with_retries(self, retries: u32) -> Api {
         self.set(|client| client.retries = retries.min(MAX_RETRIES))
     }
@@ -237,6 +245,8 @@ impl Api {
     /// }
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "rate_limit")]
+    #[doc(alias = "throttle")]
     pub fn with_pace(self, max_wait: Duration) -> Api {
         self.set(|client| client.pace = Some(max_wait))
     }
@@ -259,12 +269,16 @@ impl Api {
     ///     event => eprintln!("{event}"),
     /// });
     /// ```
+    #[doc(alias = "log")]
+    #[doc(alias = "trace")]
     pub fn with_observer(self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Api {
         self.set(|client| client.observer = Some(Arc::new(observer)))
     }
 
     /// The transport that sends requests. Default:
     /// [`DefaultTransport`](crate::transport::DefaultTransport).
+    #[doc(alias = "client")]
+    #[doc(alias = "proxy")]
     pub fn with_transport(self, transport: impl Transport + 'static) -> Api {
         self.set(|client| client.transport = Arc::new(transport))
     }

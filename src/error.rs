@@ -201,6 +201,7 @@ impl Error {
     /// chain, so the cause must not contain the request's URL either: if it, or a cause of
     /// its own, contains the call's secrets, `(not shown: it contains a secret)` takes its
     /// place.
+    #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         self.0.source = Some(source.into());
         self

@@ -290,3 +290,32 @@ pub use miniserde;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// A setting that is dropped does nothing, and the compiler says so.
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// mingram::Api::new("x").with_retries(0);
+/// ```
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// mingram::Api::new("x").my_media(&[]).page_size(9);
+/// ```
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// mingram::auth::App::new("1", "SECRET", "https://x").with_force_reauth(true);
+/// ```
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// mingram::insights::Query::new(&[]).param("period", "day");
+/// ```
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// mingram::Error::new(mingram::ErrorKind::Io, "x").with_source("y");
+/// ```
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// mingram::Api::new("x").download("https://x").accept_any_type();
+/// ```
+#[cfg(doctest)]
+struct MustUse;

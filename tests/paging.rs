@@ -33,6 +33,37 @@ fn as_many_requests_as_pages() {
     }
 }
 
+/// What `collect` reserves memory by: never less than what comes, errors included.
+#[test]
+fn the_number_of_items_to_come_is_known_at_most() {
+    let server = feed_server(12, 5);
+    let api = server.api();
+    assert_eq!(api.my_media(&[]).items().size_hint(), (0, None));
+    assert_eq!(api.my_media(&[]).pages().size_hint(), (0, None));
+    for count in [0, 1, 7, 12, 40, usize::MAX] {
+        let mut items = api.my_media(&[]).page_size(5).take(count);
+        for passed in 0..count.min(12) {
+            assert_eq!(items.size_hint(), (0, Some(count - passed)));
+            assert!(items.next().unwrap().is_ok());
+        }
+        assert!(items.next().is_none() && items.next().is_none());
+    }
+    let server = Server::script([
+        json("200 OK", &feed_page(0, 2, 9)),
+        json(
+            "400 Bad Request",
+            r#"{"error":{"message":"m","code":1000}}"#,
+        ),
+    ]);
+    let mut items = server.api().my_media(&[]).take(3);
+    for _ in 0..2 {
+        assert!(items.next().unwrap().is_ok());
+    }
+    assert_eq!(items.size_hint(), (0, Some(1)));
+    assert!(items.next().unwrap().is_err());
+    assert!(items.next().is_none() && items.next().is_none());
+}
+
 #[test]
 fn nothing_is_asked_for_before_it_is_needed() {
     let server = feed_server(250, 25);

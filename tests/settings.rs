@@ -6,7 +6,7 @@ use common::replay::TOKEN;
 use common::{Server, TestClock, json, reply};
 use mingram::auth::{App, Code};
 use mingram::transport::{Request, Response, Transport};
-use mingram::{Api, ErrorKind, Result};
+use mingram::{Api, ErrorKind, Result, Token};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -310,6 +310,49 @@ fn names_of_parameters_that_calls_set_are_refused() {
         }
     }
     assert!(server.received().is_empty());
+}
+
+/// Every text makes a token; only `parse` looks at once whether it can be one.
+#[test]
+fn tokens_come_from_every_kind_of_text() {
+    let text = String::from(TOKEN);
+    for token in [
+        Token::new(&text),
+        Token::from(&text),
+        Token::from(text.as_str()),
+        Token::from(text.clone()),
+        text.parse().unwrap(),
+        format!(" {TOKEN}\r\n").parse().unwrap(),
+    ] {
+        assert_eq!(token.expose(), TOKEN);
+    }
+    let server = good();
+    assert!(Api::new(&text).with_base_url(server.url()).me(&[]).is_ok());
+    for bad in ["", " ", "a b", "a\nb", "é", "a\0", &"a".repeat(4097)] {
+        let error = bad.parse::<Token>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad:?}");
+        let checked = Token::new(bad).check().unwrap_err();
+        assert_eq!(error.to_string(), checked.to_string());
+    }
+}
+
+/// What consists of ids, texts and whole numbers can be the key of a map.
+#[test]
+fn values_that_are_equal_to_themselves() {
+    fn equal<T: Eq>() {}
+    equal::<mingram::User>();
+    equal::<mingram::Page<mingram::Media>>();
+    equal::<mingram::comments::Comment>();
+    equal::<mingram::Usage>();
+    equal::<mingram::ApiError>();
+    equal::<mingram::Position>();
+    equal::<mingram::download::Saved>();
+    equal::<mingram::download::FileVersion>();
+    equal::<mingram::auth::LongLivedToken>();
+    equal::<mingram::auth::ShortLivedToken>();
+    equal::<mingram::auth::TokenFile>();
+    equal::<Code>();
+    equal::<Token>();
 }
 
 #[test]

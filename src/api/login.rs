@@ -26,6 +26,8 @@ impl Api {
     /// A failure is [transient](crate::Error::is_transient) only if nothing was sent.
     /// Otherwise the code may be used up, for example if the reply is truncated: start the
     /// login again.
+    #[doc(alias = "oauth")]
+    #[doc(alias = "login")]
     pub fn exchange_code(&self, app: &App, code: &Code) -> Result<ShortLivedToken> {
         let (secret, code) = (app.secret()?, code.checked()?);
         let mut form = String::new();

@@ -29,6 +29,7 @@ impl Login {
 
 /// An app registered in Meta's dashboard, for logging in its users.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct App {
     pub(crate) client_id: String,
     pub(crate) client_secret: Secret,

@@ -6,6 +6,7 @@ use crate::json::value::Json;
 use crate::timestamp::from_unix;
 use miniserde::json;
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 /// An access token. Its `Debug` is `Token(..)`; it is sent to the configured host
@@ -49,6 +50,23 @@ impl Token {
 impl From<&str> for Token {
     fn from(text: &str) -> Token {
         Token::new(text)
+    }
+}
+
+impl From<&String> for Token {
+    fn from(text: &String) -> Token {
+        Token::new(text)
+    }
+}
+
+/// Unlike [`Token::new`], refuses a malformed token.
+impl FromStr for Token {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Token> {
+        let token = Token::new(text);
+        token.check()?;
+        Ok(token)
     }
 }
 

@@ -102,7 +102,7 @@ pub struct Saved {
 
 /// What [`Resume::open`] received. A body is of the version that [`Body::version`] returns.
 #[derive(Debug)]
-#[must_use]
+#[must_use = "the file, or its rest, is still to be read"]
 #[non_exhaustive]
 pub enum Resumed {
     /// The rest of the file: append it to the partial one.
@@ -264,6 +264,8 @@ impl<'a> Download<'a> {
     /// }
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "etag")]
+    #[doc(alias = "if_modified_since")]
     pub fn unless(self, version: &'a FileVersion) -> Unless<'a> {
         Unless {
             download: self,
@@ -298,6 +300,7 @@ impl<'a> Download<'a> {
     /// };
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "range")]
     pub fn resume_from(self, byte: u64, version: &'a FileVersion) -> Resume<'a> {
         Resume {
             download: self,

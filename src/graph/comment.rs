@@ -11,7 +11,7 @@ use std::time::SystemTime;
 /// the comment has are set.
 ///
 /// Source: Meta's reference, *IG Comment*.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Comment {
     /// The id, always set. Text, because ids exceed 2^53.

@@ -114,6 +114,7 @@ impl<T: Deserialize> Edge<T> {
     /// pages they double it again, up to this number.
     ///
     /// To limit the total number of items, use [`take`](Edge::take).
+    #[doc(alias = "limit")]
     pub fn page_size(mut self, items: u32) -> Edge<T> {
         self.page_size = Some(items);
         self.params.retain(|(name, _)| name != "limit");
@@ -122,6 +123,7 @@ impl<T: Deserialize> Edge<T> {
 
     /// Starts after this cursor and continues with older items. Overrides
     /// [`before`](Edge::before) and [`resume`](Edge::resume).
+    #[doc(alias = "cursor")]
     pub fn after(mut self, cursor: impl Into<String>) -> Edge<T> {
         self.start = Position::new(At::Cursor(cursor.into()), false);
         self

@@ -357,6 +357,7 @@ open_enum! {
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Query {
     params: Vec<(String, String)>,
 }

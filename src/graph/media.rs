@@ -11,7 +11,7 @@ use std::time::SystemTime;
 /// has are set.
 ///
 /// A `Media` occupies 424 bytes (232 on 32-bit machines) plus its text.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Media {
     /// The id, always set. Text, because ids exceed 2^53.

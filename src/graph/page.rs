@@ -147,6 +147,8 @@ impl<T: PartialEq> PartialEq for Page<T> {
     }
 }
 
+impl<T: Eq> Eq for Page<T> {}
+
 /// The cursor of this end of the page, or else the one in the link.
 fn cursor<'a>(link: &'a Option<Link>, cursor: &'a Option<String>) -> Option<&'a str> {
     let link = link.as_ref()?;

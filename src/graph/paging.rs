@@ -26,6 +26,8 @@ const UNKNOWN: &str =
 
 impl<T: Deserialize> Edge<T> {
     /// Iterates page by page.
+    #[doc(alias = "pagination")]
+    #[doc(alias = "paging")]
     pub fn pages(self) -> Pages<T> {
         let next = match self.start.at {
             At::End => Next::End,
@@ -42,6 +44,7 @@ impl<T: Deserialize> Edge<T> {
     }
 
     /// Iterates item by item. Pages are requested as needed.
+    #[doc(alias = "pagination")]
     pub fn items(self) -> Items<T> {
         Items {
             pages: self.pages(),
@@ -63,6 +66,7 @@ impl<T: Deserialize> Edge<T> {
     /// }
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "limit")]
     pub fn take(self, items: usize) -> Items<T> {
         Items {
             left: Some(items),
@@ -394,6 +398,12 @@ impl<T: Deserialize> Iterator for Items<T> {
             }
             self.page = page.data.into_iter();
         }
+    }
+
+    /// At most what is left of [`take`](Edge::take): an error ends the iteration in the place of
+    /// an item.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.left)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::json::words::open_enum;
 
 /// A User node. Only requested fields that the account has are set; a private account
 /// has returned nothing but its `id` (recorded).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct User {
     /// The id, always set. Text, because ids exceed 2^53. On an Instagram Login account

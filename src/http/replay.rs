@@ -152,6 +152,7 @@ impl Replay {
 
     /// Plays exchanges any number of times. If several match, each is played once and then
     /// the last of them again. Default: each is played once.
+    #[must_use]
     pub fn repeating(self) -> Replay {
         self.state().repeating = true;
         self
