@@ -30,10 +30,9 @@ const MAX_COMMENTS: u32 = 50;
 
 /// An Instagram account, read through the API at `graph.instagram.com`.
 ///
-/// Calls block until the reply has arrived. An `Api` is `Send` and `Sync` and holds no
-/// state outside itself. Cloning is cheap: it is a single pointer. Clones share the
-/// transport and the latest [`usage`](Api::usage); changing a setting affects only that
-/// `Api` and its later clones.
+/// Calls block until the reply has arrived. An `Api` is `Send` and `Sync`. Cloning is cheap: it
+/// is a single pointer. Clones share the transport, the clock, the observer and the latest
+/// [`usage`](Api::usage); changing a setting affects only that `Api` and its later clones.
 ///
 /// ```no_run
 /// use mingram::{Api, MediaField as F};
@@ -122,8 +121,9 @@ impl Api {
         })
     }
 
-    /// The API version, for example `v25.0`. Login calls never send it. Default: none;
-    /// the service then chooses one.
+    /// The API version, for example `v25.0`. Something else than `v`, a number, a dot and a
+    /// number is [`InvalidInput`](ErrorKind::InvalidInput). Login calls never send it. Default:
+    /// none; the service then chooses one.
     pub fn with_version(self, version: impl Into<String>) -> Api {
         self.set(|client| client.version = Some(version.into()))
     }
@@ -149,7 +149,8 @@ impl Api {
     /// A redirect leads to another request. An attempt of a call, with its redirects and
     /// the body of its reply, takes at most five times this limit, even if bytes arrive one
     /// by one. For downloads there is
-    /// [`with_download_timeout`](Api::with_download_timeout) instead.
+    /// [`with_download_timeout`](Api::with_download_timeout) instead. Both count as a year if
+    /// they are longer.
     ///
     /// With minreq, silence over TLS is the time without a complete TLS record, which has
     /// up to 16 KiB. With `keep-alive` it is the time without a byte.
@@ -178,27 +179,29 @@ impl Api {
     }
 
     /// The size limit of a reply, in bytes: with the feature `gzip`, of the decoded reply. Does
-    /// not apply to downloads. Default: 8 MiB.
+    /// not apply to downloads. Default: 8 MiB. With 0 every reply with a body is an error,
+    /// [`TooLarge`](ErrorKind::TooLarge); `usize::MAX` is no limit.
     ///
-    /// A page of 100 media has about 100 KB, with the children of albums up to 3 MB.
-    /// Parsed, it takes about as much memory again. A reply crafted to use memory takes up
-    /// to 17 times this limit: 143 MB by default.
+    /// A page of 100 media has about 80 KB (the one that `tests/peers` measures), and many times
+    /// that if its albums have children. A reply crafted to use memory takes up to 17 times this limit, 143 MB
+    /// by default (`cargo test --test memory -- --nocapture` on x86-64).
     pub fn with_body_limit(self, bytes: usize) -> Api {
         self.set(|client| client.body_limit = bytes)
     }
 
-    /// The `User-Agent` header: printable ASCII, at most 512 bytes. Default: `mingram/`
-    /// and the version.
+    /// The `User-Agent` header: 1 to 512 bytes of printable ASCII, without a space at either
+    /// end. Another one is [`InvalidInput`](ErrorKind::InvalidInput). Default: `mingram/` and
+    /// the version.
     pub fn with_user_agent(self, name: impl Into<String>) -> Api {
         self.set(|client| client.user_agent = name.into())
     }
 
     /// How many times to retry a [transient](crate::Error::is_transient) failure.
-    /// Default: 2. At most 10; 0 disables retries.
+    /// Default: 2. 0 disables retries; more than 10 count as 10.
     ///
-    /// The delay before a retry starts at 0.5 s and doubles up to 8 s; its upper half is
-    /// random. A longer `Retry-After` of up to 8 s is waited for; above 8 s the call is not
-    /// retried, and the error has the time
+    /// The first delay is 0.25 to 0.5 s, at random; it doubles with each retry, up to 4 to 8 s.
+    /// If `Retry-After` asks for more, that is waited for, up to 8 s. If it asks for more than
+    /// 8 s, the call is not retried, and the error has the time
     /// ([`Error::retry_after`](crate::Error::retry_after)). Reads are retried, and downloads
     /// until their first byte, or, with [`save_resumable`](Download::save_resumable), as long
     /// as bytes come. Login calls, timeouts and rate limits are not retried.
@@ -490,8 +493,8 @@ impl Api {
     ///
     /// The access token is not sent. The URL and up to five redirects, to any host, must
     /// use https; plain http to a loopback address is accepted if the base URL leads to one
-    /// too. Failures are retried until the first byte arrives
-    /// (by `save_resumable` afterwards, too). If a `media_url` has expired, request it again from its node.
+    /// too. Failures are retried until the first byte arrives (by `save_resumable` afterwards,
+    /// too). If a `media_url` has expired, request it again from its node.
     pub fn download<'a>(&'a self, url: &'a str) -> Download<'a> {
         Download::new(&self.client, url)
     }

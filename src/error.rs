@@ -516,8 +516,7 @@ impl Error {
         self.0.subject == Subject::Item
     }
 
-    /// The network failed: no connection, a broken or truncated one, or a
-    /// timeout. [Transient](Error::is_transient), except after sending a login code.
+    /// The network failed: no connection, a broken one, a truncated reply, or a timeout. [Transient](Error::is_transient), except after sending a login code.
     pub fn is_network(&self) -> bool {
         matches!(
             self.0.kind,

@@ -44,16 +44,16 @@
 //!
 //! # Cost of a call
 //!
-//! - A call is one request over a new connection: a TCP and a TLS handshake, with the TLS
-//!   session resumed from the second call on. With the feature `keep-alive` connections
+//! - A call is one request, besides redirects and retries, over a new connection: a TCP and a
+//!   TLS handshake, with the TLS session resumed from the second call on. With the feature `keep-alive` connections
 //!   are reused. You can also set your own [`Transport`](transport::Transport).
 //! - With `keep-alive`, a router may have forgotten a connection, and then no side is told. So
 //!   one that was idle for 2 s or longer has a quarter of the timeout, at most 3 s, to begin
 //!   its reply; then it is dropped with the others to this host, and the request is sent over
 //!   a new one. A server that is only slow gets such a request twice. Login calls always use
 //!   a new connection.
-//! - Iterating over *n* items sends one request per page, and none before the first item
-//!   is requested. The service returns 25 items per page, or up to 100 with
+//! - Iterating sends one request per page, and none before the first item is requested. More
+//!   are sent for pages that are refused as too much data, and to find the place to resume at. The service returns 25 items per page, or up to 100 with
 //!   [`Edge::page_size`].
 //! - One reply is in memory at a time, at most 8 MiB ([`Api::with_body_limit`]), then one
 //!   page of structs, plus eight bytes for each earlier page. A download uses 32 KiB.
@@ -61,18 +61,21 @@
 //!   uses 51 KiB more.
 //! - With minreq, a request takes two helper threads until its headers arrive and one while
 //!   its body is read, to enforce the timeouts. With `keep-alive` a thread runs only while a
-//!   host name is looked up. There are no other threads, and no state outside the `Api`.
+//!   host name is looked up. There are no other threads. An `Api` shares its state only with
+//!   its clones; but minreq has one TLS configuration, with its sessions, per process.
 //!
 //! # Errors
 //!
 //! Every call returns the same [`Error`]: one line that says what failed and what to do,
 //! an [`ErrorKind`], the service's error object ([`ApiError`]), and predicates based on its
-//! numeric codes. Print it alone: the line is complete, without its causes. A document with
-//! an `error` object is an error at any status. Iterators stop at the first error;
-//! `position()` tells you where to resume. Transient failures of
-//! reads are retried up to twice ([`Api::with_retries`]). A page that the service refuses as
-//! too much data is requested again in smaller pages ([`Edge::page_size`]). Rate limits are reported with the
-//! time to wait ([`Error::retry_after`]); [`Api::with_pace`] waits before a call.
+//! numeric codes, and on its words if a code has several meanings. Print it alone: the line is
+//! complete, without its causes. A document with an `error` object is an error at any status.
+//!
+//! Iterators stop at the first error; `position()` tells you where to resume. Transient
+//! failures of reads are retried up to twice ([`Api::with_retries`]). A page that the service
+//! refuses as too much data is requested again in smaller pages ([`Edge::page_size`]). Rate
+//! limits are reported with the time to wait ([`Error::retry_after`]); [`Api::with_pace`] waits
+//! before a call. [`Api::with_observer`] reports each request, retry and wait.
 //!
 //! A [`Token`] is a secret. It is sent only to the configured host, over https or to a
 //! loopback address, and never follows a redirect to another origin. It does not appear in
@@ -94,7 +97,7 @@
 //! | headers of a reply | 64 KiB | |
 //! | URL of a request | 32 KiB | |
 //! | redirects | 5 | |
-//! | retries, at most 10, each after 0.25 to 8 s | 2 | [`Api::with_retries`] |
+//! | retries, each after 0.25 to 8 s, at most 10 | 2 | [`Api::with_retries`] |
 //! | wait for a rate limit before a call | none | [`Api::with_pace`] |
 //! | age of rate-limit percentages | 1 h | |
 //! | age of a time to wait for a rate limit | 1 day | |
@@ -130,8 +133,8 @@
 //! TLS is version 1.2 or 1.3 with AES-GCM or ChaCha20-Poly1305, and P-256 or P-384. The
 //! suite that the processor is fastest at is offered first: AES-128 if it has AES
 //! instructions, otherwise ChaCha20-Poly1305 (always on 32-bit ARM). On x86-64
-//! ChaCha20-Poly1305 is left out: it would add 55,088 bytes, and nearly every such
-//! processor has AES instructions. rustls's own verifier checks the certificates, without
+//! ChaCha20-Poly1305 is left out to keep programs small: nearly every such processor has
+//! AES instructions. rustls's own verifier checks the certificates, without
 //! revocation lists.
 //!
 //! The crypto provider is assembled from ring's parts, without the code for private

@@ -128,8 +128,8 @@ impl TokenFile {
     /// the one in the file. Returns what is stored.
     ///
     /// `expires_in` is how long it is still valid: 60 days if it has just been made in the
-    /// dashboard (Meta's reference). With `None` it is refreshed as soon as it is 24 hours in the file, whatever its age. Tokens that are not
-    /// long-lived cannot be refreshed.
+    /// dashboard (Meta's reference). With `None` it is refreshed as soon as it has been in the
+    /// file for 24 hours, whatever its age. Tokens that are not long-lived cannot be refreshed.
     ///
     /// # Errors
     ///

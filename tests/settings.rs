@@ -355,6 +355,29 @@ fn values_that_are_equal_to_themselves() {
     equal::<Token>();
 }
 
+/// What the documentation says of the ends of each range.
+#[test]
+fn the_least_and_the_most_of_a_setting() {
+    let server = good();
+    let error = server.api().with_body_limit(0).me(&[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(server.api().with_body_limit(usize::MAX).me(&[]).is_ok());
+    let server = Server::script([json("503 No", "busy")]);
+    for (retries, requests) in [(0, 1), (1, 2), (10, 11), (11, 11), (u32::MAX, 11)] {
+        let clock = TestClock::new(0);
+        let api = server.api().with_retries(retries).with_clock(clock.clone());
+        let before = server.received().len();
+        assert!(api.me(&[]).is_err());
+        assert_eq!(server.received().len() - before, requests);
+        let slept = clock.slept();
+        let milliseconds = slept.iter().map(Duration::as_millis);
+        for (retry, milliseconds) in milliseconds.enumerate() {
+            let most = (500 << retry).min(8000);
+            assert!((most / 2..=most).contains(&milliseconds), "{slept:?}");
+        }
+    }
+}
+
 #[test]
 fn white_space_around_a_token_is_taken_off() {
     let server = good();

@@ -53,9 +53,9 @@ impl<T: Deserialize> Edge<T> {
         }
     }
 
-    /// Iterates over the first `items` items. Unless a
-    /// [`page_size`](Edge::page_size) is set, pages of `items` items are requested, at
-    /// most 100: the latest 30 media are one request. The last page is never larger than
+    /// Iterates over the first `items` items; 0 requests nothing. Unless a
+    /// [`page_size`](Edge::page_size) is set, pages of `items` items are requested, at most 100
+    /// (50 comments): the latest 30 media are one request. The last page is never larger than
     /// what is left of `items`.
     ///
     /// ```no_run
@@ -84,7 +84,9 @@ impl<T: Deserialize> IntoIterator for Edge<T> {
     }
 }
 
-/// Iterates over an edge page by page, with one request for each.
+/// Iterates over an edge page by page, with one request for each. More are sent for a page that
+/// the service refuses as too much data (see [`Edge::page_size`]), and to find the place to
+/// [`resume`](Edge::resume) at.
 ///
 /// It ends when the service sends no link to a further page (see
 /// [`Edge::page_by_cursor`] for edges without links), and after an error. A page may be
@@ -323,8 +325,7 @@ impl<T> fmt::Debug for Pages<T> {
 
 /// Iterates over an edge item by item.
 ///
-/// A page is requested when its first item is, so there are exactly as many requests as
-/// pages. Empty pages are skipped; the hundredth in a row that still has a next page is
+/// A page is requested when its first item is. Empty pages are skipped; the hundredth in a row that still has a next page is
 /// an error, [`Paging`](ErrorKind::Paging), so that `next` always returns. How it ends,
 /// and which links it follows: see [`Pages`].
 ///
