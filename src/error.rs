@@ -324,17 +324,15 @@ impl Error {
     /// Whether the failure is certain to have come before anything was sent. An unreachable
     /// host may be reported later, too.
     fn is_before_sending(&self) -> bool {
-        use io::ErrorKind as K;
-        let source = self.0.source.as_ref();
-        let source = source.and_then(|source| source.downcast_ref::<io::Error>());
-        self.0.kind == ErrorKind::Connect
-            && !source.is_some_and(|error| {
-                let kind = error.kind();
-                matches!(
-                    kind,
-                    K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown
-                )
-            })
+        use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};
+        let reason = self.of_system().map(io::Error::kind);
+        let may_be_late = [HostUnreachable, NetworkUnreachable, NetworkDown].map(Some);
+        self.0.kind == ErrorKind::Connect && !may_be_late.contains(&reason)
+    }
+
+    /// What the system said, if it is the cause.
+    fn of_system(&self) -> Option<&io::Error> {
+        self.0.source.as_ref()?.downcast_ref()
     }
 
     /// A local file could not be written.
@@ -465,12 +463,7 @@ impl Error {
     /// assert_eq!(error.io_error().map(|error| error.kind()), Some(ErrorKind::NotFound));
     /// ```
     pub fn io_error(&self) -> Option<&io::Error> {
-        let source = self
-            .0
-            .source
-            .as_ref()
-            .filter(|_| self.0.kind == ErrorKind::Io);
-        source.and_then(|source| source.downcast_ref())
+        self.of_system().filter(|_| self.0.kind == ErrorKind::Io)
     }
 
     /// A rate limit was reached (codes 4, 17, 32, 341, 613 and 80002, or HTTP 429 without
@@ -558,9 +551,7 @@ impl Error {
     }
 
     fn is_transient_status(&self) -> bool {
-        self.0
-            .status
-            .is_some_and(|status| status >= 500 || status == 408)
+        matches!(self.0.status, Some(408 | 500..))
     }
 
     /// The time limit was reached.
@@ -679,11 +670,11 @@ fn misplaced_item(message: &str) -> Option<&str> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.0.call.is_empty() {
-            f.write_str(&self.0.call)?;
-            f.write_str(": ")?;
+        let (call, message) = (self.call(), &self.0.message);
+        match call {
+            "" => f.write_str(message),
+            _ => write!(f, "{call}: {message}"),
         }
-        f.write_str(&self.0.message)
     }
 }
 
@@ -773,12 +764,7 @@ impl From<io::Error> for Error {
 impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
         use io::ErrorKind as K;
-        let own = error
-            .0
-            .source
-            .as_ref()
-            .and_then(|source| source.downcast_ref());
-        let own = own.map(io::Error::kind);
+        let own = error.of_system().map(io::Error::kind);
         let kind = match error.kind() {
             ErrorKind::InvalidInput => K::InvalidInput,
             ErrorKind::Timeout => K::TimedOut,

@@ -31,21 +31,8 @@ const MIN_SECRET: usize = 8;
 
 /// The parameters that say which call is made: those that calls add, and those that lead to
 /// another page.
-const OWN_PARAMS: [&str; 13] = [
-    "access_token",
-    "fields",
-    "limit",
-    "after",
-    "before",
-    "since",
-    "until",
-    "offset",
-    "__paging_token",
-    "__previous",
-    "metric",
-    "grant_type",
-    "client_secret",
-];
+const OWN_PARAMS: &str = "access_token fields limit after before since until offset \
+                          __paging_token __previous metric grant_type client_secret";
 
 /// Settings, and what clones share: the transport and what is known of the rate limits.
 #[derive(Clone)]
@@ -96,40 +83,36 @@ impl Client {
         path: Option<&str>,
         params: &[(&str, &str)],
     ) -> Result<Call<'_>> {
-        self.token.check()?;
-        let Some(path) = path else {
-            return Err(Error::invalid(
-                "the id or path is empty or has an empty, `.` or `..` segment: write `node` or `node/edge`",
-            ));
-        };
-        let mut url = valid_base(&self.base_url, "base URL")?;
-        if let Some(version) = &self.version {
-            push_version(&mut url, version)?;
-        }
-        if params.iter().any(|(name, _)| *name == "access_token") {
-            return Err(Error::invalid(
-                "the Api adds the access token: remove the parameter `access_token`",
-            ));
-        }
-        self.call_with_token(Kind::Graph, url, path, params)
+        self.call_with_token(Kind::Graph, path, params)
     }
 
     /// A login call to the graph host. It never takes a version.
     pub(crate) fn login_call(&self, path: &str, params: &[(&str, &str)]) -> Result<Call<'_>> {
-        let url = valid_base(&self.base_url, "base URL")?;
-        self.call_with_token(Kind::Login, url, path, params)
+        self.call_with_token(Kind::Login, Some(path), params)
     }
 
     fn call_with_token(
         &self,
         kind: Kind,
-        mut url: String,
-        path: &str,
+        path: Option<&str>,
         params: &[(&str, &str)],
     ) -> Result<Call<'_>> {
         let token = self.token.checked()?;
+        let path = path.ok_or_else(|| {
+            Error::invalid("the id or path is empty or has an empty, `.` or `..` segment: write `node` or `node/edge`")
+        })?;
+        let mut url = valid_base(&self.base_url, "base URL")?;
+        if let (Kind::Graph, Some(version)) = (kind, &self.version) {
+            push_version(&mut url, version)?;
+        }
         url.push_str(path);
         url.push('?');
+        let is_set = |name: &str| params.iter().any(|(set, _)| *set == name);
+        if is_set("access_token") {
+            return Err(Error::invalid(
+                "the Api adds the access token: remove the parameter `access_token`",
+            ));
+        }
         for (name, value) in params {
             // Without fields the parameter is omitted, as in Meta's guide.
             if *name != "fields" || !value.is_empty() {
@@ -138,7 +121,7 @@ impl Client {
         }
         for (name, value) in &self.params {
             check_param_name(name)?;
-            if params.iter().all(|(set, _)| set != name) {
+            if !is_set(name) {
                 push_param(&mut url, name, value);
             }
         }
@@ -302,8 +285,7 @@ impl Client {
     /// Sends the call once, follows redirects, and returns the response with its body
     /// unread: [`Timed`] reads it in what is left of the attempt's time.
     pub(crate) fn open(&self, call: &Call<'_>, attempt: &Attempt) -> Result<Response> {
-        self.check_user_agent()?;
-        self.check_timeouts()?;
+        self.check()?;
         let mut headers = vec![
             ("User-Agent", self.user_agent.as_str()),
             ("Accept", "*/*"),
@@ -345,37 +327,32 @@ impl Client {
         if self.observer.is_none() {
             return self.transmit(call, url, headers, attempt);
         }
-        let (method, number) = (call.method, attempt.number);
         let path = url.split('?').next().unwrap_or_default();
-        let shown = redact(path, &call.secrets);
-        let shown = shown.as_str();
-        attempt.pause(|| {
-            self.tell(&Event::Request {
-                method,
-                url: shown,
-                attempt: number,
-            });
-        });
+        let request = format!("{} {path}", call.method.as_str());
+        let request = redact(&request, &call.secrets);
+        let request = request.as_str();
+        let event = Event::Request {
+            request,
+            attempt: attempt.number,
+        };
+        attempt.pause(|| self.tell(&event));
         let begun = Instant::now();
         let sent = self.transmit(call, url, headers, attempt);
         let time = begun.elapsed();
-        attempt.pause(|| {
-            self.tell(&match &sent {
-                Ok(response) => Event::Reply {
-                    method,
-                    url: shown,
-                    status: response.status,
-                    length: response.length(),
-                    time,
-                },
-                Err(error) => Event::NoReply {
-                    method,
-                    url: shown,
-                    error,
-                    time,
-                },
-            });
-        });
+        let event = match &sent {
+            Ok(response) => Event::Reply {
+                request,
+                status: response.status,
+                length: response.length(),
+                time,
+            },
+            Err(error) => Event::NoReply {
+                request,
+                error,
+                time,
+            },
+        };
+        attempt.pause(|| self.tell(&event));
         sent
     }
 
@@ -401,8 +378,7 @@ impl Client {
             pauses: call.kind == Kind::Download,
         });
         sent.map_err(|error| {
-            let is_spent = error.is_timeout() && attempt.left().is_zero();
-            let error = match is_spent {
+            let error = match error.is_timeout() && attempt.left().is_zero() {
                 true => Timed::spent(call.kind, Some(error)),
                 false => error,
             };
@@ -410,8 +386,16 @@ impl Client {
         })
     }
 
-    fn check_timeouts(&self) -> Result<()> {
-        let problem = if self.timeout.is_zero() {
+    /// Refuses settings with which nothing can be sent.
+    fn check(&self) -> Result<()> {
+        let name = &self.user_agent;
+        let printable = |byte| byte == b' ' || u8::is_ascii_graphic(&byte);
+        let problem = if !(1..=MAX_USER_AGENT_BYTES).contains(&name.trim_ascii().len())
+            || name.trim_ascii().len() < name.len()
+            || !name.bytes().all(printable)
+        {
+            "the user agent is empty, longer than 512 bytes, starts or ends with a space, or is not printable ASCII"
+        } else if self.timeout.is_zero() {
             "the time limit of requests is zero: set a longer one with `with_timeout`"
         } else if self.download_timeout.is_zero() {
             "the time limit of downloads is zero: set a longer one with `with_download_timeout`"
@@ -419,22 +403,6 @@ impl Client {
             return Ok(());
         };
         Err(Error::invalid(problem))
-    }
-
-    fn check_user_agent(&self) -> Result<()> {
-        let name = &self.user_agent;
-        let printable = |byte| byte == b' ' || u8::is_ascii_graphic(&byte);
-        if name.is_empty()
-            || name.len() > MAX_USER_AGENT_BYTES
-            || name.trim_ascii().len() < name.len()
-            || !name.bytes().all(printable)
-        {
-            return Err(Error::invalid(format!(
-                "the user agent is empty, longer than {MAX_USER_AGENT_BYTES} bytes, starts or ends \
-                 with a space, or is not printable ASCII"
-            )));
-        }
-        Ok(())
     }
 
     fn record_usage(&self, call: &Call<'_>, response: &Response) -> Usage {
@@ -471,7 +439,8 @@ fn check_param_name(name: &str) -> Result<()> {
             "a name given to `with_param` is invalid: use letters, digits, `_` and `-`",
         ));
     }
-    match OWN_PARAMS.iter().find(|own| name.eq_ignore_ascii_case(own)) {
+    let mut own = OWN_PARAMS.split(' ');
+    match own.find(|own| name.eq_ignore_ascii_case(own)) {
         Some(own) => Err(Error::invalid(format!(
             "`with_param` must not set `{own}`: calls set it themselves"
         ))),

@@ -1,7 +1,6 @@
 //! What an `Api` reports while it makes calls.
 
 use crate::error::Error;
-use crate::http::transport::Method;
 use crate::timestamp::in_words;
 use std::cell::Cell;
 use std::fmt;
@@ -28,10 +27,9 @@ pub enum Event<'a> {
     /// [`NoReply`](Event::NoReply) follows.
     #[non_exhaustive]
     Request {
-        /// `GET`, or `POST` for the exchange of a login's code.
-        method: Method,
-        /// The URL without its query. After a redirect, the one that it leads to.
-        url: &'a str,
+        /// The method and the URL without its query. After a redirect, the URL that it leads
+        /// to.
+        request: &'a str,
         /// 1 for the first attempt of a call, 2 for its first retry, and so on. A redirect is
         /// part of the attempt. A download that continues after a broken connection counts
         /// from 1 again.
@@ -40,10 +38,8 @@ pub enum Event<'a> {
     /// The headers of a reply have arrived.
     #[non_exhaustive]
     Reply {
-        /// The method of the request.
-        method: Method,
-        /// The URL without its query.
-        url: &'a str,
+        /// The method and the URL without its query.
+        request: &'a str,
         /// The HTTP status.
         status: u16,
         /// The length of the body in bytes, as it is sent; `None` if the server does not say.
@@ -54,10 +50,8 @@ pub enum Event<'a> {
     /// There is no reply: the request failed.
     #[non_exhaustive]
     NoReply {
-        /// The method of the request.
-        method: Method,
-        /// The URL without its query.
-        url: &'a str,
+        /// The method and the URL without its query.
+        request: &'a str,
         /// Why.
         error: &'a Error,
         /// The time since the request was sent.
@@ -99,38 +93,30 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Request {
-                method,
-                url,
-                attempt,
-            } => {
-                write!(f, "{} {url}", method.as_str())?;
-                match attempt {
-                    1 => Ok(()),
-                    _ => write!(f, " (attempt {attempt})"),
-                }
-            }
+                request,
+                attempt: 1,
+            } => f.write_str(request),
+            Event::Request { request, attempt } => write!(f, "{request} (attempt {attempt})"),
             Event::Reply {
-                method,
-                url,
+                request,
                 status,
                 length,
                 time,
             } => {
-                let (method, time) = (method.as_str(), time.as_millis());
-                write!(f, "{method} {url}: HTTP {status} after {time} ms")?;
+                let time = time.as_millis();
+                write!(f, "{request}: HTTP {status} after {time} ms")?;
                 match length {
                     Some(length) => write!(f, ", {length} bytes"),
                     None => Ok(()),
                 }
             }
             Event::NoReply {
-                method,
-                url,
+                request,
                 error,
                 time,
             } => {
-                let (method, time) = (method.as_str(), time.as_millis());
-                write!(f, "{method} {url}: no reply after {time} ms ({error})")
+                let time = time.as_millis();
+                write!(f, "{request}: no reply after {time} ms ({error})")
             }
             Event::Retry { error, wait } => {
                 let wait = wait.as_secs_f64();
@@ -140,10 +126,8 @@ impl fmt::Display for Event<'_> {
                 write!(f, "{call}: waiting {} for the rate limit", in_words(*wait))
             }
             Event::SmallerPage { call, from, to } => {
-                write!(
-                    f,
-                    "{call}: a page of {from} is too much data, requesting {to}"
-                )
+                let page = "a page of";
+                write!(f, "{call}: {page} {from} is too much data, requesting {to}")
             }
         }
     }
