@@ -493,8 +493,11 @@ impl Api {
     ///
     /// The access token is not sent. The URL and up to five redirects, to any host, must
     /// use https; plain http to a loopback address is accepted if the base URL leads to one
-    /// too. Failures are retried until the first byte arrives (by `save_resumable` afterwards,
-    /// too). If a `media_url` has expired, request it again from its node.
+    /// too. A URL that a person copied is read as browsers read it: without white space around
+    /// it, line ends and a fragment, and what is not encoded is percent-encoded. One with a user
+    /// name or password is refused. Failures are retried until the first byte arrives (by
+    /// `save_resumable` afterwards, too). If a `media_url` has expired, request it again from
+    /// its node.
     pub fn download<'a>(&'a self, url: &'a str) -> Download<'a> {
         Download::new(&self.client, url)
     }

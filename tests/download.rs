@@ -576,19 +576,12 @@ fn addresses_that_are_not_usable_are_refused_unsent() {
         "a.jpg",
         "",
         "https://user@example.com/",
+        "https://a b/",
+        "https://h\u{e9}/",
+        "https://a\0b/",
     ] {
         let error = api.download(url).write_to(&mut io::sink()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
-    }
-    for tail in [" b", "\r\nX: y", "\u{e9}", "\0"] {
-        let url = format!("{}/a{tail}", server.url());
-        assert_eq!(
-            api.download(&url)
-                .write_to(&mut io::sink())
-                .unwrap_err()
-                .kind(),
-            ErrorKind::InvalidInput
-        );
     }
     assert!(server.received().is_empty());
 }

@@ -293,6 +293,16 @@ fn location() -> impl Strategy<Value = String> {
         "é",
         "-",
         "//h/",
+        " ",
+        "\\",
+        "\t",
+        "\"",
+        "<",
+        "{",
+        "|",
+        "`",
+        "'",
+        "\u{1f600}",
     ]);
     vec(part, 0..8).prop_map(|parts| parts.concat())
 }

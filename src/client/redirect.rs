@@ -3,7 +3,7 @@
 use super::call::{Call, Kind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::transport::{Method, Response};
-use crate::http::url::{Url, check_length, without_fragment};
+use crate::http::url::{Url, check_length, repaired};
 use crate::redact::sanitize;
 
 /// The URL that a redirect leads to, if it may be followed.
@@ -20,7 +20,7 @@ pub(crate) fn redirect_target(call: &Call<'_>, url: &str, response: &Response) -
         return refuse("it has no Location header".to_owned());
     };
     let from = Url::parse(url).map_err(Error::invalid)?;
-    let target = from.join(location);
+    let target = from.join(&repaired(location));
     let to = match Url::parse(&target) {
         Ok(to) => to,
         Err(problem) => return refuse(format!("its URL is invalid: {problem}")),
@@ -37,5 +37,5 @@ pub(crate) fn redirect_target(call: &Call<'_>, url: &str, response: &Response) -
     if check_length(&target).is_err() {
         return refuse(format!("its URL is {} bytes long", target.len()));
     }
-    Ok(without_fragment(&target).to_owned())
+    Ok(target)
 }

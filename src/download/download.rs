@@ -12,7 +12,7 @@ use crate::client::timed::Timed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::coding::check_identity;
 use crate::http::transport::Response;
-use crate::http::url::{Url, check_length, without_fragment};
+use crate::http::url::{Url, check_length, repaired};
 use crate::redact::{redact, sanitize};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -357,12 +357,13 @@ impl<'a> Download<'a> {
 
     /// The call for the entire file.
     fn call(&self) -> Result<Call<'_>> {
-        let url = Url::parse(self.url)
+        let text = repaired(self.url);
+        let url = Url::parse(&text)
             .map_err(|problem| Error::invalid(format!("the file's URL is invalid: {problem}")))?;
         self.client.check_download(&url)?;
-        check_length(self.url)?;
+        check_length(&text)?;
         let name = format!("GET {}", url.without_query());
-        let mut call = Call::get(Kind::Download, name, without_fragment(self.url).to_owned());
+        let mut call = Call::get(Kind::Download, name, text);
         // They do not belong in a file's URL, but must not be shown if they are there.
         call.secrets = self.client.secrets();
         call.time = self.time;

@@ -1,5 +1,6 @@
-//! URLs: parsing, comparing and resolving.
+//! URLs: repairing, parsing, comparing and resolving.
 
+use super::query::encode;
 use crate::error::{Error, Result};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -18,8 +19,39 @@ pub(crate) fn check_length(url: &str) -> Result<()> {
     Ok(())
 }
 
-/// The URL as it is sent. Fragments are never sent.
-pub(crate) fn without_fragment(url: &str) -> &str {
+/// A URL or relative reference of a server or a person, as browsers send it: by the rules of
+/// the URL standard (<https://url.spec.whatwg.org>), section 4.4, "basic URL parser". White
+/// space around it, tabs and line ends are removed, `\` in the path is `/`, and what a URL
+/// must not contain is percent-encoded as UTF-8. There is no fragment: it is never sent.
+///
+/// A valid URL without a fragment stays as it is, `'` in its query included. What must not be
+/// in a host is encoded too, and then refused by [`Url::parse`]. That sees what is sent, so no
+/// repair leads to a host that was not checked.
+pub(crate) fn repaired(text: &str) -> String {
+    let text = without_fragment(text.trim_matches(|c| c <= ' '));
+    let mut out = String::with_capacity(text.len());
+    let mut in_query = false;
+    for c in text.chars() {
+        in_query |= c == '?';
+        match c {
+            '\t' | '\n' | '\r' => {}
+            '\\' if !in_query => out.push('/'),
+            _ if is_encoded(c, in_query) => encode(&mut out, c.encode_utf8(&mut [0; 4])),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+fn is_encoded(c: char, in_query: bool) -> bool {
+    match c {
+        '"' | '<' | '>' => true,
+        '^' | '`' | '{' | '}' => !in_query,
+        _ => !c.is_ascii_graphic(),
+    }
+}
+
+fn without_fragment(url: &str) -> &str {
     url.split('#').next().unwrap_or_default()
 }
 
@@ -65,50 +97,30 @@ impl<'a> Url<'a> {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("it contains a space, a control character or unencoded non-ASCII text");
         }
-        let https = |scheme: &str| {
-            text.get(..scheme.len())
-                .is_some_and(|s| s.eq_ignore_ascii_case(scheme))
+        let scheme = |scheme: &str| {
+            let (start, after) = text.split_at_checked(scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then_some(after)
         };
-        let (https, after) = if https("https://") {
-            (true, &text[8..])
-        } else if https("http://") {
-            (false, &text[7..])
-        } else {
-            return Err("it does not start with https:// or http://");
+        let (https, after) = match (scheme("https://"), scheme("http://")) {
+            (Some(after), _) => (true, after),
+            (_, Some(after)) => (false, after),
+            _ => return Err("it does not start with https:// or http://"),
         };
         let after = without_fragment(after);
         let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
-        let (host, port) = match authority
-            .strip_prefix('[')
-            .and_then(|_| authority.find(']'))
-        {
-            Some(end) => authority.split_at(end + 1),
-            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-        };
-        let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        match in_brackets(host) {
-            Some(ip) if ip.parse::<Ipv6Addr>().is_ok() => {}
-            None if host.is_empty() || !host.bytes().all(of_name) => {
-                return Err("its host is not a valid host name");
-            }
-            None if !ends_in_number(host) || host.parse::<Ipv4Addr>().is_ok() => {}
-            _ => return Err("its host is a number but not a complete IP address"),
+        if authority.contains('@') {
+            return Err("it contains a user name or password, which mingram does not send");
         }
-        let port = match port.strip_prefix(':') {
-            None if port.is_empty() && https => 443,
-            None if port.is_empty() => 80,
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().unwrap_or(0)
-            }
-            _ => 0,
+        let end = match authority.starts_with('[') {
+            true => authority.find(']').map(|bracket| bracket + 1),
+            false => authority.find(':'),
         };
-        if port == 0 {
-            return Err("its port is not a number from 1 to 65535");
-        }
+        let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
+        check_host(host)?;
         let url = Url {
             https,
             host,
-            port,
+            port: parse_port(port, https)?,
             rest,
         };
         if !https && !url.is_loopback() {
@@ -134,6 +146,12 @@ impl<'a> Url<'a> {
         self.https == other.https
             && self.port == other.port
             && self.host.eq_ignore_ascii_case(other.host)
+    }
+
+    /// The path and query of a request line, which begin with a slash.
+    pub(super) fn target(&self) -> String {
+        let slash = if self.rest.starts_with('/') { "" } else { "/" };
+        format!("{slash}{}", self.rest)
     }
 
     /// Scheme and host, and the port unless it is the scheme's own.
@@ -186,6 +204,31 @@ impl<'a> Url<'a> {
     pub(crate) fn without_query(&self) -> String {
         let path = self.rest.split('?').next().unwrap_or("");
         format!("{}{path}", self.host)
+    }
+}
+
+fn check_host(host: &str) -> Result<(), &'static str> {
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    match in_brackets(host) {
+        Some(ip) if ip.parse::<Ipv6Addr>().is_ok() => Ok(()),
+        None if host.is_empty() || !host.bytes().all(of_name) => {
+            Err("its host is not a valid host name in ASCII")
+        }
+        None if !ends_in_number(host) || host.parse::<Ipv4Addr>().is_ok() => Ok(()),
+        _ => Err("its host is a number but not a complete IP address"),
+    }
+}
+
+/// The port: empty, or digits after a colon.
+fn parse_port(text: &str, https: bool) -> Result<u16, &'static str> {
+    let port = match text.strip_prefix(':') {
+        None if text.is_empty() => return Ok(if https { 443 } else { 80 }),
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse(),
+        _ => Ok(0),
+    };
+    match port {
+        Ok(port @ 1..) => Ok(port),
+        _ => Err("its port is not a number from 1 to 65535"),
     }
 }
 
@@ -268,6 +311,53 @@ mod tests {
             "https://a.b3.x3c/",
         ] {
             assert!(Url::parse(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (text, problem) in [
+            ("https://user:secret@h/", "a user name or password"),
+            ("https://user@h:8443/", "a user name or password"),
+            ("https://h:a@b:1/", "a user name or password"),
+            ("https://h:80x/", "its port is not a number"),
+            ("https://b%C3%BCcher.example/", "a valid host name in ASCII"),
+            ("https://h/a@b:c", ""),
+        ] {
+            let found = Url::parse(text).err().unwrap_or_default();
+            assert!(found.contains(problem), "{text}: {found}");
+            assert!(!found.contains("secret"));
+            assert_eq!(found.is_empty(), problem.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn repairs_as_browsers_do() {
+        for (text, wanted) in [
+            // Valid ones stay as they are.
+            (
+                "https://h/a;b,c/(d)!$&'*+=:@~?e='f'/?[g]|h#i",
+                "https://h/a;b,c/(d)!$&'*+=:@~?e='f'/?[g]|h",
+            ),
+            ("https://h/%20%zz%", "https://h/%20%zz%"),
+            ("/a|b[c]", "/a|b[c]"),
+            ("", ""),
+            // White space around it, and inside of it.
+            (" \t\u{b}\0https://h/a b\n", "https://h/a%20b"),
+            ("ht\ntps://h/a\r\nb\tc?d\ne", "https://h/abc?de"),
+            // What a path and a query must not contain.
+            (r#"/a"b<c>d`e{f}g^h"#, "/a%22b%3Cc%3Ed%60e%7Bf%7Dg%5Eh"),
+            (r#"?a"b<c>d`e{f}g^h"#, "?a%22b%3Cc%3Ed`e{f}g^h"),
+            ("/é?ü=€ 😀#ä", "/%C3%A9?%C3%BC=%E2%82%AC%20%F0%9F%98%80"),
+            ("/a\0b\u{7f}c\u{a0}", "/a%00b%7Fc%C2%A0"),
+            // A backslash is a slash before the query.
+            (r"https:\\h\a\..\b?c\d", r"https://h/a/../b?c\d"),
+            (r"\\evil.example\x", "//evil.example/x"),
+            (r"https://h\@evil.example/", "https://h/@evil.example/"),
+            // In a host it is refused later.
+            ("https://h é/a", "https://h%20%C3%A9/a"),
+        ] {
+            assert_eq!(repaired(text), wanted, "{text:?}");
         }
     }
 

@@ -357,10 +357,13 @@ fn malformed_http() {
         row("header without a colon", with_headers("nonsense\r\nContent-Length: 26\r\n"), me, loose()),
         row("folded header", with_headers("A: b\r\n c: d\r\nContent-Length: 26\r\n"), me, loose()),
         row("header without a name", with_headers(": b\r\nContent-Length: 26\r\n"), me, loose()),
-        row("a length, spaces behind its name", with_headers("Content-Length : 10\r\n"), me, either(fails(K::Decode, "not a valid User"), invalid())),
-        row("two lengths, spaces behind a name", with_headers("Content-Length: 26\r\nContent-Length\t: 10\r\n"), me, either(malformed("two different content-lengths"), invalid())),
-        row("cut, spaces behind the length's name", with_headers("Content-Length : 27\r\n"), me, either(fails(K::Truncated, "after 26 of 27"), invalid())),
-        row("gzip, spaces behind its name", with_headers("Content-Encoding : gzip\r\nContent-Length: 26\r\n"), me, either(malformed(gzip), invalid())),
+        row("a length, spaces behind its name", with_headers("Content-Length : 10\r\n"), me, fails(K::Decode, "not a valid User")),
+        row("two lengths, spaces behind a name", with_headers("Content-Length: 26\r\nContent-Length\t: 10\r\n"), me, malformed("two different content-lengths")),
+        row("cut, spaces behind the length's name", with_headers("Content-Length : 27\r\n"), me, fails(K::Truncated, "after 26 of 27")),
+        row("gzip, spaces behind its name", with_headers("Content-Encoding : gzip\r\nContent-Length: 26\r\n"), me, malformed(gzip)),
+        row("chunks, spaces behind their name", sends(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding \t : chunked\r\n\r\n1A\r\n{ID}\r\n0\r\n\r\n")), me, gives(WHOLE)),
+        row("spaces for a name", with_headers(" : b\r\nContent-Length: 26\r\n"), me, loose()),
+        row("a space within a name", with_headers("A b: c\r\nContent-Length: 26\r\n"), me, loose()),
         row("16 KiB of headers", with_headers(&format!("{honest}Content-Length: 26\r\n")), me, gives(WHOLE)),
         row("headers of Latin-1", sends([b"HTTP/1.1 200 OK\r\nX: \xff\xfe\r\n\r\n", ID.as_bytes()].concat()), me, latin()),
         row("a status line of Latin-1", sends([b"HTTP/1.1 200 \xe9\r\n\r\n", ID.as_bytes()].concat()), me, latin()),
@@ -380,6 +383,10 @@ fn malformed_http() {
         row("chunk size with spaces behind it", chunks(&format!("1A \t\r\n{ID}\r\n0\r\n\r\n")), me, gives(WHOLE)),
         // A bare LF ends a line of the headers and no line of a chunk.
         row("chunks with bare LFs", chunks(&format!("1A\n{ID}\n0\n\n")), me, either(gives(WHOLE), chunk())),
+        row("a bare LF after a chunk's size", chunks(&format!("1A\n{ID}\r\n0\r\n\r\n")), me, either(gives(WHOLE), chunk())),
+        row("a bare LF after an extension", chunks(&format!("1A;a=b\n{ID}\r\n0\r\n\r\n")), me, either(gives(WHOLE), chunk())),
+        row("a bare LF after a chunk", chunks(&format!("1A\r\n{ID}\n0\r\n\r\n")), me, either(gives(WHOLE), chunk())),
+        row("a bare CR after a chunk's size", chunks(&format!("1A\r{ID}\r\n0\r\n\r\n")), me, chunk()),
         row("no size at all", chunks(&format!("\r\n{ID}\r\n0\r\n\r\n")), me, either(fails(K::Truncated, "ended in or after its headers"), chunk())),
         row("headers of UTF-8", with_headers("X: \u{e9}\u{1f600}\r\nContent-Length: 26\r\n"), me, gives(WHOLE)),
         row("a body that is not UTF-8", sends(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"id\":\"\xff\xfe1\"}".to_vec()), me, fails(K::NotJson, "is not UTF-8 text")),
@@ -472,8 +479,14 @@ fn redirects() {
         then("another name of this host", redirect(302, "http://localhost/me"), refused("to localhost, which")),
         then("another scheme", redirect(302, "ftp://127.0.0.1/me"), refused("does not start with https")),
         then("javascript", redirect(302, "javascript://x"), refused("does not start with https")),
-        then("a user name", redirect(302, "https://a@example.com/"), refused("not a valid host name")),
-        then("an address that is not encoded", redirect(302, "/m\u{e9} x"), refused("unencoded non-ASCII text")),
+        then("a user name", redirect(302, "https://a@example.com/"), refused("its URL is invalid: it contains a user name or password")),
+        then("a user name and a password", redirect(302, "https://a:b@example.com/"), refused("a user name or password")),
+        then("this host as a user name", redirect(302, "http://127.0.0.1:80@example.com/"), refused("a user name or password")),
+        then("a host that is not ASCII", redirect(302, "https://b\u{fc}cher.example/"), refused("not a valid host name in ASCII")),
+        then("a host with a space", redirect(302, "https://a b/"), refused("not a valid host name")),
+        then("another host, by backslashes", redirect(302, r"\\example.com:80\me"), refused("is invalid: plain http")),
+        then("another host, by a slash and a backslash", redirect(302, r"/\localhost/me"), refused("to localhost, which")),
+        then("another host, with tabs", redirect(302, "\t/\t/local\thost/me"), refused("to localhost, which")),
         then("an address that is too long", redirect(302, &format!("/{}", "x".repeat(40_000))), fails(K::Redirect, "40")),
         then("a status that is none", redirect(305, "/me"), fails(K::Status, "HTTP 305")),
         rows_of_replies("a loop", vec![redirect(302, "/me")], me, refused("more than 5 redirects")),
@@ -534,6 +547,23 @@ fn redirects_lead_where_they_point() {
     assert_eq!(followed(|s| format!("{}#/b", s.url())), "/");
     assert_eq!(followed(|s| format!("{}#.example.com/b", s.url())), "/");
     assert_eq!(followed(|s| format!("{}/#@example.com/b", s.url())), "/");
+    // What is not encoded is encoded as browsers do, and a backslash is a slash.
+    assert_eq!(followed(|_| "/m\u{e9} x".into()), "/m%C3%A9%20x");
+    assert_eq!(
+        followed(|_| r#"a{b}|c"<d>`e^?f{g}|h"<i>`j^ \u{20ac}#k"#.replace(r"\u{20ac}", "\u{20ac}")),
+        "/me/a%7Bb%7D|c%22%3Cd%3E%60e%5E?f{g}|h%22%3Ci%3E`j^%20%E2%82%AC"
+    );
+    assert_eq!(followed(|_| "/a\tb?c\td".into()), "/ab?cd");
+    assert_eq!(followed(|_| r"..\a\..\b?c\..\d".into()), r"/b?c\..\d");
+    assert_eq!(
+        followed(|s| format!(r"http:\\127.0.0.1:{}\a b", s.port())),
+        "/a%20b"
+    );
+    // As browsers read it, this is no user name.
+    assert_eq!(
+        followed(|s| format!(r"{}\@example.com/a", s.url())),
+        "/@example.com/a"
+    );
 }
 
 /// A file may come from another host, and no header or query of that request
@@ -546,6 +576,47 @@ fn files_may_move_to_another_host() {
     assert_eq!(file(&api_for(&server), &server).unwrap(), "file");
     for request in server.received().iter().chain(&other.received()) {
         assert_eq!(found(&format!("{request:?}"), &[TOKEN]), None);
+    }
+}
+
+/// A URL that a person copied: with white space, broken over lines, not encoded.
+#[test]
+fn urls_of_files_are_repaired() {
+    for (text, target) in [
+        (" URL/a.jpg\r\n", "/a.jpg"),
+        ("URL/a\r\n b.jpg?c=\n  d", "/a%20b.jpg?c=%20%20d"),
+        (
+            "URL/caf\u{e9} {1}.jpg?a=\"b\"#c",
+            "/caf%C3%A9%20%7B1%7D.jpg?a=%22b%22",
+        ),
+        (r"URL\a\b.jpg?c\d", r"/a/b.jpg?c\d"),
+        ("URL?a/b", "/?a/b"),
+        ("URL", "/"),
+    ] {
+        let server = Server::script([common::reply("200 OK", &[], "file")]);
+        let text = text.replace("URL", &server.url());
+        let length = api_for(&server)
+            .download(&text)
+            .write_to(Vec::new())
+            .unwrap();
+        assert_eq!((length, server.received()[0].target.as_str()), (4, target));
+    }
+    let api = common::api("http://127.0.0.1:1");
+    for (url, problem) in [
+        (
+            "https://user:password@example.com/a.jpg",
+            "a user name or password",
+        ),
+        (
+            "https://b\u{fc}cher.example/a.jpg",
+            "not a valid host name in ASCII",
+        ),
+        ("a b.jpg", "does not start with https://"),
+    ] {
+        let error = api.download(url).open().unwrap_err();
+        assert_eq!(error.kind(), K::InvalidInput, "{error}");
+        assert!(error.to_string().contains(problem), "{error}");
+        assert!(!error.to_string().contains("user:password"), "{error}");
     }
 }
 

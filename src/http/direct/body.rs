@@ -152,8 +152,9 @@ impl Framing {
 }
 
 /// Reads the line end of the previous chunk and the size of the next. After the last
-/// chunk it reads and drops the trailers. Unlike in the head, a line must end in CRLF,
-/// and the size must consist of hexadecimal digits: nothing about a length is guessed.
+/// chunk it reads and drops the trailers. The size must consist of hexadecimal digits, and
+/// its line must end in CRLF: RFC 9112 permits a bare LF in the head (section 2.2) but not
+/// here (section 7.1), and a proxy that disagrees would find the chunks elsewhere.
 fn next_chunk(reader: &mut impl BufRead, before: &Chunk) -> io::Result<Chunk> {
     let malformed = || {
         let message = "a chunk of the reply has no valid size";

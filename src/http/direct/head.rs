@@ -12,11 +12,10 @@ const MAX_INTERIM: usize = 8;
 
 /// The request as bytes.
 pub(super) fn request(request: &Request<'_>, url: &Url<'_>) -> Vec<u8> {
-    let slash = if url.rest.starts_with('/') { "" } else { "/" };
     let mut out = format!(
-        "{} {slash}{} HTTP/1.1\r\nHost: {}",
+        "{} {} HTTP/1.1\r\nHost: {}",
         request.method.as_str(),
-        url.rest,
+        url.target(),
         url.host
     );
     if url.port != if url.https { 443 } else { 80 } {
@@ -123,11 +122,12 @@ fn status_line(line: &[u8]) -> Option<(u8, u16)> {
     is_text(reason).then_some((minor, digit(0) * 100 + digit(1) * 10 + digit(2)))
 }
 
-/// Name and value of a header. A name contains no white space, so a folded line and
-/// white space before the colon are refused.
+/// Name and value of a header. White space between the name and the colon is removed, as a
+/// proxy must (RFC 9112, section 5.1), so that it makes no difference whether there is one.
+/// A name contains none, so a folded line is refused.
 fn header(line: &[u8]) -> Option<(String, String)> {
     let colon = line.iter().position(|&byte| byte == b':')?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    let (name, value) = (line[..colon].trim_ascii_end(), &line[colon + 1..]);
     let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     if name.is_empty() || !name.iter().all(of_name) || !is_text(value) {
         return None;
