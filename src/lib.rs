@@ -110,15 +110,20 @@
 //!
 //! # Features
 //!
-//! - `https` (default): TLS with Mozilla's root certificates, compiled in.
-//! - `platform-roots`: TLS with the machine's root certificates; honours `SSL_CERT_FILE`.
-//!   Use it with `default-features = false`: if both are enabled, Mozilla's roots are used.
+//! - `https` (default): TLS with Mozilla's root certificates, compiled in. Requests are sent
+//!   with minreq.
+//! - `platform-roots`: TLS with the machine's root certificates; honours `SSL_CERT_FILE`. They
+//!   are used instead of Mozilla's whatever else is enabled. Requests are sent with minreq, or
+//!   if `https` or `keep-alive` is enabled too, with mingram's own client: minreq takes no
+//!   configuration and prefers Mozilla's roots.
 //! - `keep-alive`: sends requests with an HTTP client of mingram's own instead of minreq and
 //!   reuses connections, so that over a slow link a page costs one round trip instead of
 //!   three or four. Recommended for programs that run unattended: the README lists the
 //!   defects of minreq that it avoids. Includes TLS with Mozilla's roots, or with the
-//!   machine's if `platform-roots` is enabled and `https` is not. Use it with
-//!   `default-features = false`.
+//!   machine's if `platform-roots` is enabled, or with
+//!   [your own](transport::DefaultTransport#method.with_roots). Use it with
+//!   `default-features = false`: with `https` it works the same, but cargo compiles minreq's TLS,
+//!   with aws-lc, for nothing.
 //! - `gzip`: calls ask for replies in gzip, and read them. For metered and slow links: a page
 //!   of media is a quarter as long. Logins, whose replies are short, and files, which are
 //!   compressed already, do not ask for it. Adds the packages `miniz_oxide` and `adler2`.
@@ -226,19 +231,44 @@ pub mod comments {
 mod http {
     pub(crate) mod coding;
     pub(crate) mod default_transport;
-    #[cfg(feature = "keep-alive")]
-    mod direct;
     mod failure;
     #[cfg(feature = "gzip")]
     mod gzip;
-    #[cfg(not(feature = "keep-alive"))]
-    mod minreq;
     pub(crate) mod query;
     pub(crate) mod replay;
-    #[cfg(feature = "_tls")]
-    mod tls;
+    mod system;
     pub(crate) mod transport;
     pub(crate) mod url;
+
+    // The features that bring TLS.
+    #[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
+    pub(crate) mod tls;
+    #[cfg(not(any(feature = "https", feature = "platform-roots", feature = "keep-alive")))]
+    #[path = "without_tls.rs"]
+    pub(crate) mod tls;
+
+    // Mingram's own client, also where minreq would have to choose between two sources of root
+    // certificates; it would not take the machine's.
+    #[cfg(any(
+        feature = "keep-alive",
+        all(feature = "https", feature = "platform-roots")
+    ))]
+    mod direct;
+    #[cfg(not(any(
+        feature = "keep-alive",
+        all(feature = "https", feature = "platform-roots")
+    )))]
+    mod minreq;
+    #[cfg(any(
+        feature = "keep-alive",
+        all(feature = "https", feature = "platform-roots")
+    ))]
+    use direct::Direct as Inner;
+    #[cfg(not(any(
+        feature = "keep-alive",
+        all(feature = "https", feature = "platform-roots")
+    )))]
+    use minreq::Minreq as Inner;
 }
 
 /// The numbers of a media or of the account: what

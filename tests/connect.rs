@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::api;
+use common::{DIRECT, api};
 use mingram::auth::{App, Code};
 use mingram::{Api, ErrorKind};
 use std::io::{Read, Write};
@@ -12,7 +12,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The transport is mingram's own, not minreq.
-const DIRECT: bool = cfg!(feature = "keep-alive");
 
 /// An emulator is slow.
 const SHORT: Duration = Duration::from_secs(1);
@@ -86,7 +85,11 @@ fn a_timeout_says_what_was_under_way() {
         }),
         "while reading the body",
     );
-    if cfg!(feature = "_tls") {
+    if cfg!(any(
+        feature = "https",
+        feature = "platform-roots",
+        feature = "keep-alive"
+    )) {
         let api = common::api(&format!("https://127.0.0.1:{}", silent(b"", true)));
         starts(
             timeout_of(&api, |api| api.me(&[])),

@@ -352,7 +352,7 @@ fn faults(run: Run) {
         waits.len()
     );
     // Each that was broken was tried again after a wait, or was an error.
-    if run.announced || !cfg!(feature = "keep-alive") {
+    if run.announced || !common::DIRECT {
         assert_eq!(count, waits.len() + errors);
     } else {
         // Or the transport took it for a connection that went stale, and asked
@@ -548,7 +548,7 @@ fn eight_threads(kept: bool) {
     let requests = count.load(Ordering::SeqCst);
     let calls = THREADS * (CALLS + 5);
     assert_eq!(requests, calls + requests / 10);
-    if kept && cfg!(feature = "keep-alive") {
+    if kept && common::DIRECT {
         // One that breaks when it is used again is mended by the transport.
         assert!(clock.slept().len() <= requests / 10);
         let connections = server.connections();

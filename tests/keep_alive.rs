@@ -11,7 +11,7 @@ use mingram::{Api, ErrorKind};
 use std::io::{self, BufReader, Write};
 use std::sync::{Arc, Mutex};
 
-const POOLED: bool = cfg!(feature = "keep-alive");
+const POOLED: bool = common::DIRECT;
 
 fn exchange(method: &str, target: &str, form: &str, body: &str) -> Exchange {
     Exchange {

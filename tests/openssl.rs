@@ -1,6 +1,6 @@
 //! Handshakes and certificates against `openssl s_server`, a TLS that shares no code
 //! with this program. The certificates come from the `openssl` command as well.
-#![cfg(all(feature = "platform-roots", not(feature = "https")))]
+#![cfg(feature = "platform-roots")]
 
 mod common;
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::secrets::{found, shown};
-use common::{Server, TestClock, json, replay::TOKEN};
+use common::{DIRECT, Server, TestClock, json, replay::TOKEN};
 use mingram::auth::{App, Code};
 use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, Error, ErrorKind, Result};
@@ -17,7 +17,6 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// The transport is mingram's own, not minreq.
-const DIRECT: bool = cfg!(feature = "keep-alive");
 
 /// A limit that is reached.
 const SHORT: Duration = Duration::from_millis(300);

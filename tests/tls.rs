@@ -74,12 +74,12 @@ mod server {
             }
         }
 
-        fn certificate(&self) -> rcgen::Certificate {
+        pub fn certificate(&self) -> rcgen::Certificate {
             authority_params(self.name).self_signed(&self.key).unwrap()
         }
 
         /// The authority's own certificate, used as a server's.
-        #[cfg(all(feature = "platform-roots", not(feature = "https")))]
+        #[cfg(feature = "platform-roots")]
         pub fn itself(&self) -> Identity {
             Identity {
                 chain: vec![self.certificate().der().clone()],
@@ -317,7 +317,7 @@ mod client_hello {
 }
 
 /// The certificates come from the machine's store, here from `SSL_CERT_FILE`.
-#[cfg(all(feature = "platform-roots", not(feature = "https")))]
+#[cfg(feature = "platform-roots")]
 mod trusted {
     use crate::common;
     use crate::common::replay::{Received, TOKEN, read_request};
@@ -821,7 +821,7 @@ mod trusted {
                         });
                     }
                 });
-                if cfg!(feature = "keep-alive") {
+                if common::DIRECT {
                     back_to(before);
                 }
                 // They were never accepted, so this closes them all.
@@ -873,7 +873,7 @@ mod trusted {
         });
     }
 
-    const POOLED: bool = cfg!(feature = "keep-alive");
+    const POOLED: bool = common::DIRECT;
 
     /// Answers the requests of a connection until so many are answered, then
     /// reads one more and closes, with or without notice.
@@ -1023,7 +1023,7 @@ mod trusted {
                     reply_with(&common::json("200 OK", ID), tls)
                 });
                 me(&server).unwrap();
-                if cfg!(feature = "keep-alive") {
+                if common::DIRECT {
                     // The provider is passed on, and the process is left alone.
                     assert!(CryptoProvider::get_default().is_none());
                     return;
@@ -1056,9 +1056,9 @@ mod trusted {
 }
 
 /// The Mozilla roots that are compiled in, and no other.
-#[cfg(any(
-    feature = "https",
-    all(feature = "keep-alive", not(feature = "platform-roots"))
+#[cfg(all(
+    any(feature = "https", feature = "keep-alive"),
+    not(feature = "platform-roots")
 ))]
 mod compiled_in {
     use crate::common;
@@ -1105,6 +1105,138 @@ mod compiled_in {
                 1
             );
         });
+    }
+}
+
+/// `DefaultTransport::with_roots`.
+#[cfg(any(
+    feature = "keep-alive",
+    all(feature = "https", feature = "platform-roots")
+))]
+mod own_roots {
+    use crate::common::{self, replay::TOKEN};
+    use crate::server::*;
+    use mingram::transport::DefaultTransport;
+    use mingram::{Api, ErrorKind};
+    use rcgen::KeyPair;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::version::{TLS12, TLS13};
+    use std::time::Duration;
+
+    fn serve(identity: Identity) -> TlsServer {
+        TlsServer::start(identity, &[&TLS13, &TLS12], |_, tls| {
+            reply_with(&common::json("200 OK", r#"{"id":"1"}"#), tls)
+        })
+    }
+
+    /// Calls a server of this identity, trusting these certificates.
+    fn call(certificates: impl AsRef<[u8]>, identity: Identity) -> mingram::Result<String> {
+        let server = serve(identity);
+        let transport = DefaultTransport::with_roots(certificates).unwrap();
+        let api = common::api(&server.url()).with_transport(transport);
+        let outcome = timed(Duration::from_secs(20), || api.me(&[]));
+        assert_eq!(server.received(), usize::from(outcome.is_ok()));
+        outcome.map(|user| user.id)
+    }
+
+    #[test]
+    fn these_are_trusted() {
+        let (one, two) = (Authority::new("one"), Authority::new("two"));
+        // As files have them: with text, with a key, with other line ends.
+        let key = KeyPair::generate().unwrap().serialize_pem();
+        let (first, second) = (one.certificate().pem(), two.certificate().pem());
+        let bundle = format!(
+            "# Caf\u{e9}\n{first}\n{key}second:\n{}",
+            second.replace('\n', "\r\n")
+        );
+        let mut latin = bundle.clone().into_bytes();
+        latin[5] = 0xe9;
+        for authority in [&one, &two] {
+            let issue = || authority.issue(localhost());
+            assert_eq!(call(&bundle, issue()).unwrap(), "1");
+            assert_eq!(call(&latin, issue()).unwrap(), "1");
+        }
+        let der = one.certificate().der().to_vec();
+        assert_eq!(call(&der, one.issue(localhost())).unwrap(), "1");
+        let error = call(&der, two.issue(localhost())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+    }
+
+    #[test]
+    fn a_server_that_signed_its_own() {
+        let key = KeyPair::generate().unwrap();
+        let certificate = localhost().self_signed(&key).unwrap();
+        let identity = Identity {
+            chain: vec![certificate.der().clone()],
+            key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        };
+        assert_eq!(call(certificate.pem(), identity).unwrap(), "1");
+    }
+
+    /// Neither those of the machine nor those that are compiled in.
+    #[test]
+    fn no_other_is_trusted() {
+        trusting("own_roots::no_other_is_trusted", |of_machine| {
+            let own = Authority::new("own").certificate().pem();
+            let error = call(own, of_machine.issue(localhost())).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Tls);
+            assert!(
+                error.to_string().contains("its issuer is not trusted"),
+                "{error}"
+            );
+        });
+    }
+
+    #[test]
+    fn what_is_no_certificate() {
+        let pem = Authority::new("one").certificate().pem();
+        let key = KeyPair::generate().unwrap().serialize_pem();
+        let cut = &pem[..pem.len() / 2];
+        let damaged = pem.replacen("\nM", "\n!", 1);
+        let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let indented = pem.replace("-----BEGIN", "  -----BEGIN");
+        for (certificates, problem) in [
+            ("", "root certificate 1 is not a certificate"),
+            (
+                "/etc/ssl/company.pem",
+                "root certificate 1 is not a certificate",
+            ),
+            (&key, "there is none in this PEM text"),
+            (cut, "the PEM text is damaged"),
+            (&damaged, "the PEM text is damaged"),
+            (
+                &format!("{pem}{empty}"),
+                "root certificate 2 is not a certificate",
+            ),
+            (&format!("{pem}{cut}"), "the PEM text is damaged"),
+            // None is left out.
+            (
+                &format!("{pem}{indented}"),
+                "does not begin at the start of a line",
+            ),
+            (
+                &format!("\u{feff}{pem}{pem}"),
+                "does not begin at the start of a line",
+            ),
+        ] {
+            let error = DefaultTransport::with_roots(certificates).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let message = error.to_string();
+            assert!(message.contains(problem), "{message}");
+            assert!(
+                message.lines().count() == 1 && message.len() < 200,
+                "{message}"
+            );
+        }
+    }
+
+    /// The certificates of a proxy show its network.
+    #[test]
+    fn debug_shows_nothing() {
+        let pem = Authority::new("one").certificate().pem();
+        let transport = DefaultTransport::with_roots(pem).unwrap();
+        assert_eq!(format!("{transport:?}"), "DefaultTransport { .. }");
+        let _ = Api::new(TOKEN).with_transport(transport);
     }
 }
 

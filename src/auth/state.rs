@@ -2,9 +2,9 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::query::params;
+use crate::http::tls;
 use crate::http::url::query_of;
 use std::fmt;
-use std::io;
 
 /// Ties a login to the browser that started it: text that nobody can guess, which the
 /// authorize URL contains and the redirect returns unchanged (Meta's *Business Login for
@@ -45,7 +45,7 @@ impl State {
     /// of Unix in a build without TLS.
     pub fn random() -> Result<State> {
         let mut bytes = [0; 16];
-        fill(&mut bytes).map_err(|error| {
+        tls::fill(&mut bytes).map_err(|error| {
             let message = "the system has no random numbers: enable a feature with TLS, or pass your own to State::restore";
             Error::new(ErrorKind::Io, message).with_source(error)
         })?;
@@ -103,19 +103,6 @@ pub(super) fn single_param(query: &str, name: &str) -> Result<Option<String>> {
 fn are_equal(a: &str, b: &str) -> bool {
     let differences = a.bytes().zip(b.bytes()).map(|(a, b)| a ^ b);
     a.len() == b.len() && differences.fold(0, |all, difference| all | difference) == 0
-}
-
-#[cfg(feature = "_tls")]
-fn fill(bytes: &mut [u8]) -> io::Result<()> {
-    use ring::rand::{SecureRandom, SystemRandom};
-    let filled = SystemRandom::new().fill(bytes);
-    filled.map_err(|_| io::Error::other("ring failed"))
-}
-
-#[cfg(not(feature = "_tls"))]
-fn fill(bytes: &mut [u8]) -> io::Result<()> {
-    use std::io::Read;
-    std::fs::File::open("/dev/urandom")?.read_exact(bytes)
 }
 
 impl fmt::Debug for State {

@@ -5,42 +5,35 @@
 //! is no state outside it. The only thread it starts is for a name lookup.
 
 mod body;
+mod config;
 mod connect;
+mod failure;
 mod head;
+mod lock;
 mod pool;
 mod stream;
 
-use super::failure::{from_io, from_tls};
-use super::tls;
 use super::transport::{MAX_TIMEOUT, Method, Request, Response, Transport};
 use super::url::{Url, in_brackets};
-use crate::error::{Error, ErrorKind, Result};
-use body::{Body, Chunk, Framing};
+use crate::error::{Error, Result};
+use body::{Chunk, FramedBody, Framing};
+use failure::{WAITING, failed};
 use head::Head;
-use pool::Connection;
+use lock::lock;
+use pool::{Connection, Pool};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io::{self, BufRead, BufReader};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use stream::Stream;
 
 /// See [`DefaultTransport`](super::default_transport::DefaultTransport).
 #[derive(Default)]
 pub(crate) struct Direct {
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    pool: Mutex<pool::Pool>,
+    pool: Arc<Mutex<Pool>>,
     hosts: connect::Hosts,
     tls: Mutex<Option<Arc<ClientConfig>>>,
-}
-
-/// A panic leaves no inconsistent state, so poisoning is ignored.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Transport for Direct {
@@ -69,6 +62,13 @@ impl Transport for Direct {
 }
 
 impl Direct {
+    pub(super) fn with_roots(certificates: &[u8]) -> Result<Direct> {
+        Ok(Direct {
+            tls: Mutex::new(Some(config::with_roots(certificates)?)),
+            ..Direct::default()
+        })
+    }
+
     /// Sends the request over an idle connection to this origin that the server has not
     /// closed yet. `None` if there is none, or if it was of no use and nothing was received,
     /// so that the request can be sent again: the server closed it just as the request was
@@ -83,7 +83,7 @@ impl Direct {
         deadline: Instant,
     ) -> Result<Option<(Head, Connection)>> {
         let (mut connection, doubtful) = loop {
-            let Some((mut connection, doubtful)) = lock(&self.shared.pool).take(origin) else {
+            let Some((mut connection, doubtful)) = lock(&self.pool).take(origin) else {
                 return Ok(None);
             };
             if connection.get_mut().is_quiet() {
@@ -103,7 +103,7 @@ impl Direct {
         };
         let silent = failure.error.is_timeout();
         if silent {
-            lock(&self.shared.pool).forget(origin);
+            lock(&self.pool).forget(origin);
         }
         match failure.unanswered && (doubtful || !silent) {
             true => Ok(None),
@@ -116,7 +116,7 @@ impl Direct {
             true => Some((self.tls()?, server_name(url.host)?)),
             false => None,
         };
-        let tcp = self.shared.hosts.connect(url.host, url.port, deadline)?;
+        let tcp = self.hosts.connect(url.host, url.port, deadline)?;
         let mut stream = Stream::new(tcp, deadline);
         if let Some((config, name)) = tls {
             let done = stream.handshake(config, name);
@@ -128,11 +128,11 @@ impl Direct {
     /// The TLS configuration, created by the first https request. Errors are not
     /// cached: the next time the root certificates may be there.
     fn tls(&self) -> Result<Arc<ClientConfig>> {
-        let mut config = lock(&self.shared.tls);
-        if let Some(config) = &*config {
+        let mut tls = lock(&self.tls);
+        if let Some(config) = &*tls {
             return Ok(config.clone());
         }
-        Ok(config.insert(tls::config().map_err(from_tls)?).clone())
+        Ok(tls.insert(config::built_in()?).clone())
     }
 
     fn response(
@@ -156,8 +156,8 @@ impl Direct {
             None => Framing::Close,
         };
         let reusable = head.reusable && !matches!(framing, Framing::Close);
-        let home = reusable.then(|| (self.shared.clone(), origin));
-        response.body = Box::new(Body::new(connection, framing, home, limits));
+        let home = reusable.then(|| (self.pool.clone(), origin));
+        response.body = Box::new(FramedBody::new(connection, framing, home, limits));
         Ok(response)
     }
 }
@@ -213,16 +213,3 @@ fn exchange(
 /// How long a connection that was idle for a while is waited for, or a quarter of the
 /// timeout if that is shorter.
 const TRIAL: Duration = Duration::from_secs(3);
-
-const WAITING: &str = "while waiting for the reply";
-
-fn failed(error: io::Error, doing: &str) -> Error {
-    match error.kind() {
-        io::ErrorKind::TimedOut => timed_out(doing),
-        _ => from_io(error, "the connection broke before the reply came"),
-    }
-}
-
-fn timed_out(doing: &str) -> Error {
-    Error::new(ErrorKind::Timeout, format!("the call timed out {doing}"))
-}

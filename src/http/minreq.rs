@@ -26,19 +26,18 @@
 //!   closes the connection, which may be never.
 //! - Redirects are followed to any host. They are turned off; the client decides.
 //! - IPv6 literals are cut at their first colon. They are refused.
-//! - The scheme must be lower-case. It is converted.
-//! - If the path is missing before a query, it stays missing. `/` is inserted.
-//! - A fragment directly after the host becomes part of it. The client removes
-//!   fragments.
+//! - It does not check URLs, wants a lower-case scheme, and sends no `/` before a query
+//!   without a path. It gets what [`Url`] makes of them.
 //! - A truncated body reads as complete. The client compares the length.
 //! - The end of the connection passes for the end of the headers: half of a
 //!   `Location` is followed, and a truncated status line looks like an empty file.
 //!   See [`needs_proof`].
 
-#[cfg(feature = "_tls")]
-use super::failure::from_tls;
-use super::failure::{NO_THREAD, from_io};
+use super::failure::from_io;
+use super::system::NO_THREAD;
+use super::tls;
 use super::transport::{MAX_HEAD_BYTES, MAX_TIMEOUT, Method, Request, Response, Transport};
+use super::url::{Url, in_brackets};
 use crate::error::{Error, ErrorKind, Result};
 use std::any::Any;
 use std::io::{self, Read};
@@ -54,21 +53,9 @@ pub(crate) struct Minreq;
 
 impl Transport for Minreq {
     fn send(&self, request: &Request<'_>) -> Result<Response> {
-        let https = request
-            .url
-            .get(..8)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
-        if https {
-            prepare_tls()?;
-        }
-        if request.url.contains("://[") {
-            return Err(Error::invalid(
-                "minreq does not support IPv6 literals: use a host name or IPv4",
-            ));
-        }
         let start = Instant::now();
         let exchange = Arc::new(Exchange::default());
-        let (outgoing, other) = (outgoing(request), exchange.clone());
+        let (outgoing, other) = (outgoing(request)?, exchange.clone());
         let worker = thread::Builder::new().spawn(move || other.run(outgoing));
         worker
             .map_err(|error| Error::new(ErrorKind::ConnectionLost, NO_THREAD).with_source(error))?;
@@ -102,23 +89,21 @@ impl Transport for Minreq {
 }
 
 /// The request for minreq.
-fn outgoing(request: &Request<'_>) -> ::minreq::Request {
+fn outgoing(request: &Request<'_>) -> Result<::minreq::Request> {
+    let url = Url::parse(request.url).map_err(Error::invalid)?;
+    if url.https {
+        tls::install()?;
+    }
+    if in_brackets(url.host).is_some() {
+        return Err(Error::invalid(
+            "minreq does not support IPv6 literals: use a host name or IPv4",
+        ));
+    }
     let method = match request.method {
         Method::Get => ::minreq::Method::Get,
         Method::Post => ::minreq::Method::Post,
     };
-    let mut url = request.url.to_owned();
-    if let Some(scheme) = url.find("://") {
-        url[..scheme].make_ascii_lowercase();
-        let host = scheme + "://".len();
-        match url[host..].find(['/', '?']) {
-            Some(length) if url[host..][length..].starts_with('?') => {
-                url.insert(host + length, '/');
-            }
-            _ => {}
-        }
-    }
-    let mut outgoing = ::minreq::Request::new(method, url)
+    let mut outgoing = ::minreq::Request::new(method, url.origin() + &url.target())
         .with_follow_redirects(false)
         .with_max_headers_size(MAX_HEAD_BYTES)
         .with_max_status_line_length(MAX_HEAD_BYTES)
@@ -129,7 +114,7 @@ fn outgoing(request: &Request<'_>) -> ::minreq::Request {
     if let Some(body) = request.body {
         outgoing = outgoing.with_body(body);
     }
-    outgoing
+    Ok(outgoing)
 }
 
 /// How long the caller of a download may pause in all.
@@ -429,31 +414,9 @@ fn from_minreq(error: ::minreq::Error) -> Error {
         ),
         M::InvalidUtf8InResponse => (ErrorKind::Malformed, "the reply's headers are not UTF-8"),
         M::AddressNotFound => (ErrorKind::Connect, "the host name has no address"),
-        M::PunycodeFeatureNotEnabled | M::PunycodeConversionFailed => (
-            ErrorKind::InvalidInput,
-            "the host name is not ASCII: write it as punycode",
-        ),
-        M::HttpsFeatureNotEnabled => return no_tls(),
-        #[cfg(feature = "_tls")]
-        M::RustlsCreateConnection(error) => return from_tls(error),
+        #[cfg(any(feature = "https", feature = "platform-roots"))]
+        M::RustlsCreateConnection(error) => return tls::from_tls(error),
         _ => (ErrorKind::ConnectionLost, "the request failed"),
     };
     Error::new(kind, message).with_source(error)
-}
-
-fn no_tls() -> Error {
-    Error::invalid(
-        "this program was built without TLS and cannot open https URLs: \
-         enable mingram's feature `https`, `platform-roots` or `keep-alive`",
-    )
-}
-
-/// Sets TLS up, if this program has it.
-fn prepare_tls() -> Result<()> {
-    #[cfg(feature = "_tls")]
-    super::tls::install();
-    match cfg!(feature = "_tls") {
-        true => Ok(()),
-        false => Err(no_tls()),
-    }
 }

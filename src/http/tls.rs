@@ -1,10 +1,14 @@
-//! The crypto provider and the root certificates.
+//! The crypto provider, random bytes, and error messages.
 //!
 //! rustls's own provider contains code that no client of this API needs. This one is
 //! assembled from the same parts of ring, without Ed25519, QUIC and private keys. Every
 //! field is set, because `..ring::default_provider()` would link all of it.
 
-use ring::rand::SecureRandom as _;
+mod failure;
+
+use crate::error::Result;
+pub(super) use failure::{from_tls, of_io};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use rustls::crypto::ring::{cipher_suite as suite, kx_group as group};
 use rustls::crypto::{
     CipherSuiteCommon, CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom,
@@ -13,6 +17,7 @@ use rustls::crypto::{
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 use rustls::{Error, SignatureScheme, SupportedCipherSuite, Tls13CipherSuite};
+use std::io;
 use std::sync::Arc;
 use webpki::ring as verify;
 
@@ -155,9 +160,7 @@ struct Ring;
 
 impl SecureRandom for Ring {
     fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
-        ring::rand::SystemRandom::new()
-            .fill(buf)
-            .map_err(|_| GetRandomFailed)
+        SystemRandom::new().fill(buf).map_err(|_| GetRandomFailed)
     }
 }
 
@@ -169,47 +172,20 @@ impl KeyProvider for Ring {
     }
 }
 
+/// Fills these bytes with random ones.
+pub(crate) fn fill(bytes: &mut [u8]) -> io::Result<()> {
+    let filled = SystemRandom::new().fill(bytes);
+    filled.map_err(|_| io::Error::other("ring failed"))
+}
+
 /// Installs the provider for the process, unless the program has installed one:
 /// minreq cannot be configured. It also enables all default features of rustls, so
 /// two providers are compiled in and rustls would not choose between them.
-#[cfg(not(feature = "keep-alive"))]
-pub(super) fn install() {
+#[allow(dead_code, reason = "for minreq")]
+pub(super) fn install() -> Result<()> {
     if CryptoProvider::get_default().is_none() {
         // If another thread was faster, its choice stands.
         let _ = provider().install_default();
     }
-}
-
-/// The configuration with this provider, whatever the process default is.
-#[cfg(feature = "keep-alive")]
-pub(super) fn config() -> Result<Arc<rustls::ClientConfig>, Error> {
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
-        .with_safe_default_protocol_versions()?;
-    #[cfg(all(feature = "platform-roots", not(feature = "https")))]
-    let config = rustls_platform_verifier::BuilderVerifierExt::with_platform_verifier(config)?;
-    #[cfg(any(feature = "https", not(feature = "platform-roots")))]
-    let config = config.with_root_certificates(mozillas_roots());
-    Ok(Arc::new(config.with_no_client_auth()))
-}
-
-#[cfg(all(
-    feature = "keep-alive",
-    any(feature = "https", not(feature = "platform-roots"))
-))]
-fn mozillas_roots() -> rustls::RootCertStore {
-    rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    }
-}
-
-#[cfg(all(
-    test,
-    feature = "keep-alive",
-    any(feature = "https", not(feature = "platform-roots"))
-))]
-mod tests {
-    #[test]
-    fn mozillas_roots_are_there() {
-        assert!(super::mozillas_roots().len() > 100);
-    }
+    Ok(())
 }

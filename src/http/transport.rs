@@ -92,7 +92,7 @@ pub struct Request<'a> {
     /// connection, and never resend.
     pub once: bool,
     /// Set for downloads: the caller may pause while it reads the body.
-    #[cfg_attr(feature = "keep-alive", expect(dead_code, reason = "for minreq"))]
+    #[allow(dead_code, reason = "for minreq")]
     pub(crate) pauses: bool,
 }
 

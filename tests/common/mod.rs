@@ -17,6 +17,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+/// Whether the transport is mingram's own client, not minreq.
+pub const DIRECT: bool = cfg!(any(
+    feature = "keep-alive",
+    all(feature = "https", feature = "platform-roots")
+));
+
 /// A private directory of its own, which is removed with all that is in it.
 pub struct Folder(pub PathBuf);
 

@@ -107,11 +107,7 @@ pub fn fails(kind: ErrorKind, piece: &'static str) -> Want {
 /// What the two transports differ in: minreq, and mingram's own (the feature
 /// `keep-alive`).
 pub fn either<T>(minreq: T, keep_alive: T) -> T {
-    if cfg!(feature = "keep-alive") {
-        keep_alive
-    } else {
-        minreq
-    }
+    if common::DIRECT { keep_alive } else { minreq }
 }
 
 /// A reply with a JSON body and its length.

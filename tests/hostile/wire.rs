@@ -330,7 +330,7 @@ fn malformed_http() {
         row("empty length", with_headers("Content-Length:\r\n"), me, number()),
         row("length that is no number", with_headers("Content-Length: many\r\n"), me, number()),
         row("length over 64 bits", with_headers("Content-Length: 99999999999999999999\r\n"), me, number()),
-        row("the largest length", with_headers("Content-Length: 18446744073709551615\r\n"), me, match cfg!(target_pointer_width = "32") && !cfg!(feature = "keep-alive") {
+        row("the largest length", with_headers("Content-Length: 18446744073709551615\r\n"), me, match cfg!(target_pointer_width = "32") && !common::DIRECT {
             // minreq counts lengths in usize.
             true => malformed("is 4 GiB or more"),
             false => fails(K::TooLarge, "exceeds the limit"),
@@ -343,7 +343,7 @@ fn malformed_http() {
         row("chunk size of letters", chunks("zz\r\n{}\r\n0\r\n\r\n"), me, chunk()),
         row("negative chunk size", chunks("-1\r\n{}\r\n0\r\n\r\n"), me, chunk()),
         row("huge chunk size", chunks("FFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n"), me, chunk()),
-        row("the largest chunk size", chunks("FFFFFFFFFFFFFFFF\r\n{"), me, match cfg!(target_pointer_width = "32") && !cfg!(feature = "keep-alive") {
+        row("the largest chunk size", chunks("FFFFFFFFFFFFFFFF\r\n{"), me, match cfg!(target_pointer_width = "32") && !common::DIRECT {
             // And chunks.
             true => chunk(),
             false => fails(K::Truncated, either("after 1 bytes", "before the complete body arrived")),
@@ -407,7 +407,7 @@ fn malformed_http() {
             let reply = sends(format!("HTTP/1.1 200 OK\r\n{lines}\n{ID}"));
             let want = match () {
                 // The end of the headers is a line as well, and needs room.
-                () if !overflows || cfg!(feature = "keep-alive") => fails(K::TooLarge, "headers exceed 64 KiB"),
+                () if !overflows || common::DIRECT => fails(K::TooLarge, "headers exceed 64 KiB"),
                 () if cfg!(debug_assertions) => fails(K::TooLarge, "crafted to break minreq"),
                 () => gives(WHOLE),
             };
@@ -428,7 +428,7 @@ fn trailers_that_fill_the_header_cap() {
         "HTTP/1.1 200 OK\r\nX: {}\r\nTransfer-Encoding: chunked\r\n\r\n1A\r\n{ID}\r\n0\r\n{trailer}\n",
         "v".repeat(65_000)
     );
-    let want = if cfg!(feature = "keep-alive") {
+    let want = if common::DIRECT {
         gives(WHOLE)
     } else if cfg!(debug_assertions) {
         fails(K::TooLarge, "crafted to break minreq")
@@ -448,7 +448,7 @@ fn headers_without_end_behind_a_lifted_cap() {
         steps.push(Do::Send(b"X: v\r\n".to_vec()));
         steps.push(Do::Wait(Duration::from_millis(100)));
     }
-    let want = if cfg!(feature = "keep-alive") {
+    let want = if common::DIRECT {
         fails(K::TooLarge, "headers exceed 64 KiB")
     } else if cfg!(debug_assertions) {
         fails(K::TooLarge, "crafted to break minreq")

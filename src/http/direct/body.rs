@@ -1,13 +1,14 @@
 //! The body of a response: of a known length, chunked, or until the connection ends.
 
+use super::failure::timed_out;
 use super::head::{read_line, too_large};
-use super::pool::Connection;
-use super::{Shared, lock, timed_out};
+use super::lock::lock;
+use super::pool::{Connection, Pool};
 use crate::error::{Error, ErrorKind};
 use crate::http::failure::from_io;
 use crate::http::transport::MAX_HEAD_BYTES;
 use std::io::{self, BufRead, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The longest line with a chunk size, including extensions.
@@ -32,27 +33,27 @@ pub(super) enum Chunk {
     Last,
 }
 
-pub(super) struct Body {
+pub(super) struct FramedBody {
     /// `None` after the end and after an error.
     connection: Option<Connection>,
     framing: Framing,
     /// The error that every further read returns.
     failed: Option<io::ErrorKind>,
     /// The pool and the origin, if the connection can be reused.
-    home: Option<(Arc<Shared>, String)>,
+    home: Option<(Arc<Mutex<Pool>>, String)>,
     silence: Duration,
     /// What is left for reads.
     budget: Duration,
 }
 
-impl Body {
+impl FramedBody {
     pub(super) fn new(
         connection: Connection,
         framing: Framing,
-        home: Option<(Arc<Shared>, String)>,
+        home: Option<(Arc<Mutex<Pool>>, String)>,
         (silence, budget): (Duration, Duration),
-    ) -> Body {
-        let mut body = Body {
+    ) -> FramedBody {
+        let mut body = FramedBody {
             connection: Some(connection),
             framing,
             failed: None,
@@ -68,17 +69,16 @@ impl Body {
 
     /// Returns the connection to the pool, unless there are bytes after the body.
     fn end(&mut self) {
-        if let (Some(connection), Some((shared, origin))) =
-            (self.connection.take(), self.home.take())
+        if let (Some(connection), Some((pool, origin))) = (self.connection.take(), self.home.take())
         {
             if connection.buffer().is_empty() {
-                lock(&shared.pool).put(origin, connection);
+                lock(&pool).put(origin, connection);
             }
         }
     }
 }
 
-impl Read for Body {
+impl Read for FramedBody {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if let Some(kind) = self.failed {
             return Err(kind.into());

@@ -1,9 +1,11 @@
 //! From a host name to a connection: looks the name up and tries the addresses one
 //! after another, each for its share of the time.
 
-use super::{lock, timed_out};
+use super::failure::timed_out;
+use super::lock::lock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::failure::{NO_THREAD, from_io};
+use crate::http::failure::from_io;
+use crate::http::system::NO_THREAD;
 use crate::http::url::in_brackets;
 use std::io;
 use std::mem;

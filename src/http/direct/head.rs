@@ -1,7 +1,7 @@
 //! The head of a request and of a reply (RFC 9112).
 
+use super::failure::{WAITING, failed};
 use super::pool::Connection;
-use super::{WAITING, failed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::transport::{MAX_HEAD_BYTES, Request};
 use crate::http::url::Url;
