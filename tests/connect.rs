@@ -11,8 +11,6 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The transport is mingram's own, not minreq.
-
 /// An emulator is slow.
 const SHORT: Duration = Duration::from_secs(1);
 

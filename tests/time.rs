@@ -16,8 +16,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// The transport is mingram's own, not minreq.
-
 /// A limit that is reached.
 const SHORT: Duration = Duration::from_millis(300);
 

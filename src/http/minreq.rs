@@ -20,7 +20,7 @@
 //!   and is one for everything from connecting to the last byte, including the time in
 //!   which the caller does not read. Over TLS it applies to each read of the socket, and
 //!   one TLS record may take many reads. So every request runs on a thread of its own,
-//!   which is waited for and abandoned when the time is up: see [`Exchange`]. minreq's own
+//!   which is waited for and abandoned when the time is up: see [`run`]. minreq's own
 //!   timeout only ends what was abandoned; see [`lifetime`].
 //! - A TLS handshake has no timeout at all: what is abandoned then ends when the server
 //!   closes the connection, which may be never.
@@ -28,7 +28,10 @@
 //! - IPv6 literals are cut at their first colon. They are refused.
 //! - It does not check URLs, wants a lower-case scheme, and sends no `/` before a query
 //!   without a path. It gets what [`Url`] makes of them.
-//! - A truncated body reads as complete. The client compares the length.
+//! - A truncated body reads as complete. The client compares the length. A chunked body has
+//!   none, and minreq does not show whether its last chunk came: what is read of one that is
+//!   cut passes for all of it, unless TLS ends without close_notify. See
+//!   [`Download::accept_unknown_length`](crate::download::Download::accept_unknown_length).
 //! - The end of the connection passes for the end of the headers: half of a
 //!   `Location` is followed, and a truncated status line looks like an empty file.
 //!   See [`needs_proof`].
@@ -41,9 +44,11 @@ use super::url::{Url, in_brackets};
 use crate::error::{Error, ErrorKind, Result};
 use std::any::Any;
 use std::io::{self, Read};
+use std::mem;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,36 +59,27 @@ pub(crate) struct Minreq;
 impl Transport for Minreq {
     fn send(&self, request: &Request<'_>) -> Result<Response> {
         let start = Instant::now();
-        let exchange = Arc::new(Exchange::default());
-        let (outgoing, other) = (outgoing(request)?, exchange.clone());
-        let worker = thread::Builder::new().spawn(move || other.run(outgoing));
-        worker
-            .map_err(|error| Error::new(ErrorKind::ConnectionLost, NO_THREAD).with_source(error))?;
-        let mut body = Body {
-            exchange,
-            unread: 0..0,
-            ended: None,
-            silence: request.timeout,
-            budget: request.budget,
-        };
-        let (status, headers) = body.exchange.head(request.timeout)?;
+        let outgoing = outgoing(request)?;
+        let mut pieces = Pieces::start(outgoing, request)?;
+        let (status, headers) = pieces.head(request.timeout)?;
         let mut response = Response {
             status,
             headers,
             body: Box::new(io::empty()),
         };
+        let left = |limit: Duration| limit.saturating_sub(start.elapsed());
         if needs_proof(&response) {
-            let left = request.timeout.saturating_sub(start.elapsed());
-            body.next_piece(left).map_err(Error::of_body)?;
-            if body.unread.is_empty() {
+            let proof = pieces.next_piece(left(request.timeout));
+            proof.map_err(Error::of_body)?;
+            if pieces.unread.is_empty() {
                 return Err(Error::new(
                     ErrorKind::Truncated,
                     "the reply ended in or after its headers, which may be incomplete",
                 ));
             }
         }
-        body.budget = body.budget.saturating_sub(start.elapsed());
-        response.body = Box::new(body);
+        pieces.budget = left(request.budget);
+        response.body = Box::new(pieces);
         Ok(response)
     }
 }
@@ -170,100 +166,52 @@ fn check_status(reply: &::minreq::ResponseLazy) -> Result<()> {
     Ok(())
 }
 
-/// What a request and the thread that it runs on hand to each other. The thread sends the
-/// request, and then reads a piece of the body whenever the caller waits for one. It ends
-/// with the body, with the first failure, and when the caller is gone; if it is waiting for
-/// the server then, when the server closes the connection or after minreq's timeout.
-#[derive(Default)]
-struct Exchange {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
 type Head = (u16, Vec<(String, String)>);
 
+/// What a request and the thread that it runs on hand to each other. Channels of `()` say
+/// when something is there or wanted: minreq uses such channels too, so they add no code.
 #[derive(Default)]
-struct State {
+struct Shared {
     head: Option<Result<Head>>,
-    /// The caller waits for the next piece.
-    wanted: bool,
-    /// How long it is; 0 marks the end.
+    /// How long the piece is; 0 marks the end.
     piece: Option<io::Result<usize>>,
-    /// Where it is. The thread takes the buffer while it reads.
+    /// Where it is. The thread reads into the buffer that the caller gave back.
     buf: Vec<u8>,
-    /// The caller is gone.
-    abandoned: bool,
 }
 
-impl Exchange {
-    /// A panic leaves no inconsistent state, so poisoning is ignored.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A panic leaves no inconsistent state, so poisoning is ignored.
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn change(&self, change: impl FnOnce(&mut State)) -> MutexGuard<'_, State> {
-        let mut state = self.lock();
-        change(&mut state);
-        self.changed.notify_all();
-        state
-    }
-
-    /// Waits while this is so, and not longer than the limit.
-    fn wait<'a>(
-        &self,
-        state: MutexGuard<'a, State>,
-        limit: Duration,
-        is_so: fn(&mut State) -> bool,
-    ) -> MutexGuard<'a, State> {
-        let waited = self.changed.wait_timeout_while(state, limit, is_so);
-        waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn head(&self, limit: Duration) -> Result<Head> {
-        let state = self.lock();
-        let mut state = self.wait(state, limit, |state| state.head.is_none());
-        let timeout = || Err(Error::new(ErrorKind::Timeout, "the call timed out"));
-        state.head.take().unwrap_or_else(timeout)
-    }
-
-    fn piece(&self, limit: Duration) -> io::Result<usize> {
-        let state = self.change(|state| state.wanted = true);
-        let mut state = self.wait(state, limit, |state| state.piece.is_none());
-        let timeout = || Err(io::ErrorKind::TimedOut.into());
-        state.piece.take().unwrap_or_else(timeout)
-    }
-
-    /// What the thread does.
-    fn run(&self, outgoing: ::minreq::Request) {
-        let mut reply = match send(outgoing) {
-            Ok(reply) => reply,
-            Err(error) => return drop(self.change(|state| state.head = Some(Err(error)))),
-        };
-        let head = (reply.status_code, std::mem::take(&mut reply.headers));
-        let mut state = self.change(|state| state.head = Some(Ok(head)));
-        loop {
-            state = self.wait(state, MAX_TIMEOUT, |state| {
-                !state.wanted && !state.abandoned
-            });
-            if state.abandoned {
-                return;
-            }
-            state.wanted = false;
-            let mut buf = std::mem::take(&mut state.buf);
-            drop(state);
-            if buf.is_empty() {
-                buf = vec![0; PIECE];
-            }
-            let piece = read_piece(&mut reply, &mut buf);
-            let is_last = !matches!(piece, Ok(1..));
-            state = self.change(|state| {
-                state.piece = Some(piece);
-                state.buf = buf;
-            });
-            if is_last {
-                return;
-            }
+/// What the thread does: it sends the request, and then reads a piece of the body whenever
+/// the caller waits for one. It ends with the body, with the first failure, and when the
+/// caller is gone; if it is waiting for the server then, when the server closes the
+/// connection or after minreq's timeout.
+fn run(
+    outgoing: ::minreq::Request,
+    shared: &Mutex<Shared>,
+    wanted: Receiver<()>,
+    done: Sender<()>,
+) {
+    let mut reply = match send(outgoing) {
+        Ok(reply) => reply,
+        Err(error) => {
+            lock(shared).head = Some(Err(error));
+            let _ = done.send(());
+            return;
         }
+    };
+    let headers = mem::take(&mut reply.headers);
+    lock(shared).head = Some(Ok((reply.status_code, headers)));
+    let mut is_last = false;
+    while done.send(()).is_ok() && !is_last && wanted.recv().is_ok() {
+        let mut buf = mem::take(&mut lock(shared).buf);
+        buf.resize(PIECE, 0);
+        let piece = read_piece(&mut reply, &mut buf);
+        is_last = !matches!(piece, Ok(1..));
+        let mut shared = lock(shared);
+        (shared.piece, shared.buf) = (Some(piece), buf);
     }
 }
 
@@ -317,9 +265,13 @@ fn body_error(error: io::Error) -> io::Error {
     }
 }
 
-struct Body {
-    exchange: Arc<Exchange>,
-    /// What is unread of the last piece.
+/// The body, in pieces from the thread.
+struct Pieces {
+    shared: Arc<Mutex<Shared>>,
+    want: Sender<()>,
+    done: Receiver<()>,
+    buf: Vec<u8>,
+    /// What is unread of the last piece, in `buf`.
     unread: Range<usize>,
     /// Set when no more pieces follow: whether the body ended without a failure.
     ended: Option<bool>,
@@ -328,13 +280,37 @@ struct Body {
     budget: Duration,
 }
 
-impl Drop for Body {
-    fn drop(&mut self) {
-        drop(self.exchange.change(|state| state.abandoned = true));
+impl Pieces {
+    /// Starts the thread.
+    fn start(outgoing: ::minreq::Request, request: &Request<'_>) -> Result<Pieces> {
+        let shared = Arc::new(Mutex::new(Shared::default()));
+        let (want, wanted) = channel();
+        let (send_done, done) = channel();
+        let of_thread = shared.clone();
+        let thread = move || run(outgoing, &of_thread, wanted, send_done);
+        thread::Builder::new()
+            .spawn(thread)
+            .map_err(|error| Error::new(ErrorKind::ConnectionLost, NO_THREAD).with_source(error))?;
+        Ok(Pieces {
+            shared,
+            want,
+            done,
+            buf: Vec::new(),
+            unread: 0..0,
+            ended: None,
+            silence: request.timeout,
+            budget: request.budget,
+        })
     }
-}
 
-impl Body {
+    fn head(&self, limit: Duration) -> Result<Head> {
+        let head = match self.done.recv_timeout(limit) {
+            Ok(()) => lock(&self.shared).head.take(),
+            Err(_) => None,
+        };
+        head.unwrap_or_else(|| Err(Error::new(ErrorKind::Timeout, "the call timed out")))
+    }
+
     /// Waits for the next piece; nothing is unread after the last.
     fn next_piece(&mut self, limit: Duration) -> io::Result<()> {
         match self.ended {
@@ -342,7 +318,14 @@ impl Body {
             Some(false) => return Err(io::ErrorKind::ConnectionAborted.into()),
             None => {}
         }
-        let piece = self.exchange.piece(limit);
+        lock(&self.shared).buf = mem::take(&mut self.buf);
+        let _ = self.want.send(());
+        let mut piece = None;
+        if self.done.recv_timeout(limit).is_ok() {
+            let mut shared = lock(&self.shared);
+            (piece, self.buf) = (shared.piece.take(), mem::take(&mut shared.buf));
+        }
+        let piece = piece.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
         if !matches!(piece, Ok(1..)) {
             self.ended = Some(piece.is_ok());
         }
@@ -351,7 +334,7 @@ impl Body {
     }
 }
 
-impl Read for Body {
+impl Read for Pieces {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.unread.is_empty() && !buf.is_empty() {
             let start = Instant::now();
@@ -360,9 +343,7 @@ impl Read for Body {
             next?;
         }
         let length = self.unread.len().min(buf.len());
-        let from = self.unread.start;
-        let state = self.exchange.lock();
-        buf[..length].copy_from_slice(&state.buf[from..from + length]);
+        buf[..length].copy_from_slice(&self.buf[self.unread.clone()][..length]);
         self.unread.start += length;
         Ok(length)
     }
