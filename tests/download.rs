@@ -81,6 +81,24 @@ fn a_file_without_a_length_is_an_error_unless_accepted() {
     }
 }
 
+/// The last chunk proves that all of them came. minreq does not show whether it did.
+#[test]
+fn chunks_that_are_cut() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (chunks, length) in [("a\r\n01", 2), ("a\r\n0123456789\r\n", 10)] {
+        let server = Server::script([format!("{head}{chunks}")]);
+        let (api, url) = (server.api(), server.url());
+        let mut file = Vec::new();
+        let download = api.download(&url).accept_unknown_length();
+        let outcome = download.write_to(&mut file);
+        assert_eq!(file.len(), length);
+        match common::DIRECT {
+            true => assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Truncated),
+            false => assert_eq!(outcome.unwrap(), length as u64),
+        }
+    }
+}
+
 /// A network that requires a login, a proxy or a host may send anything with status 200.
 #[test]
 fn what_cannot_be_a_picture_is_refused() {

@@ -125,9 +125,18 @@ impl<'a> Download<'a> {
         }
     }
 
-    /// Accepts a file whose length is not known, although a truncated one cannot be
+    /// Accepts a file whose length is not known, although a truncated one may not be
     /// recognised then. Default: such a file is an error,
     /// [`ErrorKind::UnknownLength`](crate::ErrorKind::UnknownLength).
+    ///
+    /// What is recognised as [`Truncated`](crate::ErrorKind::Truncated) depends on the
+    /// [transport](crate::transport::DefaultTransport):
+    ///
+    /// | the connection ends | mingram's own | minreq |
+    /// |---|---|---|
+    /// | over TLS without close_notify: it broke | yes | yes |
+    /// | otherwise, within a chunked body | yes | no |
+    /// | otherwise, within a body that ends with the connection | no | no |
     pub fn accept_unknown_length(mut self) -> Download<'a> {
         self.accept_unknown_length = true;
         self
