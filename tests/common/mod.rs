@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 /// Whether the transport is mingram's own client, not minreq.
+#[allow(unexpected_cfgs, reason = "the program's tests share this file")]
 pub const DIRECT: bool = cfg!(any(
     feature = "keep-alive",
     all(feature = "https", feature = "platform-roots")
