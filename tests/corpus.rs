@@ -18,11 +18,11 @@ impl Transport for Always {
         let body = self.0.clone();
         let body_is_error = body.contains("\"error");
         let headers = vec![("Content-Length".to_owned(), body.len().to_string())];
-        Ok(Response {
-            status: if body_is_error { 400 } else { 200 },
+        Ok(Response::new(
+            if body_is_error { 400 } else { 200 },
             headers,
-            body: Box::new(Cursor::new(body.into_bytes())),
-        })
+            Cursor::new(body.into_bytes()),
+        ))
     }
 }
 

@@ -1032,11 +1032,11 @@ fn two_lengths_of_a_transport_are_refused() {
     struct Two;
     impl Transport for Two {
         fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
-            Ok(Response {
-                status: 200,
-                headers: vec![("Content-Length".to_owned(), "10, 20".to_owned())],
-                body: Box::new(io::Cursor::new(FILE)),
-            })
+            Ok(Response::new(
+                200,
+                vec![("Content-Length".to_owned(), "10, 20".to_owned())],
+                io::Cursor::new(FILE),
+            ))
         }
     }
     let api = Api::new("IGQVJ...").with_transport(Two);

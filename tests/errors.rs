@@ -145,11 +145,11 @@ impl Transport for Leads {
         if request.url.contains("a_b") {
             return Err(Error::new(ErrorKind::InvalidInput, "not a host name"));
         }
-        Ok(Response {
-            status: 302,
-            headers: vec![("Location".into(), "https://a_b/x".into())],
-            body: Box::new(io::empty()),
-        })
+        Ok(Response::new(
+            302,
+            vec![("Location".into(), "https://a_b/x".into())],
+            io::empty(),
+        ))
     }
 }
 

@@ -16,14 +16,14 @@ struct Body(Mutex<Vec<u8>>, &'static str);
 impl Transport for Body {
     fn send(&self, _: &Request<'_>) -> Result<Response> {
         let body = std::mem::take(&mut *self.0.lock().unwrap());
-        Ok(Response {
-            status: 200,
-            headers: vec![
+        Ok(Response::new(
+            200,
+            vec![
                 ("Content-Length".to_owned(), body.len().to_string()),
                 ("Content-Encoding".to_owned(), self.1.to_owned()),
             ],
-            body: Box::new(Cursor::new(body)),
-        })
+            Cursor::new(body),
+        ))
     }
 }
 

@@ -67,11 +67,11 @@ impl Transport for Answers {
             request.body.unwrap_or_default().to_owned(),
         ));
         let (status, body) = (self.answer)(request.url);
-        Ok(Response {
+        Ok(Response::new(
             status,
-            headers: vec![("Content-Length".to_owned(), body.len().to_string())],
-            body: Box::new(std::io::Cursor::new(body)),
-        })
+            vec![("Content-Length".to_owned(), body.len().to_string())],
+            std::io::Cursor::new(body),
+        ))
     }
 }
 
@@ -361,11 +361,11 @@ impl Transport for Redirects {
             1 => (302, "Location", self.to.clone()),
             _ => (200, "Content-Length", "0".to_owned()),
         };
-        Ok(Response {
+        Ok(Response::new(
             status,
-            headers: vec![(name.to_owned(), value)],
-            body: Box::new(std::io::empty()),
-        })
+            vec![(name.to_owned(), value)],
+            std::io::empty(),
+        ))
     }
 }
 

@@ -22,13 +22,13 @@ impl Transport for Same {
     fn send(&self, request: &Request<'_>) -> mingram::Result<Response> {
         self.asked.lock().unwrap().push(request.url.to_owned());
         let headers = self.headers.iter();
-        Ok(Response {
-            status: self.status,
-            headers: headers
+        Ok(Response::new(
+            self.status,
+            headers
                 .map(|(name, value)| (name.to_string(), value.to_string()))
                 .collect(),
-            body: Box::new(self.body.as_bytes()),
-        })
+            self.body.as_bytes(),
+        ))
     }
 }
 

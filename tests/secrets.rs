@@ -338,17 +338,17 @@ struct Noting(Arc<Mutex<Vec<String>>>);
 
 impl Transport for Noting {
     fn send(&self, request: &Request<'_>) -> mingram::Result<Response> {
-        let response = Response {
-            status: 400,
-            headers: vec![
+        let response = Response::new(
+            400,
+            vec![
                 (
                     "Location".into(),
                     format!("https://x/?access_token={TOKEN}"),
                 ),
                 ("Set-Cookie".into(), CLIENT_SECRET.into()),
             ],
-            body: Box::new(CODE.as_bytes()),
-        };
+            CODE.as_bytes(),
+        );
         self.0
             .lock()
             .unwrap()
@@ -839,14 +839,14 @@ impl Transport for Canned {
             return Err(error.with_source(std::io::Error::other(self.body.clone())));
         }
         let header = self.header.clone();
-        Ok(Response {
-            status: self.status,
-            headers: header
+        Ok(Response::new(
+            self.status,
+            header
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
-            body: Box::new(std::io::Cursor::new(self.body.clone().into_bytes())),
-        })
+            std::io::Cursor::new(self.body.clone().into_bytes()),
+        ))
     }
 }
 

@@ -723,11 +723,7 @@ fn a_transport_of_ones_own() {
                 .lock()
                 .unwrap()
                 .push(format!("{} {}", request.method.as_str(), request.url));
-            Ok(Response {
-                status: 200,
-                headers: Vec::new(),
-                body: Box::new(ID.as_bytes()),
-            })
+            Ok(Response::new(200, Vec::new(), ID.as_bytes()))
         }
     }
     let own = Own::default();

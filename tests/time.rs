@@ -456,14 +456,14 @@ impl Transport for Careless {
         let given = (request.timeout, request.budget);
         self.given.lock().unwrap().push(given);
         sleep(self.times.0);
-        Ok(Response {
-            status: if self.redirects { 302 } else { 200 },
-            headers: vec![
+        Ok(Response::new(
+            if self.redirects { 302 } else { 200 },
+            vec![
                 ("Location".to_owned(), "/me".to_owned()),
                 ("Content-Length".to_owned(), "8000000".to_owned()),
             ],
-            body: Box::new(Slow(self.times.1)),
-        })
+            Slow(self.times.1),
+        ))
     }
 }
 

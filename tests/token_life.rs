@@ -202,11 +202,11 @@ impl Transport for Sim {
         let date = world.date.shows(world.now);
         let mut headers = vec![("Content-Length".to_owned(), body.len().to_string())];
         headers.extend(date.map(|date| ("Date".to_owned(), http_date(date))));
-        Ok(Response {
+        Ok(Response::new(
             status,
             headers,
-            body: Box::new(Cursor::new(body.into_bytes())),
-        })
+            Cursor::new(body.into_bytes()),
+        ))
     }
 }
 

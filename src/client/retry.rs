@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The time of day, and sleeping. Default: [`SystemClock`]. Tests can pass a clock
@@ -24,6 +24,26 @@ pub trait Clock: Send + Sync {
         since.unwrap_or_default()
     }
 }
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<T: Clock + ?Sized> Clock for $pointer {
+            fn now(&self) -> SystemTime {
+                (**self).now()
+            }
+
+            fn sleep(&self, time: Duration) {
+                (**self).sleep(time);
+            }
+
+            fn elapsed(&self) -> Duration {
+                (**self).elapsed()
+            }
+        }
+    )*};
+}
+
+forward!(&T, Box<T>, Arc<T>);
 
 /// The system clock.
 #[derive(Clone, Copy, Debug, Default)]

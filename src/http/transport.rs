@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The size limit of status line and headers together, in bytes. Meta's replies
@@ -33,20 +34,91 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 ///   reads of the body counts: the caller may pause between reads for as long as it likes.
 ///   mingram compares the budget with its own clock, but it cannot interrupt `send` or a read.
 /// - Limit the size of the headers. mingram limits the body.
+/// - End the body where the reply ends (RFC 9112, section 6.3): after as many bytes as
+///   `Content-Length` says; after the last chunk, decoded, if `Transfer-Encoding` is
+///   `chunked`; at the end of the connection if there is neither; at once for the statuses
+///   204 and 304. If the connection ends earlier, fail the read with
+///   [`std::io::ErrorKind::UnexpectedEof`]. Keep both headers. mingram enforces what can be
+///   seen from outside: it refuses lengths that contradict each other, and a body that is
+///   shorter than its `Content-Length` is an error. Only the transport can know that a
+///   chunked body is truncated.
 /// - Do not decompress the body: mingram does, and a file's length is that of the bytes sent.
 ///   If your HTTP library decompresses and cannot be told not to, remove `Content-Encoding`
 ///   and `Content-Length`. If you look at bodies yourself, see [`Response::decode`].
-/// - If the connection ends before the body does, fail the read with
-///   [`std::io::ErrorKind::UnexpectedEof`]. mingram also compares the length with
-///   `Content-Length`.
-/// - **Keep the URL out of every error and log.** It contains the token.
+/// - **Keep the query of the URL out of every error and log.** It contains the token.
 ///
 /// Reading the body may fail with an [`Error`](crate::Error) inside the
 /// [`std::io::Error`]; it is passed on unchanged.
+///
+/// # Wrapping another transport
+///
+/// ```
+/// use mingram::transport::{Request, Response, Transport};
+///
+/// /// Logs method, path and status.
+/// struct Logged<T>(T);
+///
+/// impl<T: Transport> Transport for Logged<T> {
+///     fn send(&self, request: &Request<'_>) -> mingram::Result<Response> {
+///         let path = request.url.split('?').next().unwrap_or_default();
+///         let response = self.0.send(request)?;
+///         println!("{} {path}: HTTP {}", request.method.as_str(), response.status);
+///         Ok(response)
+///     }
+/// }
+///
+/// # use mingram::transport::Replay;
+/// # let replay = Replay::new().with_directory("fixtures/feed").unwrap();
+/// let api = mingram::Api::new("token").with_transport(Logged(replay));
+/// assert_eq!(api.me(mingram::UserField::BASIC).unwrap().media_count, Some(11));
+/// ```
+///
+/// To change a request, clone it and set its fields. References, boxes and `Arc`s of a
+/// transport are transports too.
+///
+/// # Testing your own
+///
+/// Send it requests to a server of your own, and read the body to its end:
+///
+/// ```
+/// use mingram::transport::{DefaultTransport, Method, Request, Transport};
+/// use std::io::{Read, Write};
+/// use std::net::TcpListener;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let url = format!("http://{}/me", listener.local_addr()?);
+/// let server = std::thread::spawn(move || {
+///     let (mut stream, _) = listener.accept()?;
+///     let _ = stream.read(&mut [0; 1024])?;
+///     // A connection that ends early.
+///     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"id\"")
+/// });
+///
+/// let transport = DefaultTransport::default();
+/// let mut response = transport.send(&Request::new(Method::Get, &url))?;
+/// assert_eq!((response.status, response.length()), (200, Some(9)));
+/// let mut body = Vec::new();
+/// let error = response.body.read_to_end(&mut body).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+/// server.join().unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Transport: Send + Sync {
     /// Sends the request and waits for the headers of the response.
     fn send(&self, request: &Request<'_>) -> Result<Response>;
 }
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            fn send(&self, request: &Request<'_>) -> Result<Response> {
+                (**self).send(request)
+            }
+        }
+    )*};
+}
+
+forward!(&T, Box<T>, Arc<T>);
 
 /// The HTTP method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +142,8 @@ impl Method {
 
 /// One request, ready to send.
 ///
-/// Its `Debug` omits the query and the body, which contain the secrets.
+/// Its `Debug` omits the query, the headers and the body, which may contain secrets.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Request<'a> {
     /// The method.
@@ -96,6 +169,24 @@ pub struct Request<'a> {
     pub(crate) pauses: bool,
 }
 
+impl<'a> Request<'a> {
+    /// Creates a request, to test a [`Transport`]. Set the other fields on it.
+    ///
+    /// Defaults: no headers, no body, a timeout of 30 s, a budget of 150 s, and not `once`.
+    pub fn new(method: Method, url: &'a str) -> Request<'a> {
+        Request {
+            method,
+            url,
+            headers: &[],
+            body: None,
+            timeout: Duration::from_secs(30),
+            budget: Duration::from_secs(150),
+            once: false,
+            pauses: false,
+        }
+    }
+}
+
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -108,16 +199,40 @@ impl fmt::Debug for Request<'_> {
 }
 
 /// A response: status, headers, and a reader for the body.
+///
+/// Its `Debug` omits the values of the headers and the body.
+#[non_exhaustive]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Header names and values, in the order received. Names in any case.
     pub headers: Vec<(String, String)>,
-    /// Reads the body.
+    /// Reads the body. See [`Transport`] for where it ends.
     pub body: Box<dyn Read + Send>,
 }
 
 impl Response {
+    /// Creates a response.
+    ///
+    /// ```
+    /// use mingram::transport::Response;
+    ///
+    /// let kind = ("Content-Type".to_owned(), "application/json".to_owned());
+    /// let response = Response::new(200, vec![kind], &b"{}"[..]);
+    /// assert_eq!(response.header("content-type"), Some("application/json"));
+    /// ```
+    pub fn new(
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: impl Read + Send + 'static,
+    ) -> Response {
+        Response {
+            status,
+            headers,
+            body: Box::new(body),
+        }
+    }
+
     /// The first value of a header, trimmed. Ignores the case of the name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers

@@ -368,11 +368,11 @@ struct Says(u16, (&'static str, String), String);
 impl Transport for Says {
     fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
         let Says(status, (name, value), body) = self;
-        Ok(Response {
-            status: *status,
-            headers: vec![((*name).to_owned(), value.clone())],
-            body: Box::new(std::io::Cursor::new(body.clone().into_bytes())),
-        })
+        Ok(Response::new(
+            *status,
+            vec![((*name).to_owned(), value.clone())],
+            std::io::Cursor::new(body.clone().into_bytes()),
+        ))
     }
 }
 
@@ -527,11 +527,11 @@ struct Reply(String);
 
 impl Transport for Reply {
     fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
-        Ok(Response {
-            status: 200,
-            headers: vec![("Content-Length".into(), self.0.len().to_string())],
-            body: Box::new(std::io::Cursor::new(self.0.clone().into_bytes())),
-        })
+        Ok(Response::new(
+            200,
+            vec![("Content-Length".into(), self.0.len().to_string())],
+            std::io::Cursor::new(self.0.clone().into_bytes()),
+        ))
     }
 }
 

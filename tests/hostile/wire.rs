@@ -674,11 +674,11 @@ struct EndlessBody(Arc<AtomicUsize>);
 
 impl Transport for Endless {
     fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
-        Ok(Response {
-            status: self.status,
-            headers: Vec::new(),
-            body: Box::new(EndlessBody(self.read.clone())),
-        })
+        Ok(Response::new(
+            self.status,
+            Vec::new(),
+            EndlessBody(self.read.clone()),
+        ))
     }
 }
 

@@ -89,22 +89,22 @@ fn parse(reply: &'static [u8]) -> Response {
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.get(9..12)?.parse().ok());
     let headers = lines.filter_map(|line| line.split_once(": "));
-    Response {
-        status: status.unwrap_or(200),
-        headers: headers
+    Response::new(
+        status.unwrap_or(200),
+        headers
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
-        body: Box::new(Cursor::new(body)),
-    }
+        Cursor::new(body),
+    )
 }
 
 fn response(status: u16, kind: &str, body: &'static [u8]) -> Response {
-    Response {
+    Response::new(
         status,
-        headers: vec![
+        vec![
             ("Content-Type".to_owned(), kind.to_owned()),
             ("Content-Length".to_owned(), body.len().to_string()),
         ],
-        body: Box::new(Cursor::new(body)),
-    }
+        Cursor::new(body),
+    )
 }

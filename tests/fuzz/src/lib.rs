@@ -102,16 +102,16 @@ fn response(bytes: &[u8]) -> Response {
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
         headers.push((name.to_owned(), value.to_owned()));
     }
-    Response {
+    Response::new(
         status,
         headers,
-        body: Box::new(Piece {
+        Piece {
             bytes: rest.to_vec(),
             at: 0,
             reads: 0,
             ending,
-        }),
-    }
+        },
+    )
 }
 
 struct Piece {

@@ -35,11 +35,11 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn decoded(body: &[u8], size: usize) -> io::Result<Vec<u8>> {
-    let mut response = Response {
-        status: 200,
-        headers: vec![("Content-Encoding".to_owned(), "gzip".to_owned())],
-        body: Box::new(Pieces(body.to_vec(), size)),
-    };
+    let mut response = Response::new(
+        200,
+        vec![("Content-Encoding".to_owned(), "gzip".to_owned())],
+        Pieces(body.to_vec(), size),
+    );
     response.decode().unwrap();
     let mut text = Vec::new();
     // No more than deflate can make of it.

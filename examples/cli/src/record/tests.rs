@@ -32,14 +32,14 @@ impl Transport for Breaking {
     fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
         let body = br#"{"id":"17841405793187218"}"#;
         let broken = self.sent.fetch_add(1, Ordering::SeqCst) < self.times;
-        Ok(Response {
-            status: 200,
-            headers: Vec::new(),
-            body: match broken {
+        Ok(Response::new(
+            200,
+            Vec::new(),
+            match broken {
                 true => Box::new(Cursor::new(&body[..9]).chain(Fails(self.kind))),
                 false => Box::new(Cursor::new(body)),
             },
-        })
+        ))
     }
 }
 
@@ -83,11 +83,11 @@ fn a_file_says_when_it_was_recorded_and_with_which_version() {
     impl Transport for Service {
         fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
             let version = ("facebook-api-version".to_owned(), self.0.to_owned());
-            Ok(Response {
-                status: 200,
-                headers: vec![version],
-                body: Box::new(Cursor::new(b"{\"id\":\"1\"}")),
-            })
+            Ok(Response::new(
+                200,
+                vec![version],
+                Cursor::new(b"{\"id\":\"1\"}"),
+            ))
         }
     }
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
@@ -119,11 +119,11 @@ fn a_reply_that_cannot_be_decoded_is_not_recorded() {
     struct Service;
     impl Transport for Service {
         fn send(&self, _: &Request<'_>) -> mingram::Result<Response> {
-            Ok(Response {
-                status: 200,
-                headers: vec![("Content-Encoding".to_owned(), "br".to_owned())],
-                body: Box::new(Cursor::new(b"\x0b\x05\x80{\"id\":\"1\"}\x03")),
-            })
+            Ok(Response::new(
+                200,
+                vec![("Content-Encoding".to_owned(), "br".to_owned())],
+                Cursor::new(b"\x0b\x05\x80{\"id\":\"1\"}\x03"),
+            ))
         }
     }
     let tape = Arc::new(Tape::default());

@@ -1,0 +1,139 @@
+//! The traits `Transport` and `Clock` from outside: own transports, wrappers, and requests
+//! made by hand.
+
+mod common;
+
+use common::{Server, json, reply};
+use mingram::transport::{Clock, DefaultTransport, Method, Request, Response, Transport};
+use mingram::{Api, Result};
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+fn text(mut response: Response) -> String {
+    let mut body = String::new();
+    response.body.read_to_string(&mut body).unwrap();
+    body
+}
+
+#[test]
+fn a_request_made_by_hand_is_sent_as_it_is() {
+    let server = Server::script([json("200 OK", "[1]"), json("404 Not Found", "[2]")]);
+    let transport = DefaultTransport::default();
+    let url = format!("{}/a?b=c%2F", server.url());
+    let mut request = Request::new(Method::Get, &url);
+    let defaults = (request.headers.len(), request.body, request.once);
+    assert_eq!(defaults, (0, None, false));
+    let limits = [30, 150].map(Duration::from_secs);
+    assert_eq!([request.timeout, request.budget], limits);
+    let response = transport.send(&request).unwrap();
+    assert_eq!((response.status, response.length()), (200, Some(3)));
+    assert_eq!(text(response), "[1]");
+
+    let get = request.clone();
+    let headers = [("X-One", "1"), ("X-Two", "2")];
+    request.method = Method::Post;
+    request.headers = &headers;
+    request.body = Some("d=e");
+    request.once = true;
+    let response = transport.send(&request).unwrap();
+    assert_eq!((response.status, text(response)), (404, "[2]".to_owned()));
+    assert_eq!((get.method, get.body), (Method::Get, None));
+
+    let [first, second] = server.received().try_into().unwrap();
+    assert_eq!(
+        (first.method.as_str(), first.target.as_str()),
+        ("GET", "/a?b=c%2F")
+    );
+    assert_eq!(
+        (second.method.as_str(), second.body.as_str()),
+        ("POST", "d=e")
+    );
+    for (name, value) in [("x-one", "1"), ("x-two", "2")] {
+        let sent = |(key, sent): &(String, String)| key == name && sent == value;
+        assert!(second.headers.iter().any(sent), "{name}");
+        assert!(!first.headers.iter().any(sent), "{name}");
+    }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let mut request = Request::new(Method::Post, "https://h/me?access_token=SECRET");
+    request.headers = &[("Authorization", "SECRET")];
+    request.body = Some("code=SECRET");
+    let cookie = ("Set-Cookie".to_owned(), "SECRET".to_owned());
+    let response = Response::new(400, vec![cookie], "SECRET".as_bytes());
+    let shown = format!("{:?} {:?} {response:?}", request, request.clone());
+    assert!(!shown.contains("SECRET"), "{shown}");
+    for part in ["https://h/me", "Post", "400", "Set-Cookie"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+/// Answers every request with the same id, and keeps what a log may show of it.
+#[derive(Default)]
+struct Own(Mutex<Vec<String>>);
+
+impl Transport for Own {
+    fn send(&self, request: &Request<'_>) -> Result<Response> {
+        let path = request.url.split('?').next().unwrap();
+        let line = format!("{} {path}", request.method.as_str());
+        self.0.lock().unwrap().push(line);
+        Ok(Response::new(200, Vec::new(), &br#"{"id":"7"}"#[..]))
+    }
+}
+
+#[test]
+fn pointers_to_a_transport_are_transports() {
+    fn is_sent(transport: impl Transport + 'static) {
+        let api = Api::new("SECRET").with_transport(transport);
+        assert_eq!(api.me(&[]).unwrap().id, "7");
+    }
+    let own = Arc::new(Own::default());
+    is_sent(own.clone());
+    is_sent(own.clone() as Arc<dyn Transport>);
+    is_sent(Box::new(own.clone()));
+    is_sent(Box::new(own.clone()) as Box<dyn Transport>);
+    let kept: &'static Own = Box::leak(Box::default());
+    is_sent(kept);
+    is_sent(kept as &dyn Transport);
+    assert_eq!(
+        *own.0.lock().unwrap(),
+        ["GET https://graph.instagram.com/me"; 4]
+    );
+    assert_eq!(kept.0.lock().unwrap().len(), 2);
+}
+
+/// A clock whose three readings differ.
+struct Odd;
+
+impl Clock for Odd {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000)
+    }
+
+    fn sleep(&self, _: Duration) {}
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(7)
+    }
+}
+
+/// Of `elapsed` there is a default, which they must not use.
+#[test]
+fn pointers_to_a_clock_are_that_clock() {
+    fn check(clock: impl Clock + 'static) {
+        assert_eq!(clock.now(), Odd.now());
+        assert_eq!(clock.elapsed(), Odd.elapsed());
+        let refreshed = reply("200 OK", &[], r#"{"access_token":"IGQVJnew"}"#);
+        let server = Server::script([refreshed]);
+        let token = server.api().with_clock(clock).refresh_token().unwrap();
+        assert_eq!(token.obtained_at, Odd.now());
+    }
+    check(Arc::new(Odd));
+    check(Arc::new(Odd) as Arc<dyn Clock>);
+    check(Box::new(Odd));
+    check(Box::new(Odd) as Box<dyn Clock>);
+    check(&Odd);
+    check(&Odd as &dyn Clock);
+}
