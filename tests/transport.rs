@@ -5,7 +5,7 @@ mod common;
 
 use common::{Server, json, reply};
 use mingram::transport::{Clock, DefaultTransport, Method, Request, Response, Transport};
-use mingram::{Api, Result};
+use mingram::{Api, ErrorKind, Result};
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -136,4 +136,45 @@ fn pointers_to_a_clock_are_that_clock() {
     check(Box::new(Odd) as Box<dyn Clock>);
     check(&Odd);
     check(&Odd as &dyn Clock);
+}
+
+/// The length counts, whatever the transport does. A body without one ends with its reader.
+#[test]
+fn a_body_ends_where_its_length_says() {
+    let length = |length: &str| vec![("content-length".to_owned(), length.to_owned())];
+    let chunked = || vec![("Transfer-Encoding".to_owned(), "chunked".to_owned())];
+    let id = |headers| {
+        let body = &br#"{"id":"7"}HTTP/1.1 200 OK"#[..];
+        let own = Canned(Mutex::new(Some(Response::new(200, headers, body))));
+        let api = Api::new("IGQVJsample").with_transport(own).with_retries(0);
+        api.me(&[]).map(|me| me.id).map_err(|error| error.kind())
+    };
+    assert_eq!(id(length("10")), Ok("7".to_owned()));
+    assert_eq!(id(length("26")), Err(ErrorKind::Truncated));
+    assert_eq!(id(length("10, 11")), Err(ErrorKind::Malformed));
+    assert_eq!(
+        id([length("10"), chunked()].concat()),
+        Err(ErrorKind::Malformed)
+    );
+    for headers in [length("25"), chunked(), Vec::new()] {
+        assert_eq!(id(headers), Err(ErrorKind::Decode));
+    }
+
+    let mut headers = length("4");
+    headers.push(("Content-Type".to_owned(), "image/jpeg".to_owned()));
+    let response = Response::new(200, headers, &b"\xff\xd8\xff\xe0HTTP/1.1 200 OK"[..]);
+    let own = Canned(Mutex::new(Some(response)));
+    let api = Api::new("IGQVJsample").with_transport(own);
+    let mut file = Vec::new();
+    let written = api.download("https://h.example/a.jpg").write_to(&mut file);
+    assert_eq!((written.unwrap(), file.len()), (4, 4));
+}
+
+/// Answers once.
+struct Canned(Mutex<Option<Response>>);
+
+impl Transport for Canned {
+    fn send(&self, _: &Request<'_>) -> Result<Response> {
+        Ok(self.0.lock().unwrap().take().unwrap())
+    }
 }

@@ -29,7 +29,14 @@ pub(crate) fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>
     let mut reader = mem::replace(&mut response.body, Box::new(io::empty()));
     let mut piece = [0; 8 * 1024];
     loop {
-        match reader.read(&mut piece) {
+        // Never beyond its length, whatever the transport does.
+        let left = length.map_or(u64::MAX, |length| length - body.len() as u64);
+        if left == 0 {
+            // The transport must see the end, or it cannot reuse the connection.
+            let _ = reader.read(&mut [0]);
+            break;
+        }
+        match reader.by_ref().take(left).read(&mut piece) {
             Ok(0) => break,
             Ok(read) if read > limit - body.len() => return too_large(),
             Ok(read) => body.extend_from_slice(&piece[..read]),
