@@ -235,6 +235,7 @@ mod http {
     #[cfg(feature = "gzip")]
     mod gzip;
     pub(crate) mod query;
+    pub(crate) mod record;
     pub(crate) mod replay;
     mod system;
     pub(crate) mod transport;
@@ -293,12 +294,13 @@ mod json {
     pub(crate) mod words;
 }
 
-/// Sending requests your own way, playing recorded ones, waiting between them, and observing
-/// all that.
+/// Sending requests your own way, recording and playing them, waiting between them, and
+/// observing all that.
 pub mod transport {
     pub use crate::client::event::Event;
     pub use crate::client::retry::{Clock, SystemClock};
     pub use crate::http::default_transport::DefaultTransport;
+    pub use crate::http::record::{Fixture, Record};
     pub use crate::http::replay::Replay;
     pub use crate::http::transport::{Method, Request, Response, Transport};
 }

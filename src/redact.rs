@@ -119,7 +119,7 @@ pub(crate) fn has_secret(text: &str, secrets: &[&str]) -> bool {
 
 /// The text, and what it becomes if JSON escapes and percent-encoding are decoded, in any
 /// order and as often as that changes it.
-fn layers(text: &str) -> Vec<String> {
+pub(crate) fn layers(text: &str) -> Vec<String> {
     let mut layers = vec![text.to_owned()];
     let mut at = 0;
     while at < layers.len() && layers.len() < MAX_LAYERS {
@@ -190,7 +190,7 @@ fn has_word(text: &str, word: &str) -> bool {
 }
 
 /// Whether a word begins like an access token and goes on like one.
-fn has_token(text: &str) -> bool {
+pub(crate) fn has_token(text: &str) -> bool {
     let is_token = |before: &str, after: &str| {
         let graphic = after.chars().filter(char::is_ascii_graphic);
         let token = graphic.take_while(|&c| is_letter(c) || c == '-' || c == '_');

@@ -23,7 +23,6 @@ fn days_in_month(year: i64, month: i64) -> i64 {
 
 /// The UTC date of `time` as `2026-11-23`; a time before 1970 is shown as
 /// 1970-01-01.
-#[allow(dead_code, reason = "for TLS")]
 pub(crate) fn date(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     let today = (since.unwrap_or_default().as_secs() / 86_400) as i64;

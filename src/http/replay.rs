@@ -36,7 +36,9 @@ const IGNORED: &[&str] = &["access_token", "client_secret"];
 ///
 /// The one with the same method, scheme, host, port, path and parameters, in the query or
 /// in a form. The order of parameters is ignored, and so are `access_token`,
-/// `client_secret` and the request's headers. Each exchange is played once unless
+/// `client_secret` and the request's headers. A parameter that is `*` in the fixture has any
+/// value. A request to this machine also matches an exchange with graph.instagram.com, or, for
+/// the exchange of a code, api.instagram.com. Each exchange is played once unless
 /// [`repeating`](Replay::repeating) is set. If several match, they are played in the order
 /// in which they were added.
 ///
@@ -55,6 +57,8 @@ const IGNORED: &[&str] = &["access_token", "client_secret"];
 /// line, and the reply as `curl -i` prints it. A `POST` has its form on the line after the
 /// request line. Lines end in LF or CRLF.
 ///
+/// [`Record`](crate::transport::Record) writes such files.
+///
 /// ```text
 /// # Recorded 2026-11-23, without a version.
 /// GET https://graph.instagram.com/me?fields=id,username
@@ -71,16 +75,18 @@ const IGNORED: &[&str] = &["access_token", "client_secret"];
 ///
 /// Clones share their exchanges and what was played.
 #[derive(Clone, Default)]
-pub struct Replay(Arc<Mutex<State>>);
+pub struct Replay(Arc<Mutex<Recording>>);
 
 #[derive(Default)]
-struct State {
+struct Recording {
     exchanges: Vec<Exchange>,
     repeating: bool,
 }
 
 struct Exchange {
     name: String,
+    /// Its number in a recording, or 0.
+    number: usize,
     target: Target,
     status: u16,
     headers: Vec<(String, String)>,
@@ -97,7 +103,8 @@ impl Replay {
     }
 
     /// Adds every file in this directory and its subdirectories whose name ends in
-    /// `.http`, sorted by path. An exchange is named by its path in the directory, without
+    /// `.http`, sorted by path. Those of a [recording](crate::transport::Record) are in the order
+    /// in which they were recorded. An exchange is named by its path in the directory, without
     /// the ending.
     ///
     /// # Errors
@@ -114,10 +121,12 @@ impl Replay {
             return Err(Error::invalid(format!("{path} has no file named *.http")));
         }
         files.sort();
+        let first = self.recording().exchanges.len();
         for file in files {
             let name = file.strip_prefix(path).unwrap_or(&file);
             self = self.with_named_file(name, &file)?;
         }
+        self.recording().exchanges[first..].sort_by(|a, b| a.place().cmp(&b.place()));
         Ok(self)
     }
 
@@ -146,7 +155,7 @@ impl Replay {
         let exchange = Exchange::parse(name, file.into()).map_err(|problem| {
             Error::invalid(format!("the fixture {name} is invalid: {problem}"))
         })?;
-        self.state().exchanges.push(exchange);
+        self.recording().exchanges.push(exchange);
         Ok(self)
     }
 
@@ -154,19 +163,22 @@ impl Replay {
     /// the last of them again. Default: each is played once.
     #[must_use]
     pub fn repeating(self) -> Replay {
-        self.state().repeating = true;
+        self.recording().repeating = true;
         self
     }
 
     /// The names of the exchanges that were not played, in the order in which they were
     /// added.
     pub fn unused(&self) -> Vec<String> {
-        let state = self.state();
-        let unused = state.exchanges.iter().filter(|exchange| !exchange.played);
+        let recording = self.recording();
+        let unused = recording
+            .exchanges
+            .iter()
+            .filter(|exchange| !exchange.played);
         unused.map(|exchange| exchange.name.clone()).collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn recording(&self) -> MutexGuard<'_, Recording> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -176,11 +188,14 @@ impl Transport for Replay {
         let form = request.body.unwrap_or_default();
         let target =
             Target::new(request.method.as_str(), request.url, form).map_err(Error::invalid)?;
-        let mut state = self.state();
-        let repeating = state.repeating;
-        let mut matching = state.exchanges.iter_mut().filter(|e| e.target == target);
+        let mut recording = self.recording();
+        let repeating = recording.repeating;
+        let mut matching = recording
+            .exchanges
+            .iter_mut()
+            .filter(|e| e.target.matches(&target));
         let Some(mut last) = matching.next() else {
-            return Err(state.no_match(&target));
+            return Err(recording.no_match(&target));
         };
         while last.played {
             match matching.next() {
@@ -203,15 +218,15 @@ impl Transport for Replay {
 /// Omits the exchanges, which may contain secrets.
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
+        let recording = self.recording();
         f.debug_struct("Replay")
-            .field("exchanges", &state.exchanges.len())
-            .field("repeating", &state.repeating)
+            .field("exchanges", &recording.exchanges.len())
+            .field("repeating", &recording.repeating)
             .finish_non_exhaustive()
     }
 }
 
-impl State {
+impl Recording {
     fn no_match(&self, target: &Target) -> Error {
         let exchanges = self.exchanges.iter();
         let nearest = exchanges.max_by_key(|exchange| exchange.target.likeness(target));
@@ -224,14 +239,22 @@ impl State {
 }
 
 impl Exchange {
+    /// The directory, and the place in its recording.
+    fn place(&self) -> (&str, usize) {
+        let directory = self.name.rsplit_once('/').map_or("", |(path, _)| path);
+        (directory, self.number)
+    }
+
     /// Parses a fixture, or returns what is wrong with it.
     fn parse(name: &str, file: Vec<u8>) -> Result<Exchange, &'static str> {
         let mut rest = file.as_slice();
-        let mut line = next_line(&mut rest);
-        while line.as_deref().is_some_and(|line| line.starts_with('#')) {
-            line = next_line(&mut rest);
+        let mut number = 0;
+        let mut line = next_line(&mut rest).unwrap_or_default();
+        while let Some(comment) = line.strip_prefix('#') {
+            let recorded = comment.strip_prefix(" Exchange ").unwrap_or_default();
+            number = recorded.trim_end_matches('.').parse().unwrap_or(number);
+            line = next_line(&mut rest).unwrap_or_default();
         }
-        let line = line.unwrap_or_default();
         let (method, url) = line
             .split_once(' ')
             .ok_or("its first line after comments must be `GET URL` or `POST URL`")?;
@@ -246,23 +269,13 @@ impl Exchange {
             .strip_prefix("HTTP/")
             .and_then(|status| status.split(' ').nth(1)?.parse().ok())
             .ok_or("the reply must start with a line like `HTTP/1.1 200 OK`")?;
-        let mut headers = Vec::new();
-        loop {
-            let line = next_line(&mut rest).ok_or("the headers must end with an empty line")?;
-            if line.is_empty() {
-                break;
-            }
-            let (name, value) = line.split_once(':').ok_or("a header has no colon")?;
-            // It would be taken for the time of the reply.
-            if !name.eq_ignore_ascii_case("date") {
-                headers.push((name.to_owned(), value.trim().to_owned()));
-            }
-        }
+        let mut headers = next_headers(&mut rest)?;
         if !codings(&headers).is_empty() && std::str::from_utf8(rest).is_ok() {
             remove_coding(&mut headers);
         }
         Ok(Exchange {
             name: name.to_owned(),
+            number,
             target,
             status,
             headers,
@@ -293,38 +306,77 @@ fn next_line(rest: &mut &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(line).into_owned())
 }
 
+/// Takes the headers and the empty line after them.
+fn next_headers(rest: &mut &[u8]) -> Result<Vec<(String, String)>, &'static str> {
+    let mut headers = Vec::new();
+    loop {
+        let line = next_line(rest).ok_or("the headers must end with an empty line")?;
+        if line.is_empty() {
+            return Ok(headers);
+        }
+        let (name, value) = line.split_once(':').ok_or("a header has no colon")?;
+        // It would be taken for the time of the reply.
+        if !name.eq_ignore_ascii_case("date") {
+            headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+    }
+}
+
+/// The host of the service that a server on this machine stands for in a fixture: its port
+/// is another one the next time.
+pub(super) fn stands_for(url: &Url<'_>) -> Option<&'static str> {
+    let path = url.rest.split('?').next().unwrap_or_default();
+    let host = match path.ends_with("/oauth/access_token") {
+        true => "https://api.instagram.com",
+        false => "https://graph.instagram.com",
+    };
+    url.is_loopback().then_some(host)
+}
+
 /// What is compared of a request.
-#[derive(PartialEq)]
 struct Target {
     method: String,
-    /// Scheme, host and port.
+    /// Scheme, host and port, and those that they stand for.
     origin: String,
+    stands_for: Option<&'static str>,
     path: String,
-    /// Decoded and sorted, without the ignored ones.
-    params: Vec<(String, String)>,
+    /// Decoded and sorted, without the ignored ones. `None` is any value.
+    params: Vec<(String, Option<String>)>,
 }
 
 impl Target {
     fn new(method: &str, url: &str, form: &str) -> Result<Target, &'static str> {
         let url = Url::parse(url)?;
         let (path, query) = url.rest.split_once('?').unwrap_or((url.rest, ""));
-        let mut origin = url.origin();
-        origin.make_ascii_lowercase();
+        let stands_for = stands_for(&url);
         let mut params = Vec::new();
         for pair in query.split('&').chain(form.split('&')) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name);
             if !name.is_empty() && !IGNORED.contains(&name.as_str()) {
-                params.push((name, decode(value)));
+                params.push((name, (value != "*").then(|| decode(value))));
             }
         }
         params.sort();
         Ok(Target {
             method: method.to_owned(),
-            origin,
+            origin: url.origin().to_ascii_lowercase(),
+            stands_for,
             path: if path.is_empty() { "/" } else { path }.to_owned(),
             params,
         })
+    }
+
+    /// Whether this, of a fixture, is played to a request.
+    fn matches(&self, request: &Target) -> bool {
+        let mut params = self.params.iter().zip(&request.params);
+        self.method == request.method
+            && (self.origin == request.origin || request.stands_for == Some(&self.origin))
+            && self.path == request.path
+            && self.params.len() == request.params.len()
+            && params.all(|((name, value), (given, other))| {
+                name == given && (value.is_none() || value == other)
+            })
     }
 
     /// How similar this is to another target; a larger value is more similar.
@@ -332,7 +384,9 @@ impl Target {
         let mut common = 0;
         for (name, value) in &self.params {
             let equal = other.params.iter().find(|(other, _)| other == name);
-            common += equal.map_or(0, |(_, other)| 1 + usize::from(other == value));
+            common += equal.map_or(0, |(_, other)| {
+                1 + usize::from(value.is_none() || other == value)
+            });
         }
         for segment in self.path.split('/') {
             common += usize::from(other.path.split('/').any(|other| other == segment));
@@ -346,7 +400,11 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}{}", self.method, self.origin, self.path)?;
         for (i, (name, value)) in self.params.iter().enumerate() {
-            let value = if name == "code" { "***" } else { value };
+            let value = match value {
+                Some(_) if name == "code" => "***",
+                Some(value) => value,
+                None => "*",
+            };
             write!(f, "{}{name}={value}", if i == 0 { '?' } else { '&' })?;
         }
         Ok(())

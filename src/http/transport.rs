@@ -39,9 +39,9 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 ///   `chunked`; at the end of the connection if there is neither; at once for the statuses
 ///   204 and 304. If the connection ends earlier, fail the read with
 ///   [`std::io::ErrorKind::UnexpectedEof`]. Keep both headers. mingram enforces what can be
-///   seen from outside: it refuses lengths that contradict each other, and a body that is
-///   shorter than its `Content-Length` is an error. Only the transport can know that a
-///   chunked body is truncated.
+///   seen from outside: it refuses lengths that contradict each other, a body that is shorter
+///   than its `Content-Length` is an error, and what follows after that length is ignored.
+///   Only the transport can know that a chunked body is truncated.
 /// - Do not decompress the body: mingram does, and a file's length is that of the bytes sent.
 ///   If your HTTP library decompresses and cannot be told not to, remove `Content-Encoding`
 ///   and `Content-Length`. If you look at bodies yourself, see [`Response::decode`].
@@ -164,8 +164,7 @@ pub struct Request<'a> {
     /// Set for login calls, which may use up a code or token: send over a new
     /// connection, and never resend.
     pub once: bool,
-    /// Set for downloads: the caller may pause while it reads the body.
-    #[allow(dead_code, reason = "for minreq")]
+    /// Set for downloads: the caller may pause while it reads the body, which is no fixture.
     pub(crate) pauses: bool,
 }
 

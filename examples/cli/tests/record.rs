@@ -355,6 +355,8 @@ fn no_secret_is_in_the_files() {
             assert!(text.contains("access_token=IGQVJsample"));
             let (comment, request) = text.split_once('\n').unwrap();
             let comment = comment.strip_prefix("# Recorded 20").unwrap();
+            let (number, request) = request.split_once('\n').unwrap();
+            assert!(number.starts_with("# Exchange "), "{number}");
             let end = " from graph.instagram.com, API v1.0 (no version in the request).";
             assert!(comment.ends_with(end), "{comment}");
             assert!(request.starts_with("GET https://graph.instagram.com/"));
@@ -460,7 +462,7 @@ fn a_retry_is_an_exchange_of_its_own_and_a_broken_reply_is_none() {
         .into_iter()
         .map(|exchange| exchange.name)
         .collect();
-    assert_eq!(names, ["media-page-1", "profile", "profile-attempt-2"]);
+    assert_eq!(names, ["media-page-1", "profile", "profile-2"]);
     // Replayed, the first answer comes first.
     let replay = Replay::start(recording(&out)).unwrap();
     let me = api(&replay.url()).with_retries(1).me(U::BASIC).unwrap();
@@ -500,7 +502,7 @@ fn what_cannot_be_written_is_named_and_leaves_no_half_of_it() {
         .unwrap();
     assert_eq!(output.status.code(), Some(5), "{output:?}");
     let says = format!(
-        "mingram record: cannot write {}/.record-media-page-1.http.part: File too large (os error 27)\n",
+        "mingram record: {}/media-page-1.http cannot be saved: File too large (os error 27)\n",
         out.display()
     );
     assert_eq!(String::from_utf8_lossy(&output.stderr), says);
