@@ -260,15 +260,17 @@ fn a_server_on_this_machine_is_written_as_the_service() {
             use std::io::Write;
             let here = here.lock().unwrap();
             let text = match request.target.split('?').next().unwrap() {
-                "/old/media" => reply(
-                    "302 Found",
-                    &[(
-                        "Location",
-                        &format!("media?{}", request.target.split_once('?').unwrap().1),
-                    )],
-                    "",
-                )
-                .replace("Location: media", "Location: /178414/media"),
+                // Relative to the request, and absolute.
+                "/old/media" => {
+                    let (_, query) = request.target.split_once('?').unwrap();
+                    let base = if query.contains("after=") {
+                        &here
+                    } else {
+                        ".."
+                    };
+                    let location = format!("{base}/178414/media?{query}");
+                    reply("302 Found", &[("Location", &location)], "")
+                }
                 "/178414/media" if request.target.contains("after=") => {
                     json("200 OK", r#"{"data":[{"id":"3"}]}"#)
                 }
@@ -438,6 +440,29 @@ fn what_cannot_be_a_fixture_is_passed_on_and_listed() {
         assert!(why.starts_with(reason), "{line}");
     }
     assert_eq!(omitted.len(), reasons.len());
+}
+
+#[test]
+fn a_redirect_that_is_refused_is_refused_in_the_replay() {
+    for location in [
+        "https://other.example/me?x=1",
+        "//graph.facebook.com/me",
+        "x:y",
+    ] {
+        let mut response = with("Location", location, "");
+        response.status = 302;
+        let record = Record::new(Script::new([Ok(response)]));
+        let me = |api: Api| {
+            let error = api.me(&[]).unwrap_err();
+            (error.kind(), error.status())
+        };
+        let live = me(api(record.clone(), REAL));
+        assert_eq!(live, (ErrorKind::Redirect, Some(302)));
+        let file = record.fixtures().unwrap().remove(0).text;
+        let replay = Replay::new().with_exchange("me", file.clone()).unwrap();
+        assert_eq!(me(api(replay.clone(), REAL)), live, "{file}");
+        assert!(!file.contains("other.example"), "{file}");
+    }
 }
 
 /// It is neither kept in memory nor read ahead.

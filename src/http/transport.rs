@@ -82,14 +82,15 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 ///
 /// ```
 /// use mingram::transport::{DefaultTransport, Method, Request, Transport};
-/// use std::io::{Read, Write};
+/// use std::io::{BufRead, BufReader, Read, Write};
 /// use std::net::TcpListener;
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
 /// let url = format!("http://{}/me", listener.local_addr()?);
 /// let server = std::thread::spawn(move || {
 ///     let (mut stream, _) = listener.accept()?;
-///     let _ = stream.read(&mut [0; 1024])?;
+///     let mut head = BufReader::new(&stream).lines().map_while(Result::ok);
+///     while head.next().is_some_and(|line| !line.is_empty()) {}
 ///     // A connection that ends early.
 ///     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"id\"")
 /// });
