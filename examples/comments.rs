@@ -1,8 +1,8 @@
 //! Prints the comments on a media with their replies:
 //! `INSTAGRAM_TOKEN=… cargo run --example comments -- MEDIA_ID`
 
-use mingram::Api;
 use mingram::comments::CommentField as F;
+use mingram::{Api, Fields};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let id = std::env::args().nth(1).ok_or("give the id of a media")?;
@@ -11,10 +11,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 pub fn run(api: &Api, media_id: &str) -> mingram::Result<usize> {
-    // `Replies` requests the first page of replies in the same call.
-    let fields = [F::Id, F::Text, F::Username, F::Replies(&[F::Id, F::Text])];
+    // The first page of replies comes in the same call.
+    let fields = Fields::from([F::Id, F::Text, F::Username]).with(F::Replies, [F::Id, F::Text]);
     let mut count = 0;
-    for comment in api.comments(media_id, &fields) {
+    for comment in api.comments(media_id, fields) {
         let comment = comment?;
         // The username requires a permission of its own, so it may be absent.
         let author = comment.username.as_deref().unwrap_or("someone");

@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 pub fn run(api: &Api, id: &str) -> String {
-    let error = match api.media(id, &[MediaField::Id, MediaField::Permalink]) {
+    let error = match api.media(id, [MediaField::Id, MediaField::Permalink]) {
         Ok(media) => return media.permalink.unwrap_or_default(),
         Err(error) => error,
     };

@@ -18,7 +18,7 @@ pub fn run(api: &Api) -> mingram::Result<f64> {
     // fails without being sent, and the error has the time: `retry_after()`.
     let api = api.clone().with_pace(MAX_WAIT);
     let mut reach = 0.0;
-    for media in api.my_media(&[MediaField::Id]).take(100) {
+    for media in api.my_media([MediaField::Id]).take(100) {
         let id = media?.id;
         let insights = match api.media_insights(&id, &[Metric::Reach]) {
             // Refused: made again, the call waits until calls are accepted.

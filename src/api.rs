@@ -10,7 +10,7 @@ use crate::download::Download;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::comment::Comment;
 use crate::graph::edge::Edge;
-use crate::graph::fields::{CommentField, MediaField, UserField, list};
+use crate::graph::fields::Fields;
 use crate::graph::insight::{Insight, Insights, Query};
 use crate::graph::media::Media;
 use crate::graph::user::User;
@@ -42,8 +42,8 @@ const MAX_COMMENTS: u32 = 50;
 /// let api = Api::new(std::env::var("INSTAGRAM_TOKEN")?)
 ///     .with_version("v25.0")
 ///     .with_timeout(Duration::from_secs(10));
-/// let me = api.me(&[])?;
-/// for media in api.my_media(&[F::Id, F::Caption, F::MediaUrl]).take(30) {
+/// let me = api.me("id,username")?;
+/// for media in api.my_media([F::Id, F::Caption, F::MediaUrl]).take(30) {
 ///     println!("{:?}", media?.caption);
 /// }
 /// # Ok(()) }
@@ -242,7 +242,7 @@ impl Api {
     /// # fn main() -> mingram::Result<()> {
     /// # let api = mingram::Api::new("IGQVJ...");
     /// let api = api.with_pace(Duration::from_secs(20 * 60));
-    /// match api.me(&[]) {
+    /// match api.me("") {
     ///     Err(error) if error.is_rate_limited() => println!("later: {error}"),
     ///     result => println!("{}", result?.id),
     /// }
@@ -296,63 +296,63 @@ impl Api {
     ///
     /// On an Instagram Login account, [`User::id`] is app-scoped: it is another one for
     /// every app. The professional account's own id, which webhooks carry, is
-    /// [`User::user_id`]; request it with [`UserField::UserId`].
-    pub fn me(&self, fields: &[UserField]) -> Result<User> {
+    /// [`User::user_id`]; request it with [`UserField::UserId`](crate::UserField::UserId).
+    pub fn me(&self, fields: impl Into<Fields>) -> Result<User> {
         self.user("me", fields)
     }
 
     /// A user by id (`GET /{user-id}`). With no fields, only the id.
-    pub fn user(&self, id: &str, fields: &[UserField]) -> Result<User> {
-        self.read_node(node_path(id, ""), &[("fields", &list(fields))])
+    pub fn user(&self, id: &str, fields: impl Into<Fields>) -> Result<User> {
+        self.read_fields(id, &fields.into())
     }
 
     /// The media of the user that the token belongs to (`GET /me/media`), newest first.
     /// The service returns at most the 10,000 newest. With no fields, only ids.
-    pub fn my_media(&self, fields: &[MediaField]) -> Edge<Media> {
+    pub fn my_media(&self, fields: impl Into<Fields>) -> Edge<Media> {
         self.user_media("me", fields)
     }
 
     /// The media of a user by id (`GET /{user-id}/media`); see
     /// [`my_media`](Api::my_media).
-    pub fn user_media(&self, id: &str, fields: &[MediaField]) -> Edge<Media> {
-        Edge::new(&self.client, node_path(id, "media"), list(fields))
+    pub fn user_media(&self, id: &str, fields: impl Into<Fields>) -> Edge<Media> {
+        Edge::new(&self.client, node_path(id, "media"), fields.into())
     }
 
     /// A media by id (`GET /{media-id}`). With no fields, only the id.
-    pub fn media(&self, id: &str, fields: &[MediaField]) -> Result<Media> {
-        self.read_node(node_path(id, ""), &[("fields", &list(fields))])
+    pub fn media(&self, id: &str, fields: impl Into<Fields>) -> Result<Media> {
+        self.read_fields(id, &fields.into())
     }
 
     /// The images and videos of an album (`GET /{media-id}/children`). With no fields,
-    /// only ids. Children have no caption: request at most [`MediaField::CHILD`].
-    pub fn children(&self, album_id: &str, fields: &[MediaField]) -> Edge<Media> {
+    /// only ids. Children have no caption: request at most [`MediaField::CHILD`](crate::MediaField::CHILD).
+    pub fn children(&self, album_id: &str, fields: impl Into<Fields>) -> Edge<Media> {
         let path = node_path(album_id, "children");
-        Edge::new(&self.client, path, list(fields))
+        Edge::new(&self.client, path, fields.into())
     }
 
     /// The stories of the last 24 hours of the user that the token belongs to
     /// (`GET /me/stories`), without live videos and reshared stories (Meta's reference,
     /// *Stories*). With no fields, only ids.
-    pub fn my_stories(&self, fields: &[MediaField]) -> Edge<Media> {
-        Edge::new(&self.client, node_path("me", "stories"), list(fields))
+    pub fn my_stories(&self, fields: impl Into<Fields>) -> Edge<Media> {
+        Edge::new(&self.client, node_path("me", "stories"), fields.into())
     }
 
     /// The comments on a media (`GET /{media-id}/comments`), newest first. Replies are
-    /// not included: request [`CommentField::Replies`], or call
-    /// [`replies`](Api::replies). With no fields, those that the service chooses.
+    /// not included: request
+    /// [`CommentField::Replies`](crate::comments::CommentField::Replies), or call [`replies`](Api::replies). With no fields, those that the service chooses.
     ///
     /// The service returns at most 50 comments per page and has no filter by time
     /// (Meta's reference, *Media comments*).
-    pub fn comments(&self, media_id: &str, fields: &[CommentField]) -> Edge<Comment> {
+    pub fn comments(&self, media_id: &str, fields: impl Into<Fields>) -> Edge<Comment> {
         let path = node_path(media_id, "comments");
-        Edge::new(&self.client, path, list(fields)).at_most(MAX_COMMENTS)
+        Edge::new(&self.client, path, fields.into()).at_most(MAX_COMMENTS)
     }
 
     /// The replies to a comment (`GET /{comment-id}/replies`); see
     /// [`comments`](Api::comments).
-    pub fn replies(&self, comment_id: &str, fields: &[CommentField]) -> Edge<Comment> {
+    pub fn replies(&self, comment_id: &str, fields: impl Into<Fields>) -> Edge<Comment> {
         let path = node_path(comment_id, "replies");
-        Edge::new(&self.client, path, list(fields)).at_most(MAX_COMMENTS)
+        Edge::new(&self.client, path, fields.into()).at_most(MAX_COMMENTS)
     }
 
     /// The numbers of a media (`GET /{media-id}/insights`), one [`Insight`] per metric.
@@ -484,7 +484,7 @@ impl Api {
     /// }
     /// ```
     pub fn edge<T: Deserialize>(&self, path: &str) -> Edge<T> {
-        Edge::new(&self.client, encoded_path(path), String::new())
+        Edge::new(&self.client, encoded_path(path), Fields::default())
     }
 
     /// Downloads a picture or video, for example a `media_url`. Nothing is sent until you call
@@ -500,6 +500,10 @@ impl Api {
     /// its node.
     pub fn download<'a>(&'a self, url: &'a str) -> Download<'a> {
         Download::new(&self.client, url)
+    }
+
+    fn read_fields<T: Deserialize>(&self, id: &str, fields: &Fields) -> Result<T> {
+        self.read_node(node_path(id, ""), &[("fields", fields.checked()?)])
     }
 
     fn read_node<T: Deserialize>(

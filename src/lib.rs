@@ -6,7 +6,7 @@
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let api = Api::new(std::env::var("INSTAGRAM_TOKEN")?);
-//!     println!("{}", api.me(&[])?.id);
+//!     println!("{}", api.me("id")?.id);
 //!     for media in api.my_media(MediaField::WITH_CHILDREN).take(30) {
 //!         let media = media?;
 //!         println!("{} {}", media.id, media.caption.unwrap_or_default());
@@ -39,7 +39,8 @@
 //! | a token valid for 60 days | [`Api::exchange_token`], [`Api::refresh_token`] | [`LongLivedToken`](auth::LongLivedToken) |
 //! | that token, kept alive | [`TokenFile::refresh_if_due`](auth::TokenFile::refresh_if_due), [`LongLivedToken::refresh_if_due`](auth::LongLivedToken::refresh_if_due) | [`Refresh`](auth::Refresh) |
 //!
-//! With no fields, the service returns only ids. Iterate over an [`Edge`] item by item
+//! Calls take [`Fields`]: a set such as [`MediaField::BASIC`], your own list of [`MediaField`]s,
+//! or text. With no fields (`""`), the service returns only ids. Iterate over an [`Edge`] item by item
 //! ([`Items`]) or page by page ([`Pages`]).
 //!
 //! # Cost of a call
@@ -223,8 +224,7 @@ pub mod download {
 
 /// The comments on a media: what [`Api::comments`] and [`Api::replies`] request and return.
 pub mod comments {
-    pub use crate::graph::comment::{Comment, CommentAuthor, CommentMedia};
-    pub use crate::graph::fields::CommentField;
+    pub use crate::graph::comment::{Comment, CommentAuthor, CommentField, CommentMedia};
 }
 
 /// HTTP: the transports, their error messages, URLs and query strings.
@@ -310,12 +310,14 @@ pub use auth::token::Token;
 pub use client::usage::{AppUsage, BusinessUsage, Usage};
 pub use error::{ApiError, Error, ErrorKind, Result};
 pub use graph::edge::Edge;
-pub use graph::fields::{MediaField, UserField};
-pub use graph::media::{Media, MediaAudioType, MediaProductType, MediaType, Owner, url_expires_at};
+pub use graph::fields::Fields;
+pub use graph::media::{
+    Media, MediaAudioType, MediaField, MediaProductType, MediaType, Owner, url_expires_at,
+};
 pub use graph::page::{Cursors, Page};
 pub use graph::paging::{Items, Pages};
 pub use graph::position::Position;
-pub use graph::user::{AccountType, User};
+pub use graph::user::{AccountType, User, UserField};
 #[cfg(feature = "serde")]
 pub use json::serde::Serde;
 pub use json::words::Word;

@@ -61,20 +61,17 @@ fn a_timeout_says_what_was_under_way() {
     };
     let api = http(silent(b"", true));
     starts(
-        timeout_of(&api, |api| api.me(&[])),
+        timeout_of(&api, |api| api.me("")),
         "while waiting for the reply",
     );
     let api = http(silent(b"HTTP/1.1 200 OK\r\nA: b\r\n", true));
     starts(
-        timeout_of(&api, |api| api.me(&[])),
+        timeout_of(&api, |api| api.me("")),
         "while waiting for the reply",
     );
     let port = silent(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", true);
     let api = http(port);
-    starts(
-        timeout_of(&api, |api| api.me(&[])),
-        "while reading the body",
-    );
+    starts(timeout_of(&api, |api| api.me("")), "while reading the body");
     let url = format!("http://127.0.0.1:{port}/f");
     starts(
         timeout_of(&api, |api| {
@@ -90,7 +87,7 @@ fn a_timeout_says_what_was_under_way() {
     )) {
         let api = common::api(&format!("https://127.0.0.1:{}", silent(b"", true)));
         starts(
-            timeout_of(&api, |api| api.me(&[])),
+            timeout_of(&api, |api| api.me("")),
             "during the TLS handshake",
         );
     }
@@ -114,12 +111,12 @@ fn no_file_descriptor_is_left() {
             feature = "platform-roots",
             feature = "keep-alive"
         )) {
-            let message = api("https://127.0.0.1").me(&[]).unwrap_err().to_string();
+            let message = api("https://127.0.0.1").me("").unwrap_err().to_string();
             assert!(message.contains("too many files"), "{message}");
         }
         for url in urls.split(' ') {
             let mut failed = 0;
-            while let Err(error) = api(url).me(&[]) {
+            while let Err(error) = api(url).me("") {
                 assert_eq!(error.kind(), ErrorKind::Connect, "{failed}: {error}");
                 let message = error.to_string();
                 assert!(message.contains("too many files"), "{failed}: {message}");
@@ -173,7 +170,7 @@ fn a_server_that_stops_reading() {
 fn milliseconds_count() {
     let api = http(silent(b"", true)).with_timeout(Duration::from_millis(1));
     let start = Instant::now();
-    let calls = (0..50).map(|_| api.me(&[]).unwrap_err().is_timeout());
+    let calls = (0..50).map(|_| api.me("").unwrap_err().is_timeout());
     assert!(calls.into_iter().all(|timeout| timeout));
     // In whole seconds it would be fifty.
     assert!(start.elapsed() < Duration::from_secs(10));
@@ -212,7 +209,7 @@ fn what_is_abandoned_ends() {
         for port in ports {
             let api = http(port).with_timeout(SHORT / 5);
             for _ in 0..5 {
-                assert!(api.me(&[]).unwrap_err().is_timeout());
+                assert!(api.me("").unwrap_err().is_timeout());
             }
         }
         // minreq ends them with the time of the call.
@@ -252,7 +249,7 @@ mod direct {
             reader.get_mut().write_all(reply.as_bytes()).unwrap();
             request.unwrap()
         });
-        assert_eq!(api(&url).me(&[]).unwrap().id, "17841405793187218");
+        assert_eq!(api(&url).me("").unwrap().id, "17841405793187218");
         let host = server.join().unwrap();
         let host = host
             .headers
@@ -290,7 +287,7 @@ mod direct {
             .with_timeout(Duration::from_secs(30));
         let timed = || {
             let start = Instant::now();
-            assert_eq!(api.me(&[]).unwrap().id, "17841405793187218");
+            assert_eq!(api.me("").unwrap().id, "17841405793187218");
             start.elapsed()
         };
         let (first, second) = (timed(), timed());
@@ -338,7 +335,7 @@ mod direct {
                 });
                 let api = api(&url);
                 // Once for what the first call sets up.
-                timeout_of(&api, |api| api.me(&[]));
+                timeout_of(&api, |api| api.me(""));
                 taken.lock().unwrap().clear();
                 let before = held();
                 thread::scope(|scope| {
@@ -350,7 +347,7 @@ mod direct {
                                 calls += 1;
                                 assert!(calls < 5 * CALLS, "few calls are connected");
                                 let hasty = api.clone().with_timeout(Duration::from_millis(250));
-                                assert!(hasty.me(&[]).unwrap_err().is_timeout());
+                                assert!(hasty.me("").unwrap_err().is_timeout());
                             }
                         });
                     }
@@ -373,7 +370,7 @@ mod direct {
             let api = http(port);
             let (before, _) = held();
             thread::scope(|scope| {
-                let call = scope.spawn(|| timeout_of(&api, |api| api.me(&[])));
+                let call = scope.spawn(|| timeout_of(&api, |api| api.me("")));
                 let mut most = 0;
                 while !call.is_finished() {
                     most = most.max(held().0);

@@ -76,10 +76,10 @@ fn understand(text: &str) -> Option<(&'static str, String)> {
     if let Ok(page) = api.node::<Page<Media>>("me/media", &[]) {
         return Some(("a page", miniserde::json::to_string(&page)));
     }
-    if let Ok(user) = api.me(&[]) {
+    if let Ok(user) = api.me("") {
         let user: User = user;
         if text.contains("media_type") && user.media.is_none() {
-            let media = api.media("1", &[]).unwrap();
+            let media = api.media("1", "").unwrap();
             return Some(("a media", miniserde::json::to_string(&media)));
         }
         return Some(("a user", miniserde::json::to_string(&user)));

@@ -9,7 +9,7 @@ use mingram::{Api, ErrorKind as K, Result, UserField};
 const ID: &str = r#"{"id":"17841405793187218"}"#;
 
 fn me(api: &Api, _: &Server) -> Result<String> {
-    api.me(&[UserField::Id]).map(|user| user.id)
+    api.me([UserField::Id]).map(|user| user.id)
 }
 
 fn file(api: &Api, server: &Server) -> Result<String> {
@@ -40,8 +40,8 @@ fn every_request_names_the_codings_it_accepts() {
         "identity"
     };
     // A call, or a page of a feed.
-    assert!(api.me(&[]).is_ok());
-    let _ = api.my_media(&[]).into_iter().next();
+    assert!(api.me("").is_ok());
+    let _ = api.my_media("").into_iter().next();
     // Each of them uses up a code or a token, and a file is compressed already.
     let _ = api.exchange_code(&app, &Code::new("code"));
     let _ = api.exchange_token(&app);

@@ -24,7 +24,7 @@ fn chain(error: &Error) -> String {
 
 fn of_service(body: &str) -> Error {
     let server = Server::script([json("400 Bad Request", body)]);
-    server.api().me(&[]).unwrap_err()
+    server.api().me("").unwrap_err()
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn io_errors_keep_the_error() {
     use io::ErrorKind as K;
     let of_status = |status: &str| {
         let server = Server::script([reply(status, &[], "no")]);
-        server.api().with_retries(0).me(&[]).unwrap_err()
+        server.api().with_retries(0).me("").unwrap_err()
     };
     let of_code = |code: &str| of_service(&format!(r#"{{"error":{{"code":{code}}}}}"#));
     let plain = |kind| Error::new(kind, "x");
@@ -183,7 +183,7 @@ fn fields_are_named() {
     };
     let page = |body: &str| {
         let server = Server::script([json("200 OK", body)]);
-        let mut media = server.api().my_media(&[]).into_iter();
+        let mut media = server.api().my_media("").into_iter();
         media.find_map(Result::err).unwrap()
     };
     for (error, words) in [
@@ -252,7 +252,7 @@ fn fields_are_named() {
     let server = Server::script([json("200 OK", "{}"), json("200 OK", r#"{"text":"x"}"#)]);
     let api = server.api();
     assert!(
-        api.me(&[UserField::Id])
+        api.me([UserField::Id])
             .unwrap_err()
             .to_string()
             .contains("(id)")

@@ -299,7 +299,7 @@ fn read_to_the_end(server: &Broken, clock: &TestClock, run: Run) -> usize {
         .with_body_limit(64 * 1024)
         .with_retries(run.retries)
         .with_clock(clock.clone());
-    let edge = || api.my_media(&[]).page_size(PAGE as u32);
+    let edge = || api.my_media("").page_size(PAGE as u32);
     let mut start = match backwards {
         true => edge().before(format!("c{ITEMS}")),
         false => edge(),
@@ -522,7 +522,7 @@ fn eight_threads(kept: bool) {
                 scope.spawn(move || {
                     for call in 0..CALLS {
                         let id = format!("{thread}x{call}");
-                        let media = api.media(&id, &[]).unwrap();
+                        let media = api.media(&id, "").unwrap();
                         assert_eq!(media.id, id);
                         assert_eq!(media.caption, Some(format!("of /{id}")));
                         assert!(seen.lock().unwrap().insert(id));
@@ -530,7 +530,7 @@ fn eight_threads(kept: bool) {
                     let user = format!("user{thread}");
                     let ids: Vec<String> = api
                         .clone()
-                        .user_media(&user, &[])
+                        .user_media(&user, "")
                         .into_iter()
                         .map(|item| item.unwrap().id)
                         .collect();
@@ -559,7 +559,7 @@ fn eight_threads(kept: bool) {
     }
     check_usage(&api);
     // And once all is quiet, what the latest reply said.
-    api.media("last", &[]).unwrap();
+    api.media("last", "").unwrap();
     let latest = count.load(Ordering::SeqCst) as u64;
     assert_eq!(check_usage(&api), Some(latest));
 }

@@ -11,7 +11,7 @@ use mingram::comments::{Comment, CommentField as C};
 use mingram::insights::{Dimension, Insight, Metric, MetricType, Period, Query, Timeframe, Value};
 use mingram::transport;
 use mingram::{
-    AccountType, Api, ApiError, Error, ErrorKind, Media, MediaAudioType, MediaField as M,
+    AccountType, Api, ApiError, Error, ErrorKind, Fields, Media, MediaAudioType, MediaField as M,
     MediaProductType, MediaType, Page, User, UserField as U,
 };
 use miniserde::Deserialize;
@@ -23,17 +23,8 @@ type Check = fn(&Api);
 const ME: &str = "17841405793187218";
 const IMAGE: &str = "17895695668004550";
 const ALBUM: &str = "17896450804038745";
-const COMMENT: &[C] = &[
-    C::Id,
-    C::Text,
-    C::Timestamp,
-    C::From,
-    C::Username,
-    C::Hidden,
-    C::LikeCount,
-    C::Media,
-    C::Replies(&[C::Id, C::Text, C::ParentId]),
-];
+const COMMENT: &str =
+    "id,text,timestamp,from,username,hidden,like_count,media,replies{id,text,parent_id}";
 
 #[rustfmt::skip]
 const TABLE: &[(&str, Check)] = &[
@@ -48,7 +39,7 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(page.cursors.before.as_deref(), Some("QVFIUmIy"));
     }),
     ("comments/default-fields", |api| {
-        let comment = api.comments(IMAGE, &[]).into_iter().next().unwrap().unwrap();
+        let comment = api.comments(IMAGE, "").into_iter().next().unwrap().unwrap();
         assert_eq!((comment.text.as_deref(), comment.username), (Some("hello"), None));
     }),
     ("comments/page-1", |api| {
@@ -70,7 +61,7 @@ const TABLE: &[(&str, Check)] = &[
     }),
     ("comments/replies", |api| {
         let fields = [C::Id, C::Text, C::Timestamp, C::ParentId, C::User, C::LegacyInstagramCommentId];
-        let reply = api.replies("18000000000000011", &fields).into_iter().next().unwrap().unwrap();
+        let reply = api.replies("18000000000000011", fields).into_iter().next().unwrap().unwrap();
         assert_eq!(reply.parent_id.as_deref(), Some("18000000000000011"));
         assert_eq!(reply.user.unwrap().id.as_deref(), Some("25025320000000001"));
         assert_eq!(reply.legacy_instagram_comment_id.as_deref(), Some("17850000000000021"));
@@ -233,7 +224,7 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(types, [MediaType::Image, MediaType::Video, MediaType::CarouselAlbum, MediaType::Image]);
         assert_eq!(page.data[0].permalink.as_deref(), Some("https://www.instagram.com/p/DKa1/"));
         assert_eq!(page.data[1].caption.as_deref(), Some("First try at sourdough \u{1f35e}\u{1f525} it rose!"));
-        assert_eq!(page.data[2].children.len(), 2);
+        assert_eq!(children(&page.data[2]).len(), 2);
         assert_eq!(page.data[3].caption, None);
         assert!(page.data[0].media_url_expires_at().is_some());
     }),
@@ -249,7 +240,7 @@ const TABLE: &[(&str, Check)] = &[
         let page = feed(api, Some("QVFIUk1ZA0xwZAW5kMg"));
         // The last page has cursors, and no `next`.
         assert_eq!((page.has_next(), page.cursors.after.as_deref()), (false, Some("QVFIUk1ZA0xwZAW5kMgz")));
-        assert_eq!(page.data[1].children.len(), 3);
+        assert_eq!(children(&page.data[1]).len(), 3);
         assert_eq!(page.data[2].published_at(), Some(UNIX_EPOCH + Duration::from_secs(1_504_203_000)));
     }),
     ("feed/profile", |api| {
@@ -257,23 +248,23 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!((user.account_type, user.media_count), (Some(AccountType::Personal), Some(11)));
     }),
     ("guide/children", |api| {
-        let page = page(api.children(ALBUM, &[]).pages());
+        let page = page(api.children(ALBUM, "").pages());
         assert_eq!((page.next_cursor(), page.previous_cursor()), (Some("MTAxNDM2"), Some("NDMyNzQy")));
     }),
-    ("guide/children-end", |api| assert!(page(api.children(ALBUM, &[]).after("MTAxNDM2").pages()).data.is_empty())),
-    ("guide/me", |api| assert_eq!(api.me(&[U::Id, U::Username]).unwrap().username.as_deref(), Some("jayposiris"))),
-    ("guide/me-ids", |api| assert_eq!(api.me(&[]).unwrap().id, ME)),
+    ("guide/children-end", |api| assert!(page(api.children(ALBUM, "").after("MTAxNDM2").pages()).data.is_empty())),
+    ("guide/me", |api| assert_eq!(api.me([U::Id, U::Username]).unwrap().username.as_deref(), Some("jayposiris"))),
+    ("guide/me-ids", |api| assert_eq!(api.me("").unwrap().id, ME)),
     ("guide/media", |api| {
-        let media = api.media(IMAGE, &[M::Id, M::MediaType, M::MediaUrl, M::Username, M::Timestamp]).unwrap();
+        let media = api.media(IMAGE, [M::Id, M::MediaType, M::MediaUrl, M::Username, M::Timestamp]).unwrap();
         assert_eq!(media.media_type, Some(MediaType::Image));
     }),
-    ("guide/my-media", |api| assert_eq!(page(api.my_media(&[M::Id, M::Caption]).pages()).data.len(), 4)),
+    ("guide/my-media", |api| assert_eq!(page(api.my_media([M::Id, M::Caption]).pages()).data.len(), 4)),
     ("guide/my-media-end", |api| {
         // No `paging` at all, and nothing in it: the end.
-        let page = page(api.my_media(&[M::Id, M::Caption]).after("MTAxNDM2").pages());
+        let page = page(api.my_media([M::Id, M::Caption]).after("MTAxNDM2").pages());
         assert!(page.data.is_empty() && !page.has_next() && page.cursors.after.is_none());
     }),
-    ("guide/my-media-ids", |api| assert_eq!(page(api.my_media(&[]).pages()).data.len(), 4)),
+    ("guide/my-media-ids", |api| assert_eq!(page(api.my_media("").pages()).data.len(), 4)),
     ("insights/breakdowns", |api| {
         let query = Query::new(&[Metric::Reach]).period(Period::Day).metric_type(MetricType::TotalValue);
         let insights = api.my_insights(query.breakdown(&[Dimension::MediaProductType, Dimension::FollowType])).unwrap();
@@ -331,22 +322,22 @@ const TABLE: &[(&str, Check)] = &[
         assert!(children[1].image_url().unwrap().ends_with("oe=6A2B7C00"));
     }),
     ("media/album-ids", |api| {
-        let album = api.media(ALBUM, &[M::Id, M::Children(&[])]).unwrap();
-        assert_eq!(ids(&album.children), ["17880997618081620", "17871527143187462"]);
+        let album = api.media(ALBUM, [M::Id, M::Children]).unwrap();
+        assert_eq!(ids(children(&album)), ["17880997618081620", "17871527143187462"]);
     }),
     ("media/album-nested", |api| {
-        let album = api.media(ALBUM, &[M::Id, M::MediaType, M::Children(&[M::Id, M::MediaType, M::MediaUrl])]).unwrap();
-        assert_eq!(album.image_url(), album.children[0].media_url.as_deref());
-        assert_eq!(album.children[1].media_type, Some(MediaType::Video));
+        let album = api.media(ALBUM, "id,media_type,children{id,media_type,media_url}").unwrap();
+        assert_eq!(album.image_url(), children(&album)[0].media_url.as_deref());
+        assert_eq!(children(&album)[1].media_type, Some(MediaType::Video));
     }),
     ("media/audio", |api| {
         let fields = [M::Id, M::MediaType, M::IgId, M::IsAiGenerated, M::MediaAudioType];
-        let media = api.media("17934567890123488", &fields).unwrap();
+        let media = api.media("17934567890123488", fields).unwrap();
         assert_eq!((media.ig_id.as_deref(), media.is_ai_generated), (Some("2345678901234567890"), Some(true)));
         assert_eq!(media.media_audio_type, Some(MediaAudioType::OriginalSound));
     }),
     ("media/audio-new", |api| {
-        let media = api.media("17934567890123489", &[M::Id, M::IsAiGenerated, M::MediaAudioType]).unwrap();
+        let media = api.media("17934567890123489", [M::Id, M::IsAiGenerated, M::MediaAudioType]).unwrap();
         assert_eq!(media.media_audio_type, Some("SOUND_EFFECT".into()));
     }),
     ("media/by-ids", |api| {
@@ -364,11 +355,11 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(texts, ["\u{1f44d}", "where?"]);
     }),
     ("media/empty-page", |api| {
-        let page = page(api.my_media(&[M::Id]).page_size(3).pages());
+        let page = page(api.my_media([M::Id]).page_size(3).pages());
         assert_eq!((page.data.len(), page.has_next(), page.next_cursor()), (0, true, Some("QVFIUmVx")));
     }),
     ("media/hidden-likes", |api| {
-        let media = api.media("17945678901234567", &[M::Id, M::LikeCount, M::CommentsCount, M::MediaProductType]).unwrap();
+        let media = api.media("17945678901234567", [M::Id, M::LikeCount, M::CommentsCount, M::MediaProductType]).unwrap();
         assert_eq!((media.like_count, media.comments_count), (None, Some(0)));
         assert_eq!(media.media_product_type, Some("CLIPS_SPECIAL".into()));
     }),
@@ -386,12 +377,12 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!((insights.data[0].name.as_str(), insights.data[0].values[0]["value"]), ("reach", 131));
     }),
     ("media/no-url", |api| {
-        let media = api.media("17934567890123456", &[M::Id, M::MediaType, M::MediaUrl]).unwrap();
+        let media = api.media("17934567890123456", [M::Id, M::MediaType, M::MediaUrl]).unwrap();
         assert_eq!((media.media_url.as_deref(), media.image_url()), (None, None));
     }),
     ("media/products", |api| {
         use MediaProductType as P;
-        let edge = api.clone().with_version("v25.0").my_media(&[M::Id, M::MediaProductType]);
+        let edge = api.clone().with_version("v25.0").my_media([M::Id, M::MediaProductType]);
         let products: Vec<P> = edge.into_iter().map(|media| media.unwrap().media_product_type.unwrap()).collect();
         assert_eq!(products, [P::Ad, P::Feed, P::Story, P::Reels]);
     }),
@@ -408,15 +399,15 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(reel.legacy_instagram_media_id.as_deref(), Some("3456789012345678901"));
     }),
     ("media/since-until", |api| {
-        let edge = api.my_media(&[M::Id]).since(UNIX_EPOCH + Duration::from_secs(1_504_137_600)).until(UNIX_EPOCH + Duration::from_secs(1_504_224_000));
+        let edge = api.my_media([M::Id]).since(UNIX_EPOCH + Duration::from_secs(1_504_137_600)).until(UNIX_EPOCH + Duration::from_secs(1_504_224_000));
         assert_eq!(ids(&page(edge.pages()).data), ["17895695668009999"]);
     }),
     ("media/user-media", |api| {
         // One id is a bare number on the wire.
-        assert_eq!(ids(&page(api.user_media(ME, &[M::Id]).page_size(100).pages()).data), [IMAGE, "17899305451014820"]);
+        assert_eq!(ids(&page(api.user_media(ME, [M::Id]).page_size(100).pages()).data), [IMAGE, "17899305451014820"]);
     }),
     ("stories/my-stories", |api| {
-        let stories = api.my_stories(&[M::Id, M::MediaType, M::MediaProductType, M::Timestamp]);
+        let stories = api.my_stories([M::Id, M::MediaType, M::MediaProductType, M::Timestamp]);
         let stories: Vec<Media> = stories.into_iter().collect::<mingram::Result<_>>().unwrap();
         assert_eq!(ids(&stories), ["17900000000000031", "17900000000000032"]);
         assert_eq!(stories[1].media_product_type, Some(MediaProductType::Story));
@@ -488,9 +479,9 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!(token.permissions, ["instagram_business_basic", "instagram_business_manage_comments"]);
     }),
     ("users/basic-display", |api| assert_eq!(api.me(U::BASIC).unwrap().media_count, Some(11))),
-    ("users/by-id", |api| assert_eq!(api.user(ME, &[U::Id, U::Username]).unwrap().id, ME)),
+    ("users/by-id", |api| assert_eq!(api.user(ME, [U::Id, U::Username]).unwrap().id, ME)),
     ("users/creator", |api| {
-        let user = api.clone().with_version("v25.0").me(&[U::Id, U::Username, U::AccountType]).unwrap();
+        let user = api.clone().with_version("v25.0").me([U::Id, U::Username, U::AccountType]).unwrap();
         assert_eq!(user.account_type, Some(AccountType::MediaCreator));
     }),
     ("users/instagram-login", |api| {
@@ -518,22 +509,26 @@ const TABLE: &[(&str, Check)] = &[
         assert_eq!((limit.quota_usage, limit.config["quota_duration"]), (2, 86_400));
     }),
     ("users/whole", |api| {
-        let user = api.me(&[U::Id, U::Biography, U::Website]).unwrap();
+        let user = api.me([U::Id, U::Biography, U::Website]).unwrap();
         assert_eq!(user.id, "25025320000000001");
         assert_eq!(user.biography.as_deref(), Some("Runs. Cooks.\nLives by the sea \u{1f30a}"));
         assert_eq!(user.website.as_deref(), Some("https://example.com/jay"));
     }),
     ("users/with-media", |api| {
-        let user = api.me(&[U::Id, U::Media(&[M::Id, M::Caption, M::Children(&[M::Id])])]).unwrap();
+        let user = api.me(Fields::from(U::Id).with(U::Media, "id,caption,children{id}")).unwrap();
         let page = user.media.unwrap();
         assert_eq!((ids(&page.data), page.next_cursor()), (vec![IMAGE, ALBUM], Some("QVFIUmh")));
-        assert_eq!(page.data[1].children.len(), 2);
+        assert_eq!(children(&page.data[1]).len(), 2);
     }),
     ("users/wrapped", |api| {
-        let user: User = api.me(&[U::UserId, U::Username]).unwrap();
+        let user: User = api.me([U::UserId, U::Username]).unwrap();
         assert_eq!((user.id.as_str(), user.user_id.as_deref()), ("25025320000000001", Some(ME)));
     }),
 ];
+
+fn children(album: &Media) -> &[Media] {
+    album.children.as_deref().unwrap()
+}
 
 fn ids(media: &[Media]) -> Vec<&str> {
     media.iter().map(|media| media.id.as_str()).collect()
@@ -552,7 +547,7 @@ fn feed(api: &Api, cursor: Option<&str>) -> Page<Media> {
 }
 
 fn back(api: &Api, cursor: &str) -> Page<Media> {
-    page(api.my_media(&[M::Id]).page_size(2).before(cursor).pages())
+    page(api.my_media([M::Id]).page_size(2).before(cursor).pages())
 }
 
 fn tags(api: &Api) -> mingram::Edge<Media> {
@@ -561,7 +556,7 @@ fn tags(api: &Api) -> mingram::Edge<Media> {
 }
 
 fn refused(api: &Api, id: &str) -> Error {
-    api.media(id, &[]).unwrap_err()
+    api.media(id, "").unwrap_err()
 }
 
 /// The message ends in these words.
@@ -677,7 +672,7 @@ fn every_fixture_is_a_whole_exchange_without_a_secret() {
 #[test]
 fn what_was_not_recorded_is_refused() {
     let (replay, api) = common::replay();
-    let error = api.me(&[U::Name]).unwrap_err();
+    let error = api.me([U::Name]).unwrap_err();
     assert_eq!(
         (error.kind(), error.status()),
         (ErrorKind::Status, Some(404))

@@ -16,7 +16,7 @@ fn asked(replay: &common::replay::Replay) -> String {
 #[test]
 fn a_users_profile() {
     let (replay, api) = replay();
-    let me = api.me(&[U::Id, U::Username]).unwrap();
+    let me = api.me([U::Id, U::Username]).unwrap();
     assert_eq!(
         asked(&replay),
         "GET /me?fields=id,username&access_token={access-token}"
@@ -30,7 +30,7 @@ fn a_users_profile() {
 #[test]
 fn a_users_profile_without_fields_is_its_id() {
     let (replay, api) = replay();
-    let me = api.me(&[]).unwrap();
+    let me = api.me("").unwrap();
     assert_eq!(asked(&replay), "GET /me?access_token={access-token}");
     assert_eq!((me.id.as_str(), me.username), ("17841405793187218", None));
 }
@@ -39,7 +39,7 @@ fn a_users_profile_without_fields_is_its_id() {
 fn a_users_media() {
     let (replay, api) = replay();
     let page = api
-        .my_media(&[M::Id, M::Caption])
+        .my_media([M::Id, M::Caption])
         .pages()
         .next()
         .unwrap()
@@ -73,7 +73,7 @@ fn a_users_media_to_the_end() {
     // The sample's `next` names graph.facebook.com; the request does not.
     let (replay, api) = replay();
     let media = api
-        .my_media(&[M::Id, M::Caption])
+        .my_media([M::Id, M::Caption])
         .into_iter()
         .collect::<Result<Vec<_>, _>>()
         .unwrap();
@@ -89,7 +89,7 @@ fn a_users_media_to_the_end() {
 fn a_users_media_without_fields_are_ids() {
     let (replay, api) = replay();
     let media = api
-        .my_media(&[])
+        .my_media("")
         .into_iter()
         .collect::<Result<Vec<_>, _>>()
         .unwrap();
@@ -101,7 +101,7 @@ fn a_users_media_without_fields_are_ids() {
 fn media_data() {
     let (replay, api) = replay();
     let fields = [M::Id, M::MediaType, M::MediaUrl, M::Username, M::Timestamp];
-    let media = api.media("17895695668004550", &fields).unwrap();
+    let media = api.media("17895695668004550", fields).unwrap();
     assert_eq!(
         asked(&replay),
         "GET /17895695668004550?fields=id,media_type,media_url,username,timestamp&access_token={access-token}"
@@ -122,7 +122,7 @@ fn media_data() {
 fn album_contents() {
     let (replay, api) = replay();
     let page = api
-        .children("17896450804038745", &[])
+        .children("17896450804038745", "")
         .pages()
         .next()
         .unwrap()
@@ -135,6 +135,6 @@ fn album_contents() {
     assert_eq!(ids, ["17880997618081620", "17871527143187462"]);
     assert!(page.has_next() && page.has_previous());
     assert_eq!(page.previous_cursor(), Some("NDMyNzQy"));
-    let all = api.children("17896450804038745", &[]).into_iter().count();
+    let all = api.children("17896450804038745", "").into_iter().count();
     assert_eq!(all, 2);
 }

@@ -44,7 +44,7 @@ fn pages_and_files_of_one_host_share_a_connection() {
     let replay = Replay::start(exchanges).unwrap();
     let api = api(&replay.url());
     assert_eq!(
-        api.my_media(&[]).into_iter().filter_map(Result::ok).count(),
+        api.my_media("").into_iter().filter_map(Result::ok).count(),
         100
     );
     assert_eq!(replay.received().len(), 5);
@@ -77,7 +77,7 @@ fn a_login_code_goes_over_a_connection_of_its_own() {
     ])
     .unwrap();
     let api = api(&replay.url());
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     api.exchange_code(&App::new("1", "S", "https://x.example/"), &Code::new("C"))
         .unwrap();
     assert_eq!(replay.connections(), 2);
@@ -132,11 +132,11 @@ fn a_logger_sees_no_secret() {
     });
     let api = server.api().with_token(SECRETS[0]);
     let app = App::new("1", SECRETS[1], "https://x.example/");
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     api.download(&format!("{}/f?access_token={}", server.url(), SECRETS[0]))
         .write_to(&mut io::sink())
         .unwrap();
-    api.media("lost", &[]).unwrap_err();
+    api.media("lost", "").unwrap_err();
     api.exchange_code(&app, &Code::new(SECRETS[2])).unwrap();
     api.exchange_token(&app).unwrap();
     api.refresh_token().unwrap();
@@ -180,7 +180,7 @@ fn a_login_is_not_sent_again_when_its_connection_breaks() {
     ];
     for (login, path) in logins {
         let api = server.api();
-        api.me(&[]).unwrap();
+        api.me("").unwrap();
         let error = login(&api, &app).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
         let targets = targets.lock().unwrap();
@@ -202,7 +202,7 @@ fn a_connection_that_went_stale_loses_and_repeats_nothing() {
     // Retries are off: the transport mends this by itself.
     let ids: Vec<usize> = server
         .api()
-        .my_media(&[])
+        .my_media("")
         .into_iter()
         .map(|media| media.unwrap().id.parse().unwrap())
         .collect();
@@ -224,12 +224,12 @@ fn a_connection_that_timed_out_loses_and_repeats_nothing() {
         }
     });
     // Retries are off: the transport resends these requests.
-    let ids = server.api().my_media(&[]).into_iter();
+    let ids = server.api().my_media("").into_iter();
     assert_eq!(ids.map(Result::unwrap).count(), 50);
     assert_eq!(server.received().len(), 5);
     // On a new connection it is the server's answer, and transient.
     let server = Server::script([slow()]);
-    let error = server.api().me(&[]).unwrap_err();
+    let error = server.api().me("").unwrap_err();
     assert_eq!((error.status(), server.connections()), (Some(408), 1));
     assert!(error.is_transient(), "{error}");
 }
@@ -274,7 +274,7 @@ fn which_connections_are_kept() {
     const OLD: &str = "HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"1\"}";
     const SURPLUS: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"1\"}HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"2\"}";
     const LARGE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n{";
-    let mine = |api: &Api| api.me(&[]).map(|user| user.id);
+    let mine = |api: &Api| api.me("").map(|user| user.id);
     let kept = |reply: &str| matches!(reply, GOOD | CHUNKED | INTERIM | REFUSAL | EMPTY);
     for reply in [
         &[GOOD, GOOD],
@@ -351,7 +351,7 @@ fn eight_threads(most: usize) -> usize {
             scope.spawn(move || {
                 for call in 0..CALLS {
                     let id = format!("{thread}x{call}");
-                    assert_eq!(api.media(&id, &[]).unwrap().id, id);
+                    assert_eq!(api.media(&id, "").unwrap().id, id);
                 }
             });
         }
@@ -454,7 +454,7 @@ mod forgotten {
     fn one_that_was_idle_is_replaced() {
         let route = Route::new(answer, answer);
         let (api, url) = (route.server.api(), format!("{}/f", route.server.url()));
-        let me = || assert_eq!(api.me(&[]).unwrap().id, "1");
+        let me = || assert_eq!(api.me("").unwrap().id, "1");
         me();
         sleep(IDLE);
         // It is still there, and used.
@@ -499,7 +499,7 @@ mod forgotten {
         let api = route.server.api();
         scope(|scope| {
             for _ in 0..THREADS {
-                scope.spawn(|| api.me(&[]).unwrap());
+                scope.spawn(|| api.me("").unwrap());
             }
         });
         assert_eq!(route.server.connections(), THREADS);
@@ -507,12 +507,12 @@ mod forgotten {
         sleep(IDLE);
         let start = Instant::now();
         for _ in 0..3 {
-            api.me(&[]).unwrap();
+            api.me("").unwrap();
         }
         // Two at once: the second takes no old one either.
         scope(|scope| {
-            scope.spawn(|| api.me(&[]).unwrap());
-            scope.spawn(|| api.me(&[]).unwrap());
+            scope.spawn(|| api.me("").unwrap());
+            scope.spawn(|| api.me("").unwrap());
         });
         // Not the server's time either, after which it closes them.
         assert!(start.elapsed() < Duration::from_secs(8));
@@ -537,14 +537,14 @@ mod forgotten {
         );
         let api = route.server.api();
         scope(|scope| {
-            scope.spawn(|| api.me(&[]).unwrap());
-            scope.spawn(|| api.me(&[]).unwrap());
+            scope.spawn(|| api.me("").unwrap());
+            scope.spawn(|| api.me("").unwrap());
         });
         route.forget();
         let hasty = api.clone().with_timeout(Duration::from_millis(300));
-        assert!(hasty.me(&[]).unwrap_err().is_timeout());
+        assert!(hasty.me("").unwrap_err().is_timeout());
         assert_eq!((route.server.connections(), route.lost()), (2, 1));
-        api.me(&[]).unwrap();
+        api.me("").unwrap();
         assert_eq!((route.server.connections(), route.lost()), (3, 1));
     }
 
@@ -566,15 +566,15 @@ mod forgotten {
             },
         );
         let api = route.server.api().with_timeout(Duration::from_secs(4));
-        api.me(&[]).unwrap();
+        api.me("").unwrap();
         // Used at once it has its time.
-        api.me(&[]).unwrap();
+        api.me("").unwrap();
         assert_eq!(
             (route.server.connections(), later.load(Ordering::SeqCst)),
             (1, 1)
         );
         sleep(IDLE);
-        assert_eq!(api.me(&[]).unwrap().id, "1");
+        assert_eq!(api.me("").unwrap().id, "1");
         assert_eq!(
             (route.server.connections(), later.load(Ordering::SeqCst)),
             (2, 2)
@@ -597,11 +597,11 @@ mod forgotten {
                 }
             });
             let api = route.server.api().with_timeout(Duration::from_secs(3));
-            api.me(&[]).unwrap();
+            api.me("").unwrap();
             sleep(IDLE);
             match completes {
-                true => assert_eq!(api.me(&[]).unwrap().id, "1"),
-                false => assert!(api.me(&[]).unwrap_err().is_timeout()),
+                true => assert_eq!(api.me("").unwrap().id, "1"),
+                false => assert!(api.me("").unwrap_err().is_timeout()),
             }
             assert_eq!(route.server.connections(), 1);
         }

@@ -135,7 +135,7 @@ fn no_reply_takes_more_than_25_times_the_limit() {
         let _ = fs::write("/proc/self/clear_refs", "5");
         let before = memory("VmRSS:");
         let api = Api::new("IGQVJ").with_transport(Body(Mutex::new(body), coding));
-        let page = api.my_media(&[]).pages().next().unwrap();
+        let page = api.my_media("").pages().next().unwrap();
         let outcome = page.map(|page| page.data.len());
         let peak = memory("VmHWM:").saturating_sub(before);
         let outcome = outcome.map_err(|error| error.kind());

@@ -163,7 +163,7 @@ impl Pki {
         let server = self.server(name, options);
         let api = api(&format!("https://localhost:{}", server.port));
         let api = api.with_timeout(Duration::from_secs(20));
-        Ok(api.me(&[])?.id)
+        Ok(api.me("")?.id)
     }
 
     /// Several certificates in one file, for a chain.
@@ -439,7 +439,7 @@ fn servers_that_renegotiate() {
             let mut server = pki.start("p256", &["-tls1_2"], Stdio::piped());
             let api = api(&format!("https://localhost:{}", server.port));
             let error = std::thread::scope(|scope| {
-                let call = scope.spawn(|| api.me(&[]).unwrap_err());
+                let call = scope.spawn(|| api.me("").unwrap_err());
                 let request = server.lines.by_ref().map(Result::unwrap);
                 assert!(request.into_iter().any(|line| line.starts_with("GET /me")));
                 let mut input = server.child.stdin.take().unwrap();

@@ -26,7 +26,7 @@ fn as_many_requests_as_pages() {
     ] {
         let server = feed_server(items, 25);
         assert_eq!(
-            ids(server.api().my_media(&[]).page_size(limit).into_iter()),
+            ids(server.api().my_media("").page_size(limit).into_iter()),
             (0..items).collect::<Vec<_>>()
         );
         assert_eq!(server.received().len(), requests, "{items} by {limit}");
@@ -68,7 +68,7 @@ fn the_number_of_items_to_come_is_known_at_most() {
 fn nothing_is_asked_for_before_it_is_needed() {
     let server = feed_server(250, 25);
     let api = server.api();
-    let edge = api.my_media(&[M::Id]);
+    let edge = api.my_media([M::Id]);
     let mut items = edge.clone().page_size(100).items();
     let mut pages = edge.pages();
     assert_eq!(server.received().len(), 0);
@@ -91,7 +91,7 @@ fn a_count_that_is_reached_exactly_costs_no_further_request() {
     let server = feed_server(250, 25);
     let media = server
         .api()
-        .my_media(&[])
+        .my_media("")
         .page_size(100)
         .into_iter()
         .take(100);
@@ -102,7 +102,7 @@ fn a_count_that_is_reached_exactly_costs_no_further_request() {
 #[test]
 fn without_a_limit_none_is_sent() {
     let server = feed_server(30, 25);
-    assert_eq!(ids(server.api().my_media(&[]).into_iter()).len(), 30);
+    assert_eq!(ids(server.api().my_media("").into_iter()).len(), 30);
     let received = server.received();
     assert_eq!(
         received[0].target,
@@ -122,7 +122,7 @@ fn the_servers_link_is_never_followed() {
     let edge = server
         .api()
         .with_version("v25.0")
-        .user_media("7", &[M::Id, M::Caption])
+        .user_media("7", [M::Id, M::Caption])
         .page_size(20)
         .since(UNIX_EPOCH + Duration::from_secs(1))
         .until(UNIX_EPOCH + Duration::from_secs(2));
@@ -143,7 +143,7 @@ fn the_servers_link_is_never_followed() {
 #[test]
 fn backwards() {
     let server = feed_server(60, 25);
-    let edge = server.api().my_media(&[]).page_size(20).before("c50");
+    let edge = server.api().my_media("").page_size(20).before("c50");
     // Nearest to the cursor first.
     assert_eq!(
         ids(edge.clone().into_iter()),
@@ -166,7 +166,7 @@ fn backwards() {
     assert_eq!(
         ids(server
             .api()
-            .my_media(&[])
+            .my_media("")
             .before("c5")
             .after("c57")
             .into_iter()),
@@ -183,12 +183,12 @@ fn an_empty_page_in_the_middle_is_passed_over() {
         pages[2].clone(),
     ];
     let server = Server::script(pages.iter().map(|page| json("200 OK", page)));
-    assert_eq!(ids(server.api().my_media(&[]).into_iter()), [0, 1, 2, 3]);
+    assert_eq!(ids(server.api().my_media("").into_iter()), [0, 1, 2, 3]);
     assert_eq!(server.received().len(), 3);
     let server = Server::script(pages.iter().map(|page| json("200 OK", page)));
     let lengths: Vec<usize> = server
         .api()
-        .my_media(&[])
+        .my_media("")
         .pages()
         .map(|page| page.unwrap().data.len())
         .collect();
@@ -205,7 +205,7 @@ fn empty_pages_without_end_are_an_error() {
         );
         let _ = std::io::Write::write_all(stream, json("200 OK", &page).as_bytes());
     });
-    let mut items = server.api().my_media(&[]).items();
+    let mut items = server.api().my_media("").items();
     let error = items.next().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Paging);
     assert!(items.next().is_none());
@@ -222,7 +222,7 @@ fn the_last_of_a_hundred_empty_pages_is_the_end() {
         .collect();
     pages.push(r#"{"data":[]}"#.to_owned());
     let server = Server::script(pages.iter().map(|page| json("200 OK", page)));
-    assert_eq!(ids(server.api().my_media(&[]).into_iter()), []);
+    assert_eq!(ids(server.api().my_media("").into_iter()), []);
     assert_eq!(server.received().len(), 100);
 }
 
@@ -238,7 +238,7 @@ fn a_page_whose_cursor_repeats_is_an_error_instead_of_a_page() {
                 .replace(&format!("c{}", repeats * 2 + 2), "c2"),
         );
         let server = Server::script(pages.iter().map(|page| json("200 OK", page)));
-        let mut items = server.api().my_media(&[]).items();
+        let mut items = server.api().my_media("").items();
         let good: Vec<usize> = ids(items.by_ref().take(repeats * 2));
         assert_eq!(good, (0..repeats * 2).collect::<Vec<_>>());
         let error = items.next().unwrap().unwrap_err();
@@ -266,7 +266,7 @@ fn a_next_without_a_cursor() {
         json("200 OK", &link(r"&after=a\u00253Db")),
         json("200 OK", &feed_page(1, 2, 2)),
     ]);
-    assert_eq!(ids(server.api().my_media(&[]).into_iter()), [0, 1]);
+    assert_eq!(ids(server.api().my_media("").into_iter()), [0, 1]);
     assert_eq!(
         param(&server.received()[1], "after").as_deref(),
         Some("a=b")
@@ -274,11 +274,11 @@ fn a_next_without_a_cursor() {
     // Also where the cursor itself is empty.
     let empty = link("&after=c").replace(r#""next""#, r#""cursors":{"after":""},"next""#);
     let server = Server::script([json("200 OK", &empty), json("200 OK", &feed_page(1, 2, 2))]);
-    assert_eq!(ids(server.api().my_media(&[]).into_iter()), [0, 1]);
+    assert_eq!(ids(server.api().my_media("").into_iter()), [0, 1]);
     assert_eq!(param(&server.received()[1], "after").as_deref(), Some("c"));
     // Nor does the link: the item comes, then the error.
     let server = Server::script([json("200 OK", &link("&limit=5"))]);
-    let mut items = server.api().my_media(&[]).items();
+    let mut items = server.api().my_media("").items();
     assert!(items.next().unwrap().is_ok());
     assert_eq!(items.next().unwrap().unwrap_err().kind(), ErrorKind::Paging);
     assert!(items.next().is_none());
@@ -288,7 +288,7 @@ fn a_next_without_a_cursor() {
 fn cursors_without_a_next_are_the_end() {
     let page = r#"{"data":[{"id":"0"}],"paging":{"cursors":{"before":"b","after":"a"}}}"#;
     let server = Server::script([json("200 OK", page)]);
-    assert_eq!(ids(server.api().my_media(&[]).into_iter()), [0]);
+    assert_eq!(ids(server.api().my_media("").into_iter()), [0]);
     assert_eq!(server.received().len(), 1);
 }
 
@@ -304,7 +304,7 @@ fn after_an_error_it_ends_and_says_where_to_go_on() {
         json("200 OK", &feed_page(2, 6, 6)),
     ]);
     let api = server.api();
-    let mut items = api.my_media(&[]).items();
+    let mut items = api.my_media("").items();
     assert_eq!(ids(items.by_ref().take(2)), [0, 1]);
     assert!(items.next().unwrap().is_err());
     // So this ends, too.
@@ -312,7 +312,7 @@ fn after_an_error_it_ends_and_says_where_to_go_on() {
     assert_eq!(server.received().len(), 2);
     let position = items.position();
     assert_eq!(position.to_string(), "v1&after=c2&last=1");
-    let rest = api.my_media(&[]).resume(&position);
+    let rest = api.my_media("").resume(&position);
     assert_eq!(ids(rest.into_iter()), [2, 3, 4, 5]);
 }
 
@@ -321,9 +321,9 @@ fn stopped_anywhere_the_rest_comes_from_the_position() {
     let server = feed_server(7, 3);
     let api = server.api();
     for stop in 0..=7 {
-        let mut items = api.my_media(&[]).items();
+        let mut items = api.my_media("").items();
         let first = ids(items.by_ref().take(stop));
-        let rest = ids(api.my_media(&[]).resume(&items.position()).into_iter());
+        let rest = ids(api.my_media("").resume(&items.position()).into_iter());
         assert_eq!(
             [first, rest].concat(),
             (0..7).collect::<Vec<_>>(),
@@ -336,7 +336,7 @@ fn stopped_anywhere_the_rest_comes_from_the_position() {
 fn a_bad_id_is_refused_without_a_request() {
     let server = feed_server(1, 1);
     for id in ["", ".", ".."] {
-        let mut pages = server.api().user_media(id, &[]).pages();
+        let mut pages = server.api().user_media(id, "").pages();
         assert_eq!(
             pages.next().unwrap().unwrap_err().kind(),
             ErrorKind::InvalidInput
@@ -355,7 +355,7 @@ fn the_usage_of_a_page_is_on_the_page() {
     )];
     let server = Server::script([common::reply("200 OK", &headers, &body)]);
     let api = server.api();
-    let page = api.my_media(&[]).pages().next().unwrap().unwrap();
+    let page = api.my_media("").pages().next().unwrap().unwrap();
     assert_eq!(page.usage.app.unwrap().call_count, 7);
     assert_eq!(api.clone().usage(), page.usage);
 }
@@ -365,7 +365,7 @@ fn a_cursor_given_as_a_parameter_is_sent_once() {
     let server = feed_server(60, 25);
     let edge = server
         .api()
-        .my_media(&[])
+        .my_media("")
         .page_size(20)
         .param("after", "c10");
     assert_eq!(ids(edge.into_iter()), (10..60).collect::<Vec<_>>());
@@ -407,7 +407,7 @@ fn take_requests_no_more_than_it_needs() {
         (250, usize::MAX, None, vec!["100", "100", "100"]),
     ] {
         let server = feed_server(items, 25);
-        let mut edge = server.api().my_media(&[]);
+        let mut edge = server.api().my_media("");
         if let Some(size) = page_size {
             edge = edge.page_size(size);
         }
@@ -423,7 +423,7 @@ fn take_requests_no_more_than_it_needs() {
 fn the_last_page_of_take_is_as_small_as_what_is_left() {
     let server = limited_server(60, |_| 8, TOO_MUCH);
     assert_eq!(
-        ids(server.api().my_media(&[]).take(20)),
+        ids(server.api().my_media("").take(20)),
         (0..20).collect::<Vec<_>>()
     );
     let asked: Vec<_> = limits(&server).into_iter().flatten().collect();
@@ -437,14 +437,14 @@ fn the_last_page_of_take_is_as_small_as_what_is_left() {
         page(r#"{"id":"0"}"#, "a"),
         page(r#"{"id":"1"},{"id":"2"}"#, "b"),
     ]);
-    assert_eq!(ids(server.api().my_media(&[]).take(3)), [0, 1, 2]);
+    assert_eq!(ids(server.api().my_media("").take(3)), [0, 1, 2]);
     assert_eq!(limits(&server), [Some("3".into()), Some("2".into())]);
 }
 
 #[test]
 fn the_last_of_two_limits_wins() {
     let server = feed_server(60, 25);
-    let edge = || server.api().my_media(&[]);
+    let edge = || server.api().my_media("");
     for (edge, wanted) in [
         (edge().param("limit", "7").page_size(5), "5"),
         (edge().page_size(5).param("limit", "7"), "7"),
@@ -478,7 +478,7 @@ fn the_last_of_two_limits_wins() {
 #[test]
 fn a_page_size_of_0_is_refused() {
     let server = feed_server(60, 25);
-    let edge = || server.api().my_media(&[]);
+    let edge = || server.api().my_media("");
     for edge in [
         edge().page_size(0),
         edge().param("limit", "0"),
@@ -501,7 +501,7 @@ fn a_page_size_of_0_is_refused() {
 #[test]
 fn take_none_requests_nothing() {
     let server = feed_server(250, 25);
-    assert!(server.api().my_media(&[]).take(0).next().is_none());
+    assert!(server.api().my_media("").take(0).next().is_none());
     assert!(server.received().is_empty());
 }
 
@@ -510,7 +510,7 @@ fn take_none_requests_nothing() {
 fn take_can_be_resumed() {
     let server = feed_server(250, 25);
     let api = server.api();
-    let mut first = api.my_media(&[]).page_size(100).take(130);
+    let mut first = api.my_media("").page_size(100).take(130);
     let mut all = ids(first.by_ref());
     assert!(first.next().is_none());
     let position = first.position();
@@ -518,7 +518,7 @@ fn take_can_be_resumed() {
         (all.len(), position.to_string().as_str()),
         (130, "v1&after=c130&last=129")
     );
-    let rest = api.my_media(&[]).page_size(100);
+    let rest = api.my_media("").page_size(100);
     all.extend(ids(rest.resume(&position).into_iter()));
     assert_eq!(all, (0..250).collect::<Vec<_>>());
 }
@@ -527,13 +527,13 @@ fn take_can_be_resumed() {
 #[test]
 fn a_first_page_that_repeats_is_returned_once() {
     let server = Server::script([json("200 OK", &feed_page(0, 3, 9))]);
-    let mut items = server.api().my_media(&[]).items();
+    let mut items = server.api().my_media("").items();
     assert_eq!(ids(items.by_ref().take(3)), [0, 1, 2]);
     assert_eq!(items.next().unwrap().unwrap_err().kind(), ErrorKind::Paging);
     assert!(items.next().is_none());
     assert_eq!(server.received().len(), 2);
     // Also from a cursor that was given.
-    let mut pages = server.api().my_media(&[]).after("c3").pages();
+    let mut pages = server.api().my_media("").after("c3").pages();
     assert_eq!(pages.next().unwrap().unwrap_err().kind(), ErrorKind::Paging);
     assert!(pages.next().is_none());
     assert_eq!(pages.position().to_string(), "v1&after=c3");
@@ -625,7 +625,7 @@ fn paging_by_cursor_ends() {
         ),
     ] {
         let server = Server::script(pages);
-        let mut reading = server.api().my_media(&[]).page_by_cursor().items();
+        let mut reading = server.api().my_media("").page_by_cursor().items();
         assert_eq!(ids(reading.by_ref().take(items)).len(), items);
         let last = reading.next().map(|item| item.unwrap_err().kind());
         assert_eq!(last, error.then_some(ErrorKind::Paging));
@@ -641,7 +641,7 @@ fn paging_by_cursor_goes_backwards_too() {
         let page = feed_page(before.saturating_sub(2), before, 9);
         let _ = std::io::Write::write_all(stream, json("200 OK", &without_links(page)).as_bytes());
     });
-    let edge = server.api().my_media(&[]).before("c5").page_by_cursor();
+    let edge = server.api().my_media("").before("c5").page_by_cursor();
     assert_eq!(ids(edge.into_iter()), [4, 3, 2, 1, 0]);
     assert_eq!(server.received().len(), 4);
     assert_eq!(
@@ -694,11 +694,7 @@ fn links_by_time_are_followed_with_their_own_parameters() {
         paged(2, ""),
     ]);
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-    let edge = server
-        .api()
-        .my_media(&[M::Id])
-        .since(at(100))
-        .until(at(200));
+    let edge = server.api().my_media([M::Id]).since(at(100)).until(at(200));
     let mut items = edge.clone().page_size(7).items();
     assert_eq!(ids(items.by_ref()), [0, 1, 2]);
     assert!(items.next().is_none());
@@ -810,7 +806,7 @@ fn every_kind_of_link() {
     ] {
         let server = Server::script([paged(0, paging), paged(1, "")]);
         // What is set and not in the link is sent as well: not looked at here.
-        let edge = server.api().my_media(&[]);
+        let edge = server.api().my_media("");
         let edge = if wanted == Err(AGAIN) {
             edge.param("until", "9")
         } else {
@@ -855,7 +851,7 @@ fn times_that_repeat_are_an_error_instead_of_a_page() {
         paged(1, &until(8)),
         paged(2, &until(9)),
     ]);
-    let mut items = server.api().my_media(&[]).items();
+    let mut items = server.api().my_media("").items();
     assert_eq!(ids(items.by_ref().take(2)), [0, 1]);
     let error = items.next().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Paging);
@@ -874,7 +870,7 @@ fn times_lead_backwards_too() {
         paged(1, &link("since=6&__previous=1")),
         paged(0, r#""next":"https://h/?until=1""#),
     ]);
-    let edge = server.api().my_media(&[]).before("c");
+    let edge = server.api().my_media("").before("c");
     let mut items = edge.items();
     assert_eq!(ids(items.by_ref().take(2)), [2, 1]);
     let position = items.position();
@@ -882,7 +878,7 @@ fn times_lead_backwards_too() {
         position.to_string(),
         "v1&previous&since=6&__previous=1&last=1"
     );
-    let rest = server.api().my_media(&[]).resume(&position);
+    let rest = server.api().my_media("").resume(&position);
     assert_eq!(ids(rest.into_iter()), [0]);
     let asked: Vec<String> = server.received().iter().map(times).collect();
     let wanted = [
@@ -946,7 +942,7 @@ fn too_much_data_is_asked_for_in_smaller_pages() {
         let server = limited_server(250, |_| 30, body);
         let clock = TestClock::new(0);
         let api = server.api().with_retries(2).with_clock(clock.clone());
-        let media = ids(api.my_media(&[]).page_size(100).into_iter());
+        let media = ids(api.my_media("").page_size(100).into_iter());
         assert_eq!(media, (0..250).collect::<Vec<_>>());
         // The same cursor with half the size, and the size that worked from then on.
         // After eight pages it is doubled: that fails at item 200.
@@ -968,7 +964,7 @@ fn too_much_data_is_asked_for_in_smaller_pages() {
 #[test]
 fn without_a_page_size_half_of_the_default_is_asked_for() {
     let server = limited_server(30, |_| 7, TOO_MUCH);
-    assert_eq!(ids(server.api().my_media(&[]).into_iter()).len(), 30);
+    assert_eq!(ids(server.api().my_media("").into_iter()).len(), 30);
     let limits = limits(&server);
     assert_eq!(limits[0], None);
     let sizes: Vec<_> = limits[1..4].iter().flatten().map(String::as_str).collect();
@@ -979,7 +975,7 @@ fn without_a_page_size_half_of_the_default_is_asked_for() {
 #[test]
 fn page_sizes_grow_again() {
     let server = limited_server(300, |after| if after == 0 { 1 } else { 100 }, TOO_MUCH);
-    let media = ids(server.api().my_media(&[]).page_size(16).into_iter());
+    let media = ids(server.api().my_media("").page_size(16).into_iter());
     assert_eq!(media, (0..300).collect::<Vec<_>>());
     // 16, 8, 4, 2, then eight pages each of 1, 2, 4 and 8, and the rest by 16.
     let requests = 4 + 4 * 8 + (300_usize - 8 * (1 + 2 + 4 + 8)).div_ceil(16);
@@ -991,7 +987,7 @@ fn page_sizes_grow_again() {
 fn too_much_data_in_one_item_is_an_error() {
     let server = limited_server(10, |after| if after < 4 { 4 } else { 0 }, TOO_MUCH);
     let api = server.api().with_retries(2).with_clock(TestClock::new(0));
-    let mut items = api.my_media(&[]).page_size(4).items();
+    let mut items = api.my_media("").page_size(4).items();
     assert_eq!(ids(items.by_ref().take(4)), [0, 1, 2, 3]);
     let error = items.next().unwrap().unwrap_err();
     assert!(error.is_too_much_data() && !error.is_transient(), "{error}");
@@ -1001,7 +997,7 @@ fn too_much_data_in_one_item_is_an_error() {
     assert_eq!(asked, ["4", "4", "2", "1"]);
     // A limit that is no number cannot be halved.
     let server = Server::script([json("500 Internal Server Error", TOO_MUCH)]);
-    let edge = server.api().my_media(&[]).param("limit", "all");
+    let edge = server.api().my_media("").param("limit", "all");
     let error = edge.into_iter().next().unwrap().unwrap_err();
     assert!(error.is_too_much_data());
     assert_eq!(server.received().len(), 1);
@@ -1012,9 +1008,9 @@ fn smaller_pages_can_be_resumed_and_go_backwards() {
     let server = limited_server(40, |_| 3, TOO_MUCH);
     let api = server.api();
     for stop in 0..=40 {
-        let mut items = api.my_media(&[]).page_size(9).items();
+        let mut items = api.my_media("").page_size(9).items();
         let first = ids(items.by_ref().take(stop));
-        let edge = api.my_media(&[]).page_size(20);
+        let edge = api.my_media("").page_size(20);
         let rest = ids(edge.resume(&items.position()).into_iter());
         assert_eq!([first, rest].concat(), (0..40).collect::<Vec<_>>());
     }
@@ -1030,6 +1026,6 @@ fn smaller_pages_can_be_resumed_and_go_backwards() {
         };
         let _ = std::io::Write::write_all(stream, reply.as_bytes());
     });
-    let edge = server.api().my_media(&[]).page_size(10).before("c20");
+    let edge = server.api().my_media("").page_size(10).before("c20");
     assert_eq!(ids(edge.into_iter()), (0..20).rev().collect::<Vec<_>>());
 }

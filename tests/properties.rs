@@ -6,7 +6,7 @@ mod common;
 use common::{Server, json as ok};
 use mingram::auth::{App, Code, Login, State};
 use mingram::transport::{Request, Response, Transport};
-use mingram::{Api, Edge, Error, ErrorKind, Media, MediaField, Page, Position, User};
+use mingram::{Api, Edge, Error, ErrorKind, Fields, Media, MediaField, Page, Position, User};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -121,8 +121,11 @@ proptest! {
     ) {
         prop_assume!(!["limit", "access_token"].contains(&name.as_str()));
         let server = Answers::new(|_| (200, r#"{"data":[]}"#.to_owned()));
-        let fields = [MediaField::Other(field.clone().leak()), MediaField::Children(&[MediaField::Id])];
-        let edge = server.api().user_media(&id, &fields).page_size(limit).param(&name, &value);
+        // Any text that a modifier can have.
+        let field = field.replace(|c: char| c.is_ascii_control() || "()".contains(c), "");
+        let field = format!("a.b({field})");
+        let fields = Fields::from(field.as_str()).with(MediaField::Children, [MediaField::Id]);
+        let edge = server.api().user_media(&id, fields).page_size(limit).param(&name, &value);
         let edge = if backwards { edge.before(&cursor) } else { edge.after(&cursor) };
         let page = edge.pages().next().unwrap();
         if ["", ".", ".."].contains(&id.as_str()) {
@@ -182,7 +185,7 @@ proptest! {
         token in prop_oneof![text(), "[!-~]{1,40}", " ?[!-~]{1,9}\n?"], agent in prop_oneof![text(), "[ -~]{1,20}"],
     ) {
         let server = Answers::new(|_| (200, r#"{"id":"1"}"#.to_owned()));
-        let me = server.api().with_token(token.as_str()).with_user_agent(&agent).me(&[]);
+        let me = server.api().with_token(token.as_str()).with_user_agent(&agent).me("");
         let asked = server.asked();
         let bare = token.trim_matches([' ', '\t', '\n', '\r', '\x0c']);
         let is_token = !bare.is_empty() && bare.chars().all(|c| ('!'..='~').contains(&c));
@@ -249,7 +252,7 @@ proptest! {
     fn over_a_socket_too(id in text(), cursor in text(), value in text()) {
         prop_assume!(!["", ".", ".."].contains(&id.as_str()));
         let server = Server::script([ok("200 OK", r#"{"data":[]}"#)]);
-        let edge = server.api().user_media(&id, &[]).after(&cursor).param("x", &value);
+        let edge = server.api().user_media(&id, "").after(&cursor).param("x", &value);
         prop_assert_eq!(edge.into_iter().count(), 0);
         let received = server.received();
         prop_assert_eq!(received.len(), 1);
@@ -339,7 +342,7 @@ proptest! {
         // The same, asked with the token: nothing leaves the host it is for.
         let kept = Arc::new(Mutex::new(Vec::new()));
         let api = Api::new(TOKEN).with_retries(0).with_base_url("https://h.example");
-        let _ = api.with_transport(Redirects { to: location, asked: kept.clone() }).me(&[]);
+        let _ = api.with_transport(Redirects { to: location, asked: kept.clone() }).me("");
         for url in kept.lock().unwrap().iter() {
             let origin = Url::parse(url).unwrap().origin();
             prop_assert_eq!(origin.ascii_serialization(), "https://h.example");
@@ -465,11 +468,11 @@ fn read_all(status: u16, reply: &str) {
         };
         assert!(matches(flat) || matches(wrapped), "{id}: {reply}");
     };
-    match api.me(&[]) {
+    match api.me("") {
         Ok(user) => id(&user.id),
         Err(error) => drop(shown(&error)),
     }
-    match api.media("1", &[]) {
+    match api.media("1", "") {
         Ok(media) => id(&media.id),
         Err(error) => drop(shown(&error)),
     }
@@ -480,7 +483,7 @@ fn read_all(status: u16, reply: &str) {
         }
         Err(error) => drop(shown(&error)),
     }
-    let mut items = api.my_media(&[]).items();
+    let mut items = api.my_media("").items();
     if let Some(error) = items.by_ref().find_map(Result::err) {
         shown(&error);
     }
@@ -552,7 +555,7 @@ proptest! {
             object.insert("children".into(), json!({"data": data}));
         }
         let reply = Value::Object(object).to_string();
-        let media = Answers::new(move |_| (200, reply.clone())).api().media("1", &[]).unwrap();
+        let media = Answers::new(move |_| (200, reply.clone())).api().media("1", "").unwrap();
         // `null` reads as absent.
         let words: Vec<Option<&str>> = words.iter().map(|word| word.as_ref()?.as_deref()).collect();
         prop_assert_eq!(media.id, id.to_string());
@@ -564,8 +567,143 @@ proptest! {
         prop_assert_eq!(media.like_count, counts[0].flatten());
         prop_assert_eq!(media.comments_count, counts[1].flatten());
         prop_assert_eq!(media.is_shared_to_feed, flag.flatten());
-        let ids: Vec<String> = media.children.into_iter().map(|child| child.id).collect();
-        prop_assert_eq!(ids, children.unwrap_or_default());
+        let ids = |children: Vec<Media>| children.into_iter().map(|child| child.id).collect();
+        prop_assert_eq!(media.children.map(ids), children);
+    }
+}
+
+/// A list of fields, as a model: what is before the braces, and what is in them.
+#[derive(Clone, Debug, PartialEq)]
+struct List(Vec<(&'static str, List)>);
+
+impl List {
+    /// In writing, with white space as often as `spaces` says.
+    fn text(&self, spaces: &mut dyn FnMut() -> &'static str) -> String {
+        let fields = self.0.iter().map(|(head, nested)| {
+            let braces = match nested.text(spaces) {
+                nested if nested.is_empty() => String::new(),
+                nested => format!("{{{nested}}}{}", spaces()),
+            };
+            format!("{}{head}{}{braces}", spaces(), spaces())
+        });
+        fields.collect::<Vec<_>>().join(",")
+    }
+
+    fn sent(&self) -> String {
+        self.text(&mut || "")
+    }
+
+    /// The same list, in which what is written alike is there once.
+    fn once(&self) -> List {
+        let mut once: Vec<(&str, List)> = Vec::new();
+        for (head, nested) in &self.0 {
+            match once.iter_mut().find(|(known, _)| known == head) {
+                Some((_, all)) => all.0.extend(nested.0.clone()),
+                None => once.push((head, nested.clone())),
+            }
+        }
+        List(
+            once.into_iter()
+                .map(|(head, nested)| (head, nested.once()))
+                .collect(),
+        )
+    }
+
+    fn without(&self, name: &str) -> List {
+        let others = self
+            .0
+            .iter()
+            .filter(|(head, _)| head.split('.').next() != Some(name));
+        List(
+            others
+                .map(|(head, nested)| (*head, nested.without(name)))
+                .collect(),
+        )
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        let names = self.0.iter().flat_map(|(head, nested)| {
+            let mut names = nested.names();
+            names.extend(head.split('.').next());
+            names
+        });
+        names.collect()
+    }
+}
+
+const NAMES: [&str; 5] = ["id", "a", "b_2", "C", "media"];
+
+fn list() -> impl Strategy<Value = List> {
+    let head = prop::sample::select(vec![
+        "id",
+        "a",
+        "b_2",
+        "C",
+        "media",
+        "media.limit(3)",
+        "a.as(x,{y}).limit(1)",
+        "a.since( é)",
+    ]);
+    let field = (head.clone(), Just(List(Vec::new())));
+    let list = |field| vec(field, 0..4).prop_map(List).boxed();
+    list(field.boxed()).prop_recursive(4, 40, 4, move |inner| list((head.clone(), inner).boxed()))
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
+
+    #[test]
+    fn a_list_of_fields_is_sent_as_it_was_meant(
+        list in list(), spaces in vec(prop::sample::select(vec!["", " ", "\n\t"]), 1..9),
+    ) {
+        let mut spaces = spaces.into_iter().cycle();
+        let text = list.text(&mut || spaces.next().unwrap());
+        let fields: Fields = text.parse().unwrap();
+        let sent = list.once().sent();
+        prop_assert_eq!(fields.to_string(), sent.as_str());
+        prop_assert_eq!(&sent.parse::<Fields>().unwrap(), &fields);
+        prop_assert_eq!(fields.is_empty(), list.0.is_empty());
+        let server = Answers::new(|_| (200, r#"{"id":"1"}"#.to_owned()));
+        server.api().me(&fields).unwrap();
+        let url = Url::parse(&server.asked()[0].0).unwrap();
+        let asked = pairs(&url).into_iter().find(|(name, _)| name == "fields");
+        prop_assert_eq!(asked.map(|(_, value)| value).unwrap_or_default(), sent);
+    }
+
+    #[test]
+    fn a_list_of_fields_changes_by_name(
+        list in list(), name in prop::sample::select(&NAMES), other in prop::sample::select(&NAMES),
+        nested in list(),
+    ) {
+        let fields = Fields::from(list.sent());
+        let nested = Fields::from(nested.sent());
+        let without = fields.without(name);
+        prop_assert_eq!(without.to_string(), list.once().without(name).sent());
+        prop_assert!(!without.contains(name));
+        prop_assert_eq!(fields.contains(name), list.names().contains(&name));
+        prop_assert_eq!(without == fields, !fields.contains(name));
+        prop_assert_eq!(without.without(other), fields.without(other).without(name));
+        let with = fields.with(name, &nested);
+        prop_assert!(with.contains(name));
+        prop_assert_eq!(&with.with(name, &nested), &with);
+        prop_assert_eq!(fields.with(name, "x").with(name, &nested), with);
+        let both = fields.and(&nested);
+        prop_assert_eq!(both.and(&nested).and(&fields), both.clone());
+        prop_assert_eq!(both.contains(name), fields.contains(name) || nested.contains(name));
+    }
+
+    #[test]
+    fn any_text_is_a_list_of_fields_or_refused(text in text(), name in text()) {
+        match text.parse::<Fields>() {
+            Ok(fields) => {
+                prop_assert_eq!(&fields.to_string().parse::<Fields>().unwrap(), &fields);
+                prop_assert!(!fields.to_string().contains(|c: char| c.is_ascii_control()));
+            }
+            Err(error) => prop_assert_eq!(error.kind(), ErrorKind::InvalidInput),
+        }
+        let fields = Fields::from("id").with(&name, &text);
+        prop_assert!(fields.to_string().starts_with("id") || fields.to_string().starts_with('('));
+        let _ = (fields.without(&name), fields.contains(&text));
     }
 }
 
@@ -751,11 +889,11 @@ impl From {
 fn resumed(api: &Api, position: &Position) -> Edge<Media> {
     let stored: Position = position.to_string().parse().unwrap();
     assert_eq!(&stored, position);
-    api.my_media(&[]).resume(&stored)
+    api.my_media("").resume(&stored)
 }
 
 fn start(api: &Api, cursor: Option<&str>, backwards: bool) -> Edge<Media> {
-    let edge = api.my_media(&[]);
+    let edge = api.my_media("");
     match cursor {
         None => edge,
         Some(cursor) if backwards => edge.before(cursor),

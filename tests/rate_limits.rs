@@ -64,7 +64,7 @@ fn script(replies: &[String]) -> (Server, TestClock, Api) {
 
 fn usage_of(headers: &[(&str, &str)]) -> Usage {
     let (_server, _, api) = script(&[ok(headers)]);
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     api.usage()
 }
 
@@ -77,7 +77,7 @@ fn usage_counts_down_and_runs_out() {
     );
     let (_server, clock, api) = script(&[full, ok(&[])]);
     assert_eq!(api.usage(), Usage::default());
-    assert!(api.me(&[]).unwrap_err().is_rate_limited());
+    assert!(api.me("").unwrap_err().is_rate_limited());
     let received = Some(clock.now());
     let known = |after: u64| {
         let usage = api.usage();
@@ -95,14 +95,14 @@ fn usage_counts_down_and_runs_out() {
         clock.set(NOW + after);
         assert_eq!(known(after), (wait, percent), "{after}");
         // Replies without the headers change nothing.
-        api.me(&[]).unwrap();
+        api.me("").unwrap();
         assert_eq!(known(after), (wait, percent), "{after}");
     }
     assert!(api.usage().app.is_none() && api.usage().business.is_empty());
 
     // In whole seconds, rounded up.
     let (_server, clock, api) = script(&[refused(1)]);
-    assert!(api.me(&[]).is_err());
+    assert!(api.me("").is_err());
     clock.advance(Duration::from_millis(1));
     assert_eq!(api.usage().wait(), Some(seconds(60)));
     clock.advance(Duration::from_millis(59_998));
@@ -117,7 +117,7 @@ fn a_time_to_wait_of_more_than_an_hour_stays_to_its_end() {
         "2":[{"type":"instagram","call_count":120,"estimated_time_to_regain_access":0}]}"#;
     let list = list.replace('\n', "");
     let (_server, clock, api) = script(&[ok(&[(BUSINESS, &list)])]);
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     assert_eq!(api.usage().percent(), Some(120));
     clock.advance(minutes(61));
     let usage = api.usage();
@@ -141,11 +141,11 @@ fn no_time_to_wait_lasts_longer_than_a_day() {
     ] {
         let (server, clock, api) = script(&[first, ok(&[])]);
         let api = api.with_pace(day);
-        let _ = api.me(&[]);
+        let _ = api.me("");
         clock.advance(HOUR);
-        let error = api.clone().with_pace(HOUR).me(&[]).unwrap_err();
+        let error = api.clone().with_pace(HOUR).me("").unwrap_err();
         assert_eq!(error.retry_after(), Some(day - HOUR));
-        api.me(&[]).unwrap();
+        api.me("").unwrap();
         assert_eq!(clock.slept(), [day - HOUR]);
         assert_eq!((api.usage().wait(), api.usage().percent()), (None, None));
         assert_eq!(server.received().len(), 2);
@@ -160,14 +160,14 @@ fn the_usage_of_a_page_is_as_it_came() {
         r#"{"data":[]}"#,
     );
     let (_server, clock, api) = script(&[page, json("200 OK", r#"{"data":[]}"#)]);
-    let first = api.my_media(&[]).pages().next().unwrap().unwrap();
+    let first = api.my_media("").pages().next().unwrap().unwrap();
     assert_eq!(
         (&first.usage, first.usage.received),
         (&api.usage(), Some(clock.now()))
     );
     clock.advance(HOUR);
     assert_eq!(first.usage.wait(), Some(minutes(5)));
-    let second = api.my_media(&[]).pages().next().unwrap().unwrap();
+    let second = api.my_media("").pages().next().unwrap().unwrap();
     assert_eq!(second.usage, Usage::default());
 }
 
@@ -182,7 +182,7 @@ fn each_header_is_kept_until_it_comes_again() {
     ]);
     let next = || {
         clock.advance(minutes(1));
-        api.me(&[]).unwrap();
+        api.me("").unwrap();
         let usage = api.usage();
         (usage.wait(), usage.percent(), usage.app.is_some())
     };
@@ -200,7 +200,7 @@ fn each_header_is_kept_until_it_comes_again() {
 #[test]
 fn a_clock_that_is_set_neither_lengthens_a_wait_nor_keeps_it_for_ever() {
     let (_server, clock, api) = script(&[refused(10), ok(&[])]);
-    assert!(api.me(&[]).is_err());
+    assert!(api.me("").is_err());
     clock.advance(minutes(2));
     assert_eq!(api.usage().wait(), Some(minutes(8)));
     clock.set(NOW - 20 * YEAR);
@@ -219,9 +219,9 @@ fn a_clock_that_is_set_neither_lengthens_a_wait_nor_keeps_it_for_ever() {
 
     // Set years forward just after the reply.
     let (server, clock, api) = script(&[refused(10), ok(&[])]);
-    assert!(api.me(&[]).is_err());
+    assert!(api.me("").is_err());
     clock.set(NOW + 50 * YEAR);
-    api.with_pace(seconds(0)).me(&[]).unwrap();
+    api.with_pace(seconds(0)).me("").unwrap();
     assert_eq!(server.received().len(), 2);
 }
 
@@ -249,12 +249,12 @@ fn a_clock_that_measures_time_apart_is_not_misled() {
     let (server, time, api) = script(&[refused(10), ok(&[])]);
     let board = Board(time.clone(), Arc::default());
     let api = api.with_clock(board.clone()).with_pace(HOUR);
-    assert!(api.me(&[]).is_err());
+    assert!(api.me("").is_err());
     for now in [0, NOW + 50 * YEAR] {
         time.set(now);
         assert_eq!(api.usage().wait(), Some(minutes(10)));
     }
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     assert_eq!(time.slept(), [minutes(10)]);
     assert_eq!(server.received().len(), 2);
     let (before, after) = (
@@ -360,7 +360,7 @@ fn usage_is_the_time_to_wait_of_rate_limits_alone() {
         ("429 Too Many Requests", 7, Some(19)),
     ] {
         let (_server, _, api) = script(&[error(status, code, &headers)]);
-        let error = api.me(&[]).unwrap_err();
+        let error = api.me("").unwrap_err();
         assert_eq!(error.retry_after(), wait.map(minutes), "{status} {code}");
         assert_eq!(error.is_rate_limited(), wait.is_some(), "{status} {code}");
         assert_eq!(
@@ -376,13 +376,13 @@ fn usage_is_the_time_to_wait_of_rate_limits_alone() {
         ("404 Not Found", None),
     ] {
         let (_server, _, api) = script(&[reply(status, &headers, "<html>")]);
-        assert_eq!(api.me(&[]).unwrap_err().retry_after(), wait, "{status}");
+        assert_eq!(api.me("").unwrap_err().retry_after(), wait, "{status}");
     }
     // The longer of both, and this header alone for other errors.
     let both = [(BUSINESS, busy.as_str()), ("Retry-After", "30")];
     for (code, wait) in [(4, minutes(19)), (2, seconds(30)), (190, seconds(30))] {
         let (_server, _, api) = script(&[error("400 Bad Request", code, &both)]);
-        assert_eq!(api.me(&[]).unwrap_err().retry_after(), Some(wait), "{code}");
+        assert_eq!(api.me("").unwrap_err().retry_after(), Some(wait), "{code}");
     }
     // Entries of other use cases.
     let (_server, _, api) = script(&[error(
@@ -390,7 +390,7 @@ fn usage_is_the_time_to_wait_of_rate_limits_alone() {
         4,
         &[(BUSINESS, &entry("pages", 100, 19))],
     )]);
-    assert_eq!(api.me(&[]).unwrap_err().retry_after(), None);
+    assert_eq!(api.me("").unwrap_err().retry_after(), None);
 }
 
 #[test]
@@ -398,7 +398,7 @@ fn a_transient_error_is_retried_whatever_usage_says() {
     let busy = entry("instagram", 100, 19);
     let temporary = error("500 Internal Server Error", 2, &[(BUSINESS, &busy)]);
     let (server, clock, api) = script(&[temporary, ok(&[])]);
-    api.with_retries(1).me(&[]).unwrap();
+    api.with_retries(1).me("").unwrap();
     assert_eq!(server.received().len(), 2);
     assert!(clock.slept()[0] < seconds(1));
 }
@@ -485,7 +485,7 @@ fn every_form_of_retry_after() {
         }
         for status in ["429 Too Many Requests", "503 Service Unavailable"] {
             let (server, _, api) = script(&[reply(status, &headers, "down")]);
-            let error = api.me(&[]).unwrap_err();
+            let error = api.me("").unwrap_err();
             assert_eq!(error.retry_after(), wait, "{value} {date}");
             let file = format!("{}/a.jpg", server.url());
             let error = api.download(&file).open().unwrap_err();
@@ -507,7 +507,7 @@ fn a_date_to_retry_after_is_waited_for_like_seconds() {
     ] {
         let busy = reply("503 Service Unavailable", &[("Retry-After", value)], "");
         let (server, clock, api) = script(&[busy, ok(&[])]);
-        let result = api.with_retries(1).me(&[]);
+        let result = api.with_retries(1).me("");
         assert_eq!(clock.slept(), Vec::from_iter(slept), "{value}");
         assert_eq!(server.received().len(), 1 + clock.slept().len(), "{value}");
         let waits = result.err().and_then(|error| error.retry_after());
@@ -526,7 +526,7 @@ fn an_error_says_when_to_call_again() {
     ] {
         let limited = reply("429 Too Many Requests", &[("Retry-After", value)], "");
         let (_server, _, api) = script(&[limited]);
-        let error = api.me(&[]).unwrap_err().to_string();
+        let error = api.me("").unwrap_err().to_string();
         let text = format!("(empty); {text}: calls made while limited also count");
         assert!(error.ends_with(&text), "{error}");
     }
@@ -535,8 +535,8 @@ fn an_error_says_when_to_call_again() {
 #[test]
 fn without_a_pace_nothing_waits() {
     let (server, clock, api) = script(&[refused(1), ok(&[])]);
-    assert!(api.me(&[]).is_err());
-    api.me(&[]).unwrap();
+    assert!(api.me("").is_err());
+    api.me("").unwrap();
     assert_eq!((server.received().len(), clock.slept().len()), (2, 0));
 }
 
@@ -544,11 +544,11 @@ fn without_a_pace_nothing_waits() {
 fn a_pace_waits_until_calls_are_accepted() {
     let (server, clock, api) = script(&[refused(19), ok(&[])]);
     let api = api.with_pace(minutes(19));
-    let error = api.me(&[]).unwrap_err();
+    let error = api.me("").unwrap_err();
     assert_eq!((error.kind(), clock.slept().len()), (ErrorKind::Api, 0));
     clock.advance(minutes(4));
-    api.me(&[]).unwrap();
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
+    api.me("").unwrap();
     assert_eq!(clock.slept(), [minutes(15)]);
     assert_eq!(server.received().len(), 3);
 }
@@ -557,13 +557,13 @@ fn a_pace_waits_until_calls_are_accepted() {
 fn a_wait_longer_than_the_pace_allows_is_an_error_and_nothing_is_sent() {
     let (server, clock, api) = script(&[refused(19), ok(&[])]);
     let api = api.with_pace(minutes(5));
-    assert!(api.me(&[]).is_err());
+    assert!(api.me("").is_err());
     clock.advance(minutes(2));
     let errors = [
-        api.me(&[]).unwrap_err(),
-        api.my_media(&[]).into_iter().next().unwrap().unwrap_err(),
-        api.clone().with_version("v25.0").me(&[]).unwrap_err(),
-        api.clone().with_pace(seconds(0)).me(&[]).unwrap_err(),
+        api.me("").unwrap_err(),
+        api.my_media("").into_iter().next().unwrap().unwrap_err(),
+        api.clone().with_version("v25.0").me("").unwrap_err(),
+        api.clone().with_pace(seconds(0)).me("").unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::RateLimit);
@@ -572,7 +572,7 @@ fn a_wait_longer_than_the_pace_allows_is_an_error_and_nothing_is_sent() {
         assert_eq!((error.status(), error.api_error()), (None, None));
     }
     assert_eq!(
-        api.me(&[]).unwrap_err().to_string(),
+        api.me("").unwrap_err().to_string(),
         "GET /me: nothing was sent: the rate limit lasts longer than the 5 minutes that \
          `with_pace` allows; try again in 17 minutes, not before: calls made while limited \
          also count"
@@ -580,7 +580,7 @@ fn a_wait_longer_than_the_pace_allows_is_an_error_and_nothing_is_sent() {
     assert_eq!((server.received().len(), clock.slept().len()), (1, 0));
     // What was refused unsent does not lengthen it.
     clock.advance(minutes(12));
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     assert_eq!(clock.slept(), [minutes(5)]);
 }
 
@@ -630,8 +630,8 @@ fn what_a_pace_heeds() {
     ] {
         let (server, clock, api) = script(&[first.clone(), ok(&[])]);
         let api = api.with_pace(HOUR);
-        let _ = api.me(&[]);
-        api.me(&[]).unwrap();
+        let _ = api.me("");
+        api.me("").unwrap();
         let slept: Duration = clock.slept().iter().sum();
         assert_eq!((slept, server.received().len()), (wait, 2), "{first}");
     }
@@ -640,8 +640,8 @@ fn what_a_pace_heeds() {
 #[test]
 fn a_refusal_without_a_time_does_not_replace_one_with_a_time() {
     let (_server, clock, api) = script(&[refused(19), error("403 Forbidden", 4, &[]), ok(&[])]);
-    assert!(api.me(&[]).is_err() && api.me(&[]).is_err());
-    api.with_pace(HOUR).me(&[]).unwrap();
+    assert!(api.me("").is_err() && api.me("").is_err());
+    api.with_pace(HOUR).me("").unwrap();
     assert_eq!(clock.slept(), [minutes(19)]);
 }
 
@@ -651,9 +651,9 @@ fn newer_usage_ends_the_wait_of_older_usage() {
     let busy = ok(&[(BUSINESS, &entry("instagram", 100, 19))]);
     let free = ok(&[(BUSINESS, &entry("instagram", 90, 0))]);
     let (_server, clock, api) = script(&[busy, free]);
-    api.me(&[]).unwrap();
-    api.me(&[]).unwrap();
-    api.with_pace(seconds(0)).me(&[]).unwrap();
+    api.me("").unwrap();
+    api.me("").unwrap();
+    api.with_pace(seconds(0)).me("").unwrap();
     assert_eq!(clock.slept().len(), 0);
 }
 
@@ -661,8 +661,8 @@ fn newer_usage_ends_the_wait_of_older_usage() {
 fn another_token_has_limits_of_its_own() {
     let (_server, clock, api) = script(&[refused(19), ok(&[])]);
     let api = api.with_pace(HOUR);
-    assert!(api.me(&[]).is_err());
-    api.clone().with_token("another").me(&[]).unwrap();
+    assert!(api.me("").is_err());
+    api.clone().with_token("another").me("").unwrap();
     assert_eq!(clock.slept().len(), 0);
 }
 
@@ -673,7 +673,7 @@ fn retries_downloads_and_logins_do_not_wait() {
         json("200 OK", r#"{"access_token":"IGnew","expires_in":60}"#),
     ]);
     let api = api.with_pace(seconds(0));
-    assert!(api.me(&[]).is_err());
+    assert!(api.me("").is_err());
     let app = App::new("1", "SECRET", "https://example.com/");
     api.exchange_code(&app, &Code::new("C")).unwrap();
     api.exchange_token(&app).unwrap();
@@ -690,7 +690,7 @@ fn retries_downloads_and_logins_do_not_wait() {
             .unwrap_err()
             .is_rate_limited()
     );
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
 
     let temporary = error(
         "500 Internal Server Error",
@@ -698,7 +698,7 @@ fn retries_downloads_and_logins_do_not_wait() {
         &[(BUSINESS, &entry("instagram", 100, 19))],
     );
     let (_server, clock, api) = script(&[temporary, ok(&[])]);
-    api.with_pace(HOUR).with_retries(1).me(&[]).unwrap();
+    api.with_pace(HOUR).with_retries(1).me("").unwrap();
     assert!(clock.slept().len() == 1 && clock.slept()[0] < seconds(1));
 }
 
@@ -721,13 +721,13 @@ fn all_that_share_an_api_wait() {
     });
     let api = server.api().with_clock(clock.clone()).with_pace(HOUR);
     let start = clock.now();
-    assert!(api.me(&[]).is_err());
+    assert!(api.me("").is_err());
     thread::scope(|scope| {
         for _ in 0..8 {
             let api = api.clone().with_version("v25.0");
             scope.spawn(move || {
                 for _ in 0..5 {
-                    api.me(&[]).unwrap();
+                    api.me("").unwrap();
                 }
             });
         }
@@ -750,7 +750,7 @@ fn a_new_refusal_during_the_wait_counts() {
         fn sleep(&self, time: Duration) {
             self.0.sleep(time);
             if let Some(other) = self.1.lock().unwrap().take() {
-                assert!(other.me(&[]).is_err());
+                assert!(other.me("").is_err());
             }
         }
     }
@@ -758,9 +758,9 @@ fn a_new_refusal_during_the_wait_counts() {
         let (server, clock, api) = script(&[refused(10), refused(20), ok(&[])]);
         let busy = Busy(clock.clone(), Arc::default());
         let api = api.with_clock(busy.clone());
-        assert!(api.me(&[]).is_err());
+        assert!(api.me("").is_err());
         *busy.1.lock().unwrap() = Some(api.clone());
-        let result = api.with_pace(minutes(limit)).me(&[]);
+        let result = api.with_pace(minutes(limit)).me("");
         assert_eq!(result.is_ok(), sent == 3);
         assert_eq!(
             clock.slept(),
@@ -785,8 +785,8 @@ fn a_wait_is_slept_once() {
     }
     let (server, clock, api) = script(&[refused(10), ok(&[])]);
     let api = api.with_clock(Stuck(clock.clone())).with_pace(HOUR);
-    assert!(api.me(&[]).is_err());
-    api.me(&[]).unwrap();
+    assert!(api.me("").is_err());
+    api.me("").unwrap();
     assert_eq!(clock.slept(), [minutes(10)]);
     assert_eq!(server.received().len(), 2);
 }
@@ -804,7 +804,7 @@ fn an_iteration_waits_between_its_pages() {
     let clock = TestClock::new(NOW);
     let api = server.api().with_clock(clock.clone()).with_pace(HOUR);
     let ids: Vec<String> = api
-        .my_media(&[])
+        .my_media("")
         .into_iter()
         .map(|media| media.unwrap().id)
         .collect();

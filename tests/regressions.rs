@@ -36,7 +36,7 @@ impl Transport for Same {
 fn the_longest_timeout_there_is() {
     let server = Server::script([json("200 OK", r#"{"id":"1"}"#)]);
     let api = server.api().with_timeout(Duration::MAX);
-    assert_eq!(api.me(&[]).unwrap().id, "1");
+    assert_eq!(api.me("").unwrap().id, "1");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_huge_length_where_no_limit_is_set() {
         .with_transport(transport)
         .with_retries(0)
         .with_body_limit(usize::MAX);
-    assert_eq!(api.me(&[]).unwrap_err().kind(), ErrorKind::Truncated);
+    assert_eq!(api.me("").unwrap_err().kind(), ErrorKind::Truncated);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn an_error_object_beside_a_null_token() {
     ] {
         for status in ["400 Bad Request", "200 OK"] {
             let server = Server::script([json(status, body)]);
-            let error = server.api().me(&[]).unwrap_err();
+            let error = server.api().me("").unwrap_err();
             assert!(error.is_token_invalid(), "{error}");
             assert_eq!(
                 error.api_error().unwrap().message,
@@ -90,7 +90,7 @@ fn a_redirect_with_an_address_in_its_query() {
         };
         let _ = stream.write_all(reply.as_bytes());
     });
-    assert_eq!(server.api().me(&[]).unwrap().id, "1");
+    assert_eq!(server.api().me("").unwrap().id, "1");
     assert_eq!(server.received()[1].target, "/b?from=https://h/x");
 }
 
@@ -162,7 +162,7 @@ fn a_usage_header_with_the_word_access_token_in_it() {
         r#"{"id":"1"}"#,
     )]);
     let api = server.api();
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     let usage = api.usage();
     assert_eq!(
         usage.app.map(|app| (app.call_count, app.total_time)),
@@ -196,7 +196,7 @@ fn characters_that_hide_or_reorder_text_are_not_shown() {
             format!(r#"{{"id":["{text}"]}}"#),
         ] {
             for status in [200, 400] {
-                let error = api(status, body.clone()).me(&[]).unwrap_err();
+                let error = api(status, body.clone()).me("").unwrap_err();
                 let message = error.to_string();
                 assert!(message.contains(&format!("a b {FAMILY}")), "{message:?}");
                 assert!(!format!("{error:?}").contains(c), "{c:?}");
@@ -208,7 +208,7 @@ fn characters_that_hide_or_reorder_text_are_not_shown() {
         );
         let error = Code::from_redirect(&refused, &State::restore("s")).unwrap_err();
         assert!(error.to_string().ends_with(&format!("a b {FAMILY}")));
-        let user = api(200, format!(r#"{{"id":"1","username":"{text}"}}"#)).me(&[]);
+        let user = api(200, format!(r#"{{"id":"1","username":"{text}"}}"#)).me("");
         assert_eq!(user.unwrap().username, Some(text));
     }
 }
@@ -227,7 +227,7 @@ fn a_token_with_hidden_characters_in_it_is_not_put_together() {
             ..Same::default()
         };
         let api = Api::new(TOKEN).with_transport(error).with_retries(0);
-        let error = api.me(&[]).unwrap_err();
+        let error = api.me("").unwrap_err();
         let message = &error.api_error().unwrap().message;
         assert_eq!(message, "(not shown: it contains a secret)");
         assert!(!format!("{error} {error:?}").contains(TOKEN));

@@ -123,7 +123,7 @@ fn a_recording_is_decoded_text_whatever_its_headers_say() {
     ] {
         let url = "https://graph.instagram.com/me?fields=id";
         let replay = one(&format!("GET {url}\n\nHTTP/1.1 200 OK\n{headers}\n{body}"));
-        assert_eq!(play(&replay).me(&[U::Id]).unwrap().id, "1", "{headers}");
+        assert_eq!(play(&replay).me([U::Id]).unwrap().id, "1", "{headers}");
     }
 }
 
@@ -141,7 +141,7 @@ fn a_recording_may_be_compressed() {
     );
     let file = [head.as_bytes(), &body].concat();
     let replay = Replay::new().with_exchange("one", file).unwrap();
-    let me = play(&replay).me(&[U::Id]);
+    let me = play(&replay).me([U::Id]);
     match cfg!(feature = "gzip") {
         true => assert_eq!(me.unwrap().id, "1"),
         false => assert_eq!(me.unwrap_err().kind(), ErrorKind::Malformed),
@@ -153,11 +153,11 @@ fn the_message_names_the_request_and_the_most_similar_exchange() {
     let replay = Replay::new().with_directory(folder("users")).unwrap();
     let api = play(&replay);
     assert_eq!(
-        refused(api.me(&[U::Id, U::Biography])),
+        refused(api.me([U::Id, U::Biography])),
         "GET /me: no recorded exchange matches GET https://graph.instagram.com/me?fields=id,biography; \
          the most similar is wrapped: GET https://graph.instagram.com/me?fields=user_id,username"
     );
-    let message = refused(api.user("17841400000000001", &[]));
+    let message = refused(api.user("17841400000000001", ""));
     assert!(
         message.contains("the most similar is private: GET https"),
         "{message}"
@@ -168,7 +168,7 @@ fn the_message_names_the_request_and_the_most_similar_exchange() {
         "{message}"
     );
     assert_eq!(
-        refused(play(&Replay::new()).me(&[])),
+        refused(play(&Replay::new()).me("")),
         "GET /me: no recorded exchange matches GET https://graph.instagram.com/me"
     );
 }
@@ -204,11 +204,11 @@ fn equal_requests_in_their_order_and_again() {
         let replay = one(&exchange(1)).with_exchange("two", exchange(2));
         replay.unwrap()
     };
-    let id = |api: &Api| api.me(&[U::Id, U::Username]).unwrap().id;
+    let id = |api: &Api| api.me([U::Id, U::Username]).unwrap().id;
     let once = build();
     let api = play(&once);
     assert_eq!((id(&api), id(&api)), ("1".into(), "2".into()));
-    let message = refused(api.me(&[U::Id, U::Username]));
+    let message = refused(api.me([U::Id, U::Username]));
     assert!(
         message.contains("recorded as two, which was played"),
         "{message}"
@@ -231,11 +231,11 @@ fn threads_share_the_exchanges() {
     let api = play(&replay);
     thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| api.me(&[U::Id, U::Username]).unwrap());
+            scope.spawn(|| api.me([U::Id, U::Username]).unwrap());
         }
     });
     assert!(replay.unused().is_empty());
-    refused(api.me(&[U::Id, U::Username]));
+    refused(api.me([U::Id, U::Username]));
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn redirects_and_retries_are_exchanges_too() {
     let busy = ME.replace("200 OK", "503 Service Unavailable");
     let replay = one(&busy).with_exchange("then", ME).unwrap();
     let api = play(&replay).with_clock(TestClock::new(0)).with_retries(1);
-    assert_eq!(api.me(&[U::Id, U::Username]).unwrap().id, "1");
+    assert_eq!(api.me([U::Id, U::Username]).unwrap().id, "1");
     assert!(replay.unused().is_empty());
 }
 
@@ -298,7 +298,7 @@ fn fixtures_as_people_write_them() {
         ME.replace("OK\n", "OK\ncontent-length:10\n") + "\n",
     ] {
         let api = play(&one(&fixture));
-        let me = api.me(&[U::Id, U::Username]);
+        let me = api.me([U::Id, U::Username]);
         assert_eq!(me.unwrap().id, "1", "{fixture}");
     }
 }

@@ -124,7 +124,7 @@ fn resumed(api: &Api, position: &Position) -> Edge<Media> {
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
     let stored: Position = format!("{text}\n").parse().unwrap();
     assert_eq!(&stored, position);
-    api.my_media(&[]).resume(&stored)
+    api.my_media("").resume(&stored)
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn what_is_published_meanwhile_neither_hides_nor_repeats_an_item() {
                 let list = List::new(12);
                 let server = list.serve(paging);
                 let api = server.api();
-                let mut items = api.my_media(&[]).items();
+                let mut items = api.my_media("").items();
                 let mut all = ids(items.by_ref().take(stop));
                 list.publish(100..100 + new);
                 let rest = ids(resumed(&api, &items.position()).into_iter());
@@ -158,7 +158,7 @@ fn backwards_what_is_published_meanwhile_is_returned() {
         let list = List::new(12);
         let server = list.serve(Paging::Cursor);
         let api = server.api();
-        let mut items = api.my_media(&[]).before("3").items();
+        let mut items = api.my_media("").before("3").items();
         let mut all = ids(items.by_ref().take(stop));
         list.publish([12, 13]);
         list.delete(2);
@@ -174,7 +174,7 @@ fn pages_are_resumed_too() {
         let list = List::new(12);
         let server = list.serve(Paging::Cursor);
         let api = server.api();
-        let mut pages = api.my_media(&[]).pages();
+        let mut pages = api.my_media("").pages();
         let page_ids = |page: mingram::Result<mingram::Page<Media>>| {
             ids(page.unwrap().data.into_iter().map(Ok))
         };
@@ -193,7 +193,7 @@ fn pages_are_resumed_too() {
     let list = List::new(12);
     let server = list.serve(Paging::Cursor);
     let api = server.api();
-    let mut items = api.my_media(&[]).items();
+    let mut items = api.my_media("").items();
     assert_eq!(ids(items.by_ref().take(6)), [11, 10, 9, 8, 7, 6]);
     let mut pages = resumed(&api, &items.position()).pages();
     let page = pages.next().unwrap().unwrap();
@@ -210,7 +210,7 @@ fn other_page_sizes_and_take_find_the_item_as_well() {
     let list = List::new(120);
     let server = list.serve(Paging::Cursor);
     let api = server.api();
-    let mut items = api.my_media(&[]).page_size(100).items();
+    let mut items = api.my_media("").page_size(100).items();
     assert_eq!(
         ids(items.by_ref().take(70)),
         (50..120).rev().collect::<Vec<_>>()
@@ -242,7 +242,7 @@ fn the_end_is_resumed_to_nothing() {
     let list = List::new(5);
     let server = list.serve(Paging::Cursor);
     let api = server.api();
-    let mut items = api.my_media(&[]).items();
+    let mut items = api.my_media("").items();
     assert_eq!(ids(items.by_ref()).len(), 5);
     let position = items.position();
     assert_eq!(position.to_string(), "v1&end");
@@ -255,11 +255,11 @@ fn the_end_is_resumed_to_nothing() {
     assert!(resumed(&api, &position).take(3).next().is_none());
     assert_eq!(server.received().len(), before);
     // The last item is the end as soon as it is returned, also of an empty list.
-    let mut items = api.my_media(&[]).items();
+    let mut items = api.my_media("").items();
     assert_eq!(ids(items.by_ref().take(6)).len(), 6);
     assert_eq!(items.position().to_string(), "v1&end");
     let nothing = List::new(0).serve(Paging::Cursor);
-    let mut items = nothing.api().my_media(&[]).items();
+    let mut items = nothing.api().my_media("").items();
     assert!(items.next().is_none());
     assert_eq!(items.position().to_string(), "v1&end");
 }
@@ -269,7 +269,7 @@ fn an_item_that_was_deleted_is_an_error() {
     let list = List::new(12);
     let server = list.serve(Paging::Cursor);
     let api = server.api();
-    let mut items = api.my_media(&[]).items();
+    let mut items = api.my_media("").items();
     // Within a page: the item itself is looked for.
     assert_eq!(ids(items.by_ref().take(6)).len(), 6);
     let position = items.position();
@@ -295,8 +295,8 @@ fn an_item_that_was_deleted_is_an_error() {
     list.delete(8);
     for edge in [
         resumed(&api, &position),
-        api.my_media(&[]).after("8"),
-        api.my_media(&[]).before("8"),
+        api.my_media("").after("8"),
+        api.my_media("").before("8"),
     ] {
         let mut rest = edge.items();
         let error = rest.next().unwrap().unwrap_err();
@@ -346,7 +346,7 @@ fn other_refusals_are_not_a_lost_position() {
         Server::script([json("400 No", &body)])
     };
     let is_lost = |server: Server, edge: fn(Edge<Media>) -> Edge<Media>| {
-        let edge = edge(server.api().my_media(&[]));
+        let edge = edge(server.api().my_media(""));
         edge.into_iter()
             .next()
             .unwrap()
@@ -388,7 +388,7 @@ fn a_search_that_fails_can_be_resumed() {
         let _ = stream.write_all(reply.as_bytes());
     });
     let api = server.api();
-    let mut items = api.my_media(&[]).items();
+    let mut items = api.my_media("").items();
     assert_eq!(ids(items.by_ref().take(2)), [11, 10]);
     list.publish(20..30);
     *fails.lock().unwrap() = true;
@@ -544,7 +544,7 @@ fn the_last_of_two_starts_wins() {
     let list = List::new(12);
     let server = list.serve(Paging::Cursor);
     let position: Position = "v1&after=8&item=6".parse().unwrap();
-    let edge = || server.api().my_media(&[]);
+    let edge = || server.api().my_media("");
     assert_eq!(ids(edge().after("3").resume(&position).take(1)), [5]);
     assert_eq!(ids(edge().resume(&position).after("3").take(1)), [2]);
     assert_eq!(
@@ -619,7 +619,7 @@ fn a_position_never_contains_the_token() {
         ),
     )]);
     let api = server.api();
-    let mut items = api.my_media(&[]).after(link).items();
+    let mut items = api.my_media("").after(link).items();
     for _ in 0..3 {
         let position = items.position();
         for text in [
@@ -643,8 +643,8 @@ proptest! {
         let server = Server::script([json("200 OK", &data.to_string())]);
         let api = server.api();
         let edge = match backwards {
-            true => api.my_media(&[]).before(&cursor),
-            false => api.my_media(&[]).after(&cursor),
+            true => api.my_media("").before(&cursor),
+            false => api.my_media("").after(&cursor),
         };
         let mut items = edge.items();
         for _ in 0..3 {
@@ -667,7 +667,7 @@ proptest! {
         let server = list.serve(if backwards { Paging::Cursor } else { Paging::Time });
         let api = server.api();
         let (mut all, mut kept) = (Vec::new(), list.items());
-        let mut edge = api.my_media(&[]).page_size(size);
+        let mut edge = api.my_media("").page_size(size);
         if backwards {
             edge = edge.before("0");
             kept.pop();

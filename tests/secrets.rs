@@ -11,8 +11,8 @@ use mingram::transport::{
     Clock, DefaultTransport, Method, Request, Response, SystemClock, Transport,
 };
 use mingram::{
-    AccountType, Api, Cursors, Error, ErrorKind, Media, MediaField, MediaProductType, MediaType,
-    Owner, Token, User, UserField,
+    AccountType, Api, Cursors, Error, ErrorKind, Media, MediaProductType, MediaType, Owner, Token,
+    User, UserField,
 };
 use proptest::prelude::*;
 use std::io::Read;
@@ -103,9 +103,9 @@ fn every_type() {
         .clone()
         .with_base_url(format!("https://example.com/{TOKEN}"));
     let edges = [
-        api.my_media(&[MediaField::Other(TOKEN)]),
-        api.user_media(TOKEN, &[]).after(link.as_str()),
-        api.children("1", &[]).before(link.as_str()),
+        api.my_media(format!("x.as({TOKEN})")),
+        api.user_media(TOKEN, "").after(link.as_str()),
+        api.children("1", "").before(link.as_str()),
         api.edge("1/comments").param("access_token", NEW),
         api.edge(TOKEN).param(TOKEN, TOKEN),
     ];
@@ -201,7 +201,7 @@ fn every_type() {
         r#"{"id":"1"}"#,
     )]);
     let quoting = quoting.api().with_token(TOKEN);
-    quoting.me(&[]).unwrap();
+    quoting.me("").unwrap();
     let usage = quoting.usage();
     assert_eq!((usage.percent(), usage.business.len()), (Some(7), 1));
     hidden("Usage", &debugged(&usage), &[TOKEN]);
@@ -321,11 +321,11 @@ fn pages_with_links() {
         let user = format!(r#"{{"id":"1","media":{page}}}"#);
         let server = Server::script([common::json("200 OK", &page), common::json("200 OK", &user)]);
         let api = server.api().with_token(TOKEN);
-        let page = api.my_media(&[]).pages().next().unwrap().unwrap();
+        let page = api.my_media("").pages().next().unwrap().unwrap();
         assert!(page.has_next() && page.has_previous());
         hidden("Page", &debugged(&page), &[TOKEN]);
         hidden("Page", &miniserde::json::to_string(&page), &[TOKEN]);
-        let user = api.me(&[UserField::Media(&[])]).unwrap();
+        let user = api.me([UserField::Media]).unwrap();
         assert!(user.media.as_ref().unwrap().has_next());
         hidden("User", &debugged(&user), &[TOKEN]);
         hidden("User", &miniserde::json::to_string(&user), &[TOKEN]);
@@ -362,8 +362,8 @@ fn requests_and_responses() {
     let noting = Noting::default();
     let api = Api::new(TOKEN).with_transport(noting.clone());
     let errors = [
-        api.me(&[]).unwrap_err(),
-        api.my_media(&[]).into_iter().next().unwrap().unwrap_err(),
+        api.me("").unwrap_err(),
+        api.my_media("").into_iter().next().unwrap().unwrap_err(),
         api.exchange_code(&app(), &Code::new(CODE)).unwrap_err(),
         api.exchange_token(&app()).unwrap_err(),
         api.refresh_token().unwrap_err(),
@@ -394,24 +394,24 @@ type Call = fn(&Api, &Server) -> mingram::Result<String>;
 /// Every sort of call, and the secrets that it knows.
 fn calls() -> Vec<(&'static str, Call, Vec<&'static str>)> {
     vec![
-        ("me", |api, _| api.me(&[]).map(|user| user.id), vec![TOKEN]),
+        ("me", |api, _| api.me("").map(|user| user.id), vec![TOKEN]),
         (
             "user",
             |api, _| {
-                api.user(TOKEN, &[UserField::Other(TOKEN)])
+                api.user(TOKEN, format!("x.as({TOKEN})"))
                     .map(|user| user.id)
             },
             vec![TOKEN],
         ),
         (
             "media",
-            |api, _| api.media("1", &[]).map(|media| media.id),
+            |api, _| api.media("1", "").map(|media| media.id),
             vec![TOKEN],
         ),
         (
             "feed",
             |api, _| {
-                api.my_media(&[])
+                api.my_media("")
                     .into_iter()
                     .map(|media| media.map(|media| media.id))
                     .collect()
@@ -421,7 +421,7 @@ fn calls() -> Vec<(&'static str, Call, Vec<&'static str>)> {
         (
             "children",
             |api, _| {
-                api.children("1", &[])
+                api.children("1", "")
                     .after(TOKEN)
                     .into_iter()
                     .map(|media| media.map(|media| media.id))
@@ -687,7 +687,7 @@ fn pages_that_are_cut_inside_a_secret() {
         let page = format!("<b>bad {written}</b>");
         for end in 0..page.len() {
             let server = Server::script([common::reply("500 Oh", &[], &page[..end])]);
-            let error = server.api().with_token(TOKEN).me(&[]).unwrap_err();
+            let error = server.api().with_token(TOKEN).me("").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Status);
             hidden(&page[..end], &shown(&error), &[TOKEN]);
         }
@@ -771,7 +771,7 @@ fn refused_arguments() {
     let bad = |secret: &str| format!("{secret}\r\n{secret}");
     let errors = [
         Token::new(&bad(TOKEN)).check().unwrap_err(),
-        api.clone().with_token(bad(TOKEN)).me(&[]).unwrap_err(),
+        api.clone().with_token(bad(TOKEN)).me("").unwrap_err(),
         api.clone()
             .with_token(bad(TOKEN))
             .refresh_token()
@@ -783,16 +783,16 @@ fn refused_arguments() {
         api.node::<User>("me", &[("access_token", TOKEN)])
             .unwrap_err(),
         api.node::<User>(&format!("..//{TOKEN}"), &[]).unwrap_err(),
-        api.user(&TOKEN.repeat(2000), &[]).unwrap_err(),
-        api.clone().with_version(TOKEN).me(&[]).unwrap_err(),
-        api.clone().with_user_agent(bad(TOKEN)).me(&[]).unwrap_err(),
+        api.user(&TOKEN.repeat(2000), "").unwrap_err(),
+        api.clone().with_version(TOKEN).me("").unwrap_err(),
+        api.clone().with_user_agent(bad(TOKEN)).me("").unwrap_err(),
         api.clone()
             .with_base_url(format!("http://{TOKEN}/"))
-            .me(&[])
+            .me("")
             .unwrap_err(),
         api.clone()
             .with_base_url(format!("https://x/?access_token={TOKEN}"))
-            .me(&[])
+            .me("")
             .unwrap_err(),
         api.download(&format!("http://x/?access_token={TOKEN}"))
             .write_to(&mut Vec::new())
@@ -853,10 +853,10 @@ impl Transport for Canned {
 /// All that a call of a token shows of these bytes.
 fn shown_of(token: &str, canned: Canned) -> String {
     let api = Api::new(token).with_transport(canned).with_retries(0);
-    let edge = api.my_media(&[]);
+    let edge = api.my_media("");
     let error = match edge.into_iter().next() {
         Some(Err(error)) => error,
-        _ => api.me(&[UserField::Id]).unwrap_err(),
+        _ => api.me([UserField::Id]).unwrap_err(),
     };
     assert!(!error.to_string().is_empty());
     shown(&error)

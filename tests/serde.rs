@@ -251,7 +251,7 @@ fn a_page_of_a_call_reads_back() {
         r#"{"call_count":7,"total_time":1,"total_cputime":2}"#,
     )];
     let server = Server::script([common::reply("200 OK", &headers, &feed_page(0, 2, 9))]);
-    let page = server.api().my_media(&[]).pages().next().unwrap().unwrap();
+    let page = server.api().my_media("").pages().next().unwrap().unwrap();
     assert!(page.usage.app.is_some());
     let written = serde_json::to_string(&page).unwrap();
     assert_eq!(

@@ -36,7 +36,7 @@ fn an_api_is_shared_freely() {
 #[test]
 fn the_version_is_in_the_path_of_data_calls_alone() {
     let server = good();
-    server.api().with_version("v25.0").me(&[]).unwrap();
+    server.api().with_version("v25.0").me("").unwrap();
     assert_eq!(
         server.received()[0].target,
         format!("/v25.0/me?access_token={TOKEN}")
@@ -98,7 +98,7 @@ fn the_code_goes_in_a_form() {
 #[test]
 fn the_user_agent() {
     let server = good();
-    server.api().me(&[]).unwrap();
+    server.api().me("").unwrap();
     assert_eq!(
         header(&server, "user-agent").unwrap(),
         concat!("mingram/", env!("CARGO_PKG_VERSION"))
@@ -106,7 +106,7 @@ fn the_user_agent() {
     server
         .api()
         .with_user_agent("frame/1 (kitchen)")
-        .me(&[])
+        .me("")
         .unwrap();
     assert_eq!(header(&server, "user-agent").unwrap(), "frame/1 (kitchen)");
 }
@@ -151,7 +151,7 @@ fn settings_that_cannot_be_are_refused_unsent() {
         (Api::without_token(), "the access token is empty"),
     ];
     for (api, says) in cases {
-        let error = api.me(&[]).unwrap_err();
+        let error = api.me("").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
         assert!(error.to_string().contains(says), "{error} / {says}");
     }
@@ -165,7 +165,7 @@ fn settings_that_cannot_be_are_refused_unsent() {
             .contains("remove the parameter `access_token`"),
         "{error}"
     );
-    let error = api.user(&"9".repeat(1 << 20), &[]).unwrap_err();
+    let error = api.user(&"9".repeat(1 << 20), "").unwrap_err();
     assert!(error.to_string().contains("bytes long"), "{error}");
     let app = App::new("1", "", "https://example.com/");
     assert!(
@@ -384,7 +384,7 @@ fn white_space_around_a_token_is_taken_off() {
     server
         .api()
         .with_token(format!(" {TOKEN}\r\n"))
-        .me(&[])
+        .me("")
         .unwrap();
     assert_eq!(
         server.received()[0].target,
@@ -399,12 +399,12 @@ fn a_clone_has_its_own_settings_and_shares_the_usage() {
     let api = server.api();
     let other = api.clone().with_version("v25.0");
     assert_eq!(api.usage().percent(), None);
-    other.me(&[]).unwrap();
+    other.me("").unwrap();
     assert_eq!(
         (api.usage().percent(), other.usage().percent()),
         (Some(9), Some(9))
     );
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     assert!(server.received()[1].target.starts_with("/me?"));
     assert_eq!(api.clone().with_token("another").usage().percent(), None);
 }
@@ -415,7 +415,7 @@ fn usage_headers_that_cannot_be_read_count_as_absent() {
         let headers = [("X-App-Usage", bad), ("X-Business-Use-Case-Usage", bad)];
         let server = Server::script([reply("200 OK", &headers, ID)]);
         let api = server.api();
-        api.me(&[]).unwrap();
+        api.me("").unwrap();
         assert!(
             api.usage().percent().is_none_or(|percent| percent == 0),
             "{bad}"
@@ -428,7 +428,7 @@ fn usage_headers_that_cannot_be_read_count_as_absent() {
     )];
     let server = Server::script([reply("200 OK", &odd, ID)]);
     let api = server.api();
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     let app = api.usage().app.unwrap();
     assert_eq!(
         (app.call_count, app.total_time, app.total_cputime),
@@ -466,7 +466,7 @@ fn what_passes_is_tried_again() {
         let clock = TestClock::new(0);
         let api = server.api().with_clock(clock.clone());
         assert_eq!(
-            api.clone().with_retries(2).me(&[]).unwrap().id,
+            api.clone().with_retries(2).me("").unwrap().id,
             "1",
             "{passing}"
         );
@@ -480,7 +480,7 @@ fn what_passes_is_tried_again() {
             .api()
             .with_clock(clock.clone())
             .with_retries(1)
-            .me(&[])
+            .me("")
             .unwrap_err();
         assert!(error.is_transient(), "{error}");
         assert_eq!(server.received().len(), 2);
@@ -490,7 +490,7 @@ fn what_passes_is_tried_again() {
                 .api()
                 .with_clock(clock)
                 .with_retries(0)
-                .me(&[])
+                .me("")
                 .is_err()
         );
         assert_eq!(server.received().len(), 3);
@@ -510,12 +510,12 @@ fn what_ends_with_the_connection() {
     let caption = r#"{"id":"1","caption":"bread 🍞"}"#.as_bytes();
     let inside_the_emoji = caption.len() - 3;
     let server = until_close("application/json", &caption[..inside_the_emoji]);
-    let error = server.api().media("1", &[]).unwrap_err();
+    let error = server.api().media("1", "").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Truncated, "{error}");
     assert!(error.is_transient());
     for html in [r#"<p class="a>"#, "<script>{", "no {\"json"] {
         let server = until_close("text/html", html.as_bytes());
-        let error = server.api().me(&[]).unwrap_err();
+        let error = server.api().me("").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotJson, "{error}");
         assert!(
             error
@@ -533,9 +533,9 @@ fn a_decode_error_says_what_came() {
     let server = Server::script([reply("201 Created", &headers, r#"{"name":"x"}"#)]);
     let api = server.api();
     for error in [
-        api.me(&[]).unwrap_err(),
+        api.me("").unwrap_err(),
         api.node::<mingram::User>("me", &[]).unwrap_err(),
-        api.my_media(&[]).into_iter().next().unwrap().unwrap_err(),
+        api.my_media("").into_iter().next().unwrap().unwrap_err(),
     ] {
         assert_eq!(
             (error.kind(), error.status()),
@@ -578,7 +578,7 @@ fn a_decode_error_says_where() {
         );
         let offset = body.find("true").unwrap();
         let server = Server::script([json("200 OK", &body)]);
-        let mut items = server.api().my_media(&[]).into_iter();
+        let mut items = server.api().my_media("").into_iter();
         let error = items.find(Result::is_err).unwrap();
         let expected = format!(
             "GET /me/media: the reply is not a valid Page<Media> at byte {offset} of {} \
@@ -602,7 +602,7 @@ fn nobody_there_is_tried_again() {
     let api = common::api(common::NOBODY)
         .with_clock(clock.clone())
         .with_retries(99);
-    let error = api.me(&[]).unwrap_err();
+    let error = api.me("").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     // Ten at the most, and none longer than eight seconds.
     assert_eq!(clock.slept().len(), 10);
@@ -641,7 +641,7 @@ fn what_does_not_pass_is_not_tried_again() {
             .api()
             .with_clock(clock.clone())
             .with_retries(3)
-            .me(&[])
+            .me("")
             .unwrap_err();
         assert_eq!(
             (server.received().len(), clock.slept().len()),
@@ -679,7 +679,7 @@ fn a_timeout_is_not_tried_again() {
         .with_timeout(Duration::from_millis(300))
         .with_retries(3);
     let start = std::time::Instant::now();
-    let error = api.me(&[]).unwrap_err();
+    let error = api.me("").unwrap_err();
     assert!(error.is_timeout() && error.is_transient(), "{error}");
     assert!(start.elapsed() < Duration::from_secs(2));
     assert_eq!(server.received().len(), 1);
@@ -695,7 +695,7 @@ fn redirects_stay_with_their_origin() {
         };
         let _ = stream.write_all(reply("302 Found", &[("Location", to)], "").as_bytes());
     });
-    assert_eq!(server.api().me(&[]).unwrap().id, "1");
+    assert_eq!(server.api().me("").unwrap().id, "1");
     assert_eq!(server.received().len(), 3);
     let other = good();
     let server = Server::script([reply(
@@ -703,7 +703,7 @@ fn redirects_stay_with_their_origin() {
         &[("Location", &format!("{}/me", other.url()))],
         "",
     )]);
-    let error = server.api().me(&[]).unwrap_err();
+    let error = server.api().me("").unwrap_err();
     assert_eq!(
         (error.kind(), error.status()),
         (ErrorKind::Redirect, Some(301))
@@ -730,7 +730,7 @@ fn a_transport_of_ones_own() {
     assert_eq!(
         Api::new(TOKEN)
             .with_transport(own.clone())
-            .me(&[])
+            .me("")
             .unwrap()
             .id,
         "1"
@@ -763,12 +763,12 @@ fn every_call_goes_to_its_host() {
         .with_retries(0)
         .with_version("v25.0");
     let app = App::new("1", "SECRET", "https://example.com/");
-    assert!(api.me(&[]).is_err());
-    assert!(api.user("1", &[]).is_err());
-    assert!(api.my_media(&[]).into_iter().next().unwrap().is_err());
-    assert!(api.user_media("1", &[]).pages().next().unwrap().is_err());
-    assert!(api.media("2", &[]).is_err());
-    assert!(api.children("2", &[]).into_iter().next().unwrap().is_err());
+    assert!(api.me("").is_err());
+    assert!(api.user("1", "").is_err());
+    assert!(api.my_media("").into_iter().next().unwrap().is_err());
+    assert!(api.user_media("1", "").pages().next().unwrap().is_err());
+    assert!(api.media("2", "").is_err());
+    assert!(api.children("2", "").into_iter().next().unwrap().is_err());
     assert!(api.node::<mingram::User>("2/insights", &[]).is_err());
     assert!(
         api.edge::<mingram::User>("2/comments")
@@ -804,7 +804,7 @@ fn every_code_has_its_predicate() {
     let of = |code: i64| {
         let body = format!(r#"{{"error":{{"message":"x","type":"T","code":{code}}}}}"#);
         let server = Server::script([json("400 Bad Request", &body)]);
-        let error = server.api().with_retries(0).me(&[]).unwrap_err();
+        let error = server.api().with_retries(0).me("").unwrap_err();
         let told = [
             ("token", error.is_token_invalid()),
             ("permission", error.is_permission_missing()),
@@ -841,7 +841,7 @@ fn every_code_has_its_predicate() {
 #[cfg(not(any(feature = "https", feature = "platform-roots", feature = "keep-alive")))]
 #[test]
 fn without_tls_an_https_address_names_the_feature() {
-    let error = Api::new(TOKEN).me(&[]).unwrap_err();
+    let error = Api::new(TOKEN).me("").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(
         error

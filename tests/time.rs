@@ -57,7 +57,7 @@ fn times_out<T>(limit: Duration, call: impl FnOnce() -> Result<T>) -> Error {
 type Call = fn(&Api, &Server) -> Result<()>;
 
 const CALLS: [(&str, Call); 4] = [
-    ("call", |api, _| api.me(&[]).map(drop)),
+    ("call", |api, _| api.me("").map(drop)),
     ("login", |api, _| {
         let app = App::new("1", "S", "https://x.example/");
         api.exchange_code(&app, &Code::new("C")).map(drop)
@@ -132,7 +132,7 @@ fn a_slow_body_is_not_silent() {
             }));
             let api = server.api().with_timeout(TIME).with_download_timeout(LONG);
             let (other, api2) = (server.clone(), api.clone());
-            scope.spawn(move || assert_eq!(api.me(&[]).unwrap().id, "1234", "{:?}", server.url()));
+            scope.spawn(move || assert_eq!(api.me("").unwrap().id, "1234", "{:?}", server.url()));
             scope.spawn(move || {
                 let url = format!("{}/f", other.url());
                 let mut file = Vec::new();
@@ -177,7 +177,7 @@ fn a_call_ends_though_its_reply_trickles() {
                     drip(stream, std::iter::repeat(b' '), SHORT / 20);
                 });
                 let api = server.api().with_timeout(SHORT).with_download_timeout(LONG);
-                times_out(limit, || api.me(&[]));
+                times_out(limit, || api.me(""));
             });
         }
     });
@@ -199,7 +199,7 @@ fn redirects_have_their_time() {
     });
     let api = server.api().with_timeout(TIME).with_download_timeout(LONG);
     std::thread::scope(|scope| {
-        scope.spawn(|| assert_eq!(api.me(&[]).unwrap().id, "1"));
+        scope.spawn(|| assert_eq!(api.me("").unwrap().id, "1"));
         scope.spawn(|| CALLS[2].1(&api, &server).unwrap());
     });
     // The download's limit is one for all of them.
@@ -237,7 +237,7 @@ fn delays_count_for_the_download() {
     // The attempts of a call have a limit each, and none together.
     let before = server.received().len();
     let api = api.with_timeout(Duration::from_secs(3));
-    assert_eq!(api.me(&[]).unwrap_err().status(), Some(503));
+    assert_eq!(api.me("").unwrap_err().status(), Some(503));
     assert_eq!(server.received().len() - before, 11);
 }
 
@@ -493,7 +493,7 @@ fn what_a_transport_is_given() {
     let given = || std::mem::take(&mut *transport.given.lock().unwrap());
     let api = careless(&transport);
     let seconds = Duration::from_secs;
-    api.me(&[]).unwrap_err();
+    api.me("").unwrap_err();
     for (timeout, budget) in given() {
         assert_eq!(timeout, seconds(30));
         assert!(
@@ -537,7 +537,7 @@ fn a_transport_that_knows_nothing_of_time() {
     let api = careless(&slow)
         .with_timeout(SHORT)
         .with_download_timeout(SHORT);
-    times_out(5 * SHORT, || api.me(&[]));
+    times_out(5 * SHORT, || api.me(""));
     let url = "https://cdn.example/f";
     let download = || {
         let mut body = api.download(url).accept_any_type().open()?;
@@ -558,6 +558,6 @@ fn a_transport_that_knows_nothing_of_time() {
         ..Careless::default()
     };
     let api = careless(&redirects).with_timeout(SHORT);
-    times_out(5 * SHORT, || api.me(&[]));
+    times_out(5 * SHORT, || api.me(""));
     assert_eq!(redirects.given.lock().unwrap().len(), 3);
 }

@@ -304,7 +304,7 @@ mod client_hello {
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || offered(listener.accept().unwrap().0));
         common::api(&format!("https://localhost:{port}"))
-            .me(&[])
+            .me("")
             .unwrap_err();
         let offered = server.join().unwrap().unwrap();
         // The last is no suite, but says that there will be no renegotiation.
@@ -350,7 +350,7 @@ mod trusted {
 
     fn me(server: &TlsServer) -> mingram::Result<String> {
         let api = api(&server.url());
-        timed(TIME, || api.me(&[])).map(|user| user.id)
+        timed(TIME, || api.me("")).map(|user| user.id)
     }
 
     /// Over this version alone. The client keeps the sessions of a host by its
@@ -368,7 +368,7 @@ mod trusted {
         });
         let api = api(&server.url());
         let ids: Vec<String> = api
-            .my_media(&[])
+            .my_media("")
             .into_iter()
             .map(|media| media.unwrap().id)
             .collect();
@@ -376,7 +376,7 @@ mod trusted {
         assert_eq!(ids, wanted);
         // With another timeout as well.
         let other = api.clone().with_timeout(Duration::from_secs(7));
-        assert_eq!(other.my_media(&[]).into_iter().count(), 35);
+        assert_eq!(other.my_media("").into_iter().count(), 35);
         let shakes = server.shakes();
         assert!(
             shakes.iter().all(|shake| shake.version == Some(spoken)),
@@ -526,7 +526,7 @@ mod trusted {
             ];
             for (answer, kind, piece) in answers {
                 let api = api(&plain(answer, false));
-                let error = timed(TIME, || api.me(&[])).unwrap_err();
+                let error = timed(TIME, || api.me("")).unwrap_err();
                 assert_eq!(error.kind(), kind, "{error}");
                 assert!(error.to_string().contains(piece), "{error}");
             }
@@ -561,7 +561,7 @@ mod trusted {
             ];
             for (answer, words) in answers {
                 let api = api(&plain(answer, false));
-                let error = timed(TIME, || api.me(&[])).unwrap_err();
+                let error = timed(TIME, || api.me("")).unwrap_err();
                 assert_eq!(error.kind(), K::Tls, "{error}");
                 let message = error.to_string();
                 assert!(
@@ -579,7 +579,7 @@ mod trusted {
             for answer in [&b""[..], b"\x16\x03\x03\0\x40\x02"] {
                 let second = Duration::from_secs(1);
                 let api = api(&plain(answer, true)).with_timeout(second);
-                let error = timed(second, || api.me(&[])).unwrap_err();
+                let error = timed(second, || api.me("")).unwrap_err();
                 assert!(error.is_timeout(), "{error}");
             }
         });
@@ -714,9 +714,9 @@ mod trusted {
             let api = api(&server.url()).with_timeout(time);
             // To minreq a record is silence until it is whole.
             let limit = if POOLED { 5 * time } else { time };
-            let error = timed(limit, || api.me(&[])).unwrap_err();
+            let error = timed(limit, || api.me("")).unwrap_err();
             assert!(error.is_timeout(), "{error}");
-            let outcome = api.user("slow", &[]);
+            let outcome = api.user("slow", "");
             match POOLED {
                 true => assert_eq!(outcome.unwrap().id, "17841405793187218"),
                 false => assert!(outcome.unwrap_err().is_timeout()),
@@ -816,7 +816,7 @@ mod trusted {
                 thread::scope(|scope| {
                     for _ in 0..CALLS {
                         scope.spawn(|| {
-                            let error = timed(second, || api.me(&[])).unwrap_err();
+                            let error = timed(second, || api.me("")).unwrap_err();
                             assert!(error.is_timeout(), "{error}");
                         });
                     }
@@ -901,7 +901,7 @@ mod trusted {
 
     /// The ids of a feed.
     fn ids(api: &Api) -> Vec<usize> {
-        let media = api.my_media(&[]).into_iter();
+        let media = api.my_media("").into_iter();
         media
             .map(|media| media.unwrap().id.parse().unwrap())
             .collect()
@@ -1076,7 +1076,7 @@ mod compiled_in {
                     reply_with(&common::json("200 OK", r#"{"id":"1"}"#), tls)
                 });
             let api = common::api(&server.url());
-            let error = timed(Duration::from_secs(20), || api.me(&[])).unwrap_err();
+            let error = timed(Duration::from_secs(20), || api.me("")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Tls);
             assert!(
                 error
@@ -1098,7 +1098,7 @@ mod compiled_in {
             let mut provider = ring::default_provider();
             provider.cipher_suites.truncate(1);
             provider.install_default().unwrap();
-            let error = common::api("https://localhost:1").me(&[]).unwrap_err();
+            let error = common::api("https://localhost:1").me("").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
             assert_eq!(
                 CryptoProvider::get_default().unwrap().cipher_suites.len(),
@@ -1249,7 +1249,7 @@ fn without_tls() {
     let file = api
         .download("https://localhost:1/f")
         .write_to(&mut Vec::new());
-    for error in [api.me(&[]).unwrap_err(), file.unwrap_err()] {
+    for error in [api.me("").unwrap_err(), file.unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let message = error.to_string();
         assert!(message.contains("built without TLS"), "{message}");
@@ -1260,5 +1260,5 @@ fn without_tls() {
     }
     // Over plain http to this machine it works.
     let server = common::Server::script([common::json("200 OK", r#"{"id":"1"}"#)]);
-    assert_eq!(server.api().me(&[]).unwrap().id, "1");
+    assert_eq!(server.api().me("").unwrap().id, "1");
 }

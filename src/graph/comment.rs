@@ -3,7 +3,7 @@
 use super::media::{MediaProductType, Owner};
 use super::node::node;
 use super::page::Page;
-use crate::json::lenient::{object, object_writer};
+use crate::json::lenient::object;
 use crate::timestamp;
 use std::time::SystemTime;
 
@@ -45,10 +45,53 @@ pub struct Comment {
 }
 
 node! {
-    Comment, CommentReader {
-        text, timestamp, from, username, hidden, like_count, media, parent_id, replies, user,
-        legacy_instagram_comment_id,
+    /// A field of a Comment node.
+    ///
+    /// Source: Meta's *IG Comment* reference page. Requesting a field that a node does not
+    /// have fails the entire call (code 100).
+    ///
+    /// Fields that have no variant are requested by name, as text (see
+    /// [`Fields`](crate::Fields)), and read into your own type
+    /// ([`Api::edge`](crate::Api::edge)).
+    pub enum CommentField of Comment {
+        /// `id`, always returned.
+        Id = id,
+        /// `text`.
+        Text = text,
+        /// `timestamp`.
+        Timestamp = timestamp,
+        /// `from`, the author's id and username.
+        From = from,
+        /// `username`. Requires the permission `instagram_business_manage_comments`.
+        Username = username,
+        /// `hidden`.
+        Hidden = hidden,
+        /// `like_count`.
+        LikeCount = like_count,
+        /// `media`, its id and product type.
+        Media = media,
+        /// `parent_id`; only replies have it.
+        ParentId = parent_id,
+        /// `replies`, the first page of the replies. Their fields are chosen by the service,
+        /// unless they are requested with [`Fields::with`](crate::Fields::with).
+        Replies = replies,
+        /// `user`, its id; only for comments of the token's own account.
+        User = user,
+        /// `legacy_instagram_comment_id`.
+        LegacyInstagramCommentId = legacy_instagram_comment_id,
     }
+}
+
+impl CommentField {
+    /// The fields that any comment has and that need no permission besides the one that
+    /// the edge needs.
+    pub const BASIC: &'static [CommentField] = &[
+        CommentField::Id,
+        CommentField::Text,
+        CommentField::Timestamp,
+        CommentField::Hidden,
+        CommentField::LikeCount,
+    ];
 }
 
 /// Who wrote a comment.
@@ -62,7 +105,6 @@ pub struct CommentAuthor {
 }
 
 object!(CommentAuthor { id, username } or id);
-object_writer!(CommentAuthor { id, username });
 
 /// The media that a comment is on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,10 +117,6 @@ pub struct CommentMedia {
 }
 
 object!(CommentMedia { id, media_product_type } or id);
-object_writer!(CommentMedia {
-    id,
-    media_product_type
-});
 
 impl Comment {
     /// When the comment was written; `None` if the timestamp is absent or invalid.

@@ -1,5 +1,6 @@
 //! A request for an edge.
 
+use super::fields::Fields;
 use super::page::{Follows, Page, TolerantPage};
 use super::position::{At, LINK_PARAMS, Position};
 use crate::client::client::Client;
@@ -25,7 +26,7 @@ use std::time::SystemTime;
 /// ```no_run
 /// # fn main() -> mingram::Result<()> {
 /// # let api = mingram::Api::new("IGQVJ...");
-/// for media in api.my_media(&[]).page_size(100) {
+/// for media in api.my_media("id").page_size(100) {
 ///     println!("{}", media?.id);
 /// }
 /// # Ok(()) }
@@ -34,7 +35,7 @@ use std::time::SystemTime;
 pub struct Edge<T> {
     client: Arc<Client>,
     path: Option<String>,
-    fields: String,
+    fields: Fields,
     params: Vec<(String, String)>,
     page_size: Option<u32>,
     /// The next page, and what of it is not to be returned.
@@ -83,7 +84,7 @@ impl Reduced {
 }
 
 impl<T: Deserialize> Edge<T> {
-    pub(crate) fn new(client: &Arc<Client>, path: Option<String>, fields: String) -> Edge<T> {
+    pub(crate) fn new(client: &Arc<Client>, path: Option<String>, fields: Fields) -> Edge<T> {
         Edge {
             client: client.clone(),
             path,
@@ -157,13 +158,13 @@ impl<T: Deserialize> Edge<T> {
     /// ```no_run
     /// # fn main() -> mingram::Result<()> {
     /// # let api = mingram::Api::new("IGQVJ...");
-    /// let mut items = api.my_media(&[]).take(10);
+    /// let mut items = api.my_media("id").take(10);
     /// for media in items.by_ref() {
     ///     println!("{}", media?.id);
     /// }
     /// let text = items.position().to_string(); // to store
     ///
-    /// for media in api.my_media(&[]).resume(&text.parse()?) {
+    /// for media in api.my_media("id").resume(&text.parse()?) {
     ///     println!("{}", media?.id);
     /// }
     /// # Ok(()) }
@@ -215,7 +216,7 @@ impl<T: Deserialize> Edge<T> {
             "after" => return self.after(value),
             "before" => return self.before(value),
             "fields" => {
-                self.fields = value.into();
+                self.fields = Fields::from(value.into());
                 return self;
             }
             _ => {}
@@ -291,7 +292,7 @@ impl<T: Deserialize> Edge<T> {
             ));
         }
         let size = asked.map(|size| size.to_string());
-        let mut params = vec![("fields", self.fields.as_str())];
+        let mut params = vec![("fields", self.fields.checked()?)];
         params.extend(size.as_deref().map(|size| ("limit", size)));
         let own = self.params.iter().map(|(n, v)| (n.as_str(), v.as_str()));
         match &self.start.at {
@@ -477,7 +478,7 @@ impl<T> fmt::Debug for Edge<T> {
             .collect();
         f.debug_struct("Edge")
             .field("path", &self.path.as_deref().map(show))
-            .field("fields", &show(&self.fields))
+            .field("fields", &show(&self.fields.to_string()))
             .field("params", &params)
             .field("start", &self.start)
             .finish_non_exhaustive()

@@ -1,386 +1,548 @@
-//! The fields that a call requests, with nested expansion (`children{…}`).
+//! The list of fields that a call requests, with nested ones (`children{…}`).
 
-/// A field of a User node.
+use crate::error::{Error, Result};
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+/// Lists nested deeper are refused.
+const MAX_DEPTH: u32 = 16;
+
+/// The fields that a call requests, in order.
 ///
-/// Source: Meta's *User* and *Instagram API with Instagram Login* reference pages.
-/// *Basic* marks the fields of the Basic Display API; the others came with Instagram
-/// Login. Requesting a field that a node does not have fails the entire call (code
-/// 100), so request only what you use.
+/// A field may have fields of its own, in braces, and modifiers, in parentheses:
+/// `id,children{id,media_url}`, `media.limit(3){id}` (Meta's reference, *Graph API*).
 ///
-/// For field names known only at run time, use [`Api::node`](crate::Api::node) with
-/// the parameter `fields`.
+/// Calls take anything that converts to `Fields`: a text, one of [`UserField`],
+/// [`MediaField`] and [`CommentField`], and slices, arrays and `Vec`s of either. Requesting a
+/// field that a node does not have fails the entire call; see
+/// [`Error::refused_field`](crate::Error::refused_field).
+///
+/// White space around fields is dropped. A field that occurs twice is sent once, with the
+/// nested fields of both. Nesting is limited to 16 levels.
+///
+/// A text that is not such a list converts, too, and stays what it is whatever is added: a
+/// call with it fails with [`InvalidInput`](crate::ErrorKind::InvalidInput), and nothing is
+/// sent. Parsing (`text.parse::<Fields>()`) reports it immediately.
+///
+/// ```
+/// use mingram::{Fields, MediaField as F};
+///
+/// let fields = Fields::from(F::PROFESSIONAL)
+///     .and("alt_text")
+///     .with(F::Children, [F::Id, F::MediaUrl, F::AltText]);
+/// let fields = fields.without("alt_text"); // for example Error::refused_field()
+/// assert!(fields.to_string().ends_with(",shortcode,children{id,media_url}"));
+/// ```
+///
+/// [`UserField`]: crate::UserField
+/// [`MediaField`]: crate::MediaField
+/// [`CommentField`]: crate::comments::CommentField
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Fields(std::result::Result<Cow<'static, str>, Fault>);
+
+/// Why a text is not a list, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum UserField {
-    /// `id`, always returned. Basic. App-scoped on an Instagram Login account.
-    Id,
-    /// `username`. Basic.
-    Username,
-    /// `account_type`. Basic.
-    AccountType,
-    /// `media_count`. Basic.
-    MediaCount,
-    /// `user_id`, the id of the professional account. Instagram Login.
-    UserId,
-    /// `name`. Instagram Login; may be absent.
-    Name,
-    /// `profile_picture_url`. Instagram Login; may be absent.
-    ProfilePictureUrl,
-    /// `followers_count`. Instagram Login.
-    FollowersCount,
-    /// `follows_count`. Instagram Login.
-    FollowsCount,
-    /// `biography`. Instagram Login; may be absent.
-    Biography,
-    /// `website`. Instagram Login; may be absent.
-    Website,
-    /// `media{…}`: the first page of the user's media in the same call (recorded).
-    /// With no fields, only ids. See [`User::media`](crate::User::media).
-    Media(&'static [MediaField]),
-    /// Any other name, as Meta's reference writes it.
-    Other(&'static str),
+struct Fault {
+    /// In bytes from the start of the text.
+    offset: usize,
+    expected: &'static str,
 }
 
-/// A field of a Media node.
-///
-/// Source: Meta's *Media* reference page. *Basic* marks the fields of the Basic Display
-/// API; the others came with Instagram Login. Requesting a field that a node does not
-/// have fails the entire call (code 100). Children of an album have no caption, for
-/// example: request [`CHILD`](MediaField::CHILD) for them.
-///
-/// For field names known only at run time, use [`Edge::param`](crate::Edge::param) or
-/// [`Api::node`](crate::Api::node) with the parameter `fields`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MediaField {
-    /// `id`, always returned. Basic.
-    Id,
-    /// `caption`. Basic; absent if there is none, and on children.
-    Caption,
-    /// `media_type`. Basic.
-    MediaType,
-    /// `media_url`, a signed URL that expires. Basic; absent for media with
-    /// copyrighted material.
-    MediaUrl,
-    /// `permalink`. Basic.
-    Permalink,
-    /// `thumbnail_url`. Basic; only videos have it.
-    ThumbnailUrl,
-    /// `timestamp`. Basic.
-    Timestamp,
-    /// `username`. Basic.
-    Username,
-    /// `is_shared_to_feed`. Basic; only reels have it.
-    IsSharedToFeed,
-    /// `children{…}`, the images and videos of an album. Basic. With no fields, only
-    /// ids. Only albums have it.
-    Children(&'static [MediaField]),
-    /// `media_product_type`. Instagram Login.
-    MediaProductType,
-    /// `like_count`. Instagram Login; absent if the owner hides it.
-    LikeCount,
-    /// `comments_count`. Instagram Login.
-    CommentsCount,
-    /// `shortcode`. Instagram Login.
-    Shortcode,
-    /// `owner`, its id. Instagram Login.
-    Owner,
-    /// `alt_text`. Instagram Login; may be absent.
-    AltText,
-    /// `is_comment_enabled`. Instagram Login.
-    IsCommentEnabled,
-    /// `legacy_instagram_media_id`. Instagram Login.
-    LegacyInstagramMediaId,
-    /// `ig_id`, the id in older APIs. Instagram Login (recorded).
-    IgId,
-    /// `is_ai_generated`. Instagram Login; children of an album do not have it.
-    IsAiGenerated,
-    /// `media_audio_type`. Instagram Login; only videos have it.
-    MediaAudioType,
-    /// Any other name, as Meta's reference writes it.
-    Other(&'static str),
-}
+impl Fields {
+    /// A list as it is sent.
+    pub(crate) const fn known(list: &'static str) -> Fields {
+        Fields(Ok(Cow::Borrowed(list)))
+    }
 
-/// A field of a Comment node.
-///
-/// Source: Meta's *IG Comment* reference page. Requesting a field that a node does not
-/// have fails the entire call (code 100).
-///
-/// For field names known only at run time, use [`Edge::param`](crate::Edge::param) with
-/// the parameter `fields`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CommentField {
-    /// `id`, always returned.
-    Id,
-    /// `text`.
-    Text,
-    /// `timestamp`.
-    Timestamp,
-    /// `from`, the author's id and username.
-    From,
-    /// `username`. Requires the permission `instagram_business_manage_comments`.
-    Username,
-    /// `hidden`.
-    Hidden,
-    /// `like_count`.
-    LikeCount,
-    /// `media`, its id and product type.
-    Media,
-    /// `parent_id`; only replies have it.
-    ParentId,
-    /// `replies{…}`, the first page of the replies. With no fields, those that the
-    /// service chooses.
-    Replies(&'static [CommentField]),
-    /// `user`, its id; only for comments of the token's own account.
-    User,
-    /// `legacy_instagram_comment_id`.
-    LegacyInstagramCommentId,
-    /// Any other name, as Meta's reference writes it.
-    Other(&'static str),
-}
+    /// Adds the fields of another list.
+    #[must_use]
+    pub fn and(&self, more: impl Into<Fields>) -> Fields {
+        Fields::of(self.joined(&more.into()))
+    }
 
-impl UserField {
-    /// All fields of the Basic Display API.
-    pub const BASIC: &'static [UserField] = &[
-        UserField::Id,
-        UserField::Username,
-        UserField::AccountType,
-        UserField::MediaCount,
-    ];
+    /// Adds a field with these nested ones, or without any if they are empty. It replaces
+    /// all fields of that name; nested ones of that name stay. The name may have modifiers.
+    #[must_use]
+    pub fn with(&self, name: impl AsRef<str>, nested: impl Into<Fields>) -> Fields {
+        Fields::of(self.replaced(name.as_ref(), &nested.into()))
+    }
 
-    /// The fields that Meta's *Instagram API with Instagram Login* page lists for `/me`:
-    /// safe on any account of Instagram Login, all of which are professional.
-    pub const PROFESSIONAL: &'static [UserField] = &[
-        UserField::Id,
-        UserField::UserId,
-        UserField::Username,
-        UserField::Name,
-        UserField::AccountType,
-        UserField::ProfilePictureUrl,
-        UserField::FollowersCount,
-        UserField::FollowsCount,
-        UserField::MediaCount,
-    ];
-}
+    /// Removes the fields of this name at every level, such as what
+    /// [`Error::refused_field`](crate::Error::refused_field) returns. A field that loses all
+    /// of its nested ones stays: the service then chooses them.
+    #[must_use]
+    pub fn without(&self, name: impl AsRef<str>) -> Fields {
+        Fields::of(self.list().map(|mut list| {
+            list.remove(name.as_ref());
+            list.text()
+        }))
+    }
 
-impl MediaField {
-    /// The fields of the Basic Display API that any media has:
-    /// [`Children`](MediaField::Children) and
-    /// [`IsSharedToFeed`](MediaField::IsSharedToFeed) are not included.
-    pub const BASIC: &'static [MediaField] = &[
-        MediaField::Id,
-        MediaField::Caption,
-        MediaField::MediaType,
-        MediaField::MediaUrl,
-        MediaField::Permalink,
-        MediaField::ThumbnailUrl,
-        MediaField::Timestamp,
-        MediaField::Username,
-    ];
+    /// Whether there is a field of this name at any level.
+    pub fn contains(&self, name: impl AsRef<str>) -> bool {
+        self.list().is_ok_and(|list| list.contains(name.as_ref()))
+    }
 
-    /// The fields of an album's children: [`BASIC`](MediaField::BASIC) without the
-    /// caption.
-    pub const CHILD: &'static [MediaField] = &[
-        MediaField::Id,
-        MediaField::MediaType,
-        MediaField::MediaUrl,
-        MediaField::Permalink,
-        MediaField::ThumbnailUrl,
-        MediaField::Timestamp,
-        MediaField::Username,
-    ];
+    /// Whether there are no fields.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.0, Ok(list) if list.is_empty())
+    }
 
-    /// [`BASIC`](MediaField::BASIC) and, in the same call, the children of albums with
-    /// the fields of [`CHILD`](MediaField::CHILD).
-    pub const WITH_CHILDREN: &'static [MediaField] = &[
-        MediaField::Id,
-        MediaField::Caption,
-        MediaField::MediaType,
-        MediaField::MediaUrl,
-        MediaField::Permalink,
-        MediaField::ThumbnailUrl,
-        MediaField::Timestamp,
-        MediaField::Username,
-        MediaField::Children(MediaField::CHILD),
-    ];
+    fn joined(&self, more: &Fields) -> std::result::Result<String, Fault> {
+        let mut list = self.list()?;
+        list.merge(more.list()?);
+        Ok(list.text())
+    }
 
-    /// [`BASIC`](MediaField::BASIC) and the fields that any media of an Instagram Login
-    /// account has in addition. A hidden like count is absent from the reply.
-    ///
-    /// Two of them may be refused (code 100): Meta's *Media* page marks `caption` and
-    /// `media_product_type` as Facebook Login only. Users report that
-    /// graph.instagram.com returns both.
-    /// [`Error::refused_field`](crate::Error::refused_field) names a refused field, so
-    /// that you can request the others.
-    pub const PROFESSIONAL: &'static [MediaField] = &[
-        MediaField::Id,
-        MediaField::Caption,
-        MediaField::MediaType,
-        MediaField::MediaProductType,
-        MediaField::MediaUrl,
-        MediaField::Permalink,
-        MediaField::ThumbnailUrl,
-        MediaField::Timestamp,
-        MediaField::Username,
-        MediaField::LikeCount,
-        MediaField::CommentsCount,
-        MediaField::Shortcode,
-    ];
-}
+    fn replaced(&self, name: &str, nested: &Fields) -> std::result::Result<String, Fault> {
+        let (mut list, nested) = (self.list()?, nested.list()?);
+        let mut rest = name;
+        let head = head(&mut rest).and_then(|head| match rest {
+            "" => Ok(head),
+            _ => Err("the end of the name"),
+        });
+        let head = head.map_err(|expected| Fault::new(name, rest, expected))?;
+        list.0.retain(|(known, _)| name_of(known) != name_of(head));
+        list.0.push((head, nested));
+        Ok(list.text())
+    }
 
-impl CommentField {
-    /// The fields that any comment has and that need no permission besides the one that
-    /// the edge needs.
-    pub const BASIC: &'static [CommentField] = &[
-        CommentField::Id,
-        CommentField::Text,
-        CommentField::Timestamp,
-        CommentField::Hidden,
-        CommentField::LikeCount,
-    ];
-}
+    /// Checks it once more: what is nested may now be nested too deep.
+    fn of(list: std::result::Result<String, Fault>) -> Fields {
+        list.map_or_else(|fault| Fields(Err(fault)), Fields::from)
+    }
 
-/// A field that can be written to the `fields` parameter.
-pub(crate) trait Field {
-    fn write(&self, out: &mut String);
-}
-
-/// The value of the `fields` parameter; empty if there are no fields.
-pub(crate) fn list<F: Field>(fields: &[F]) -> String {
-    let mut out = String::new();
-    for (i, field) in fields.iter().enumerate() {
-        if i > 0 {
-            out.push(',');
+    fn list(&self) -> std::result::Result<List<'_>, Fault> {
+        match &self.0 {
+            Ok(list) => List::parse(list),
+            Err(fault) => Err(*fault),
         }
-        field.write(&mut out);
     }
-    out
+
+    /// The list as it is sent.
+    pub(crate) fn checked(&self) -> Result<&str> {
+        self.0.as_deref().map_err(|fault| {
+            Error::invalid(format!(
+                "{fault}: write names with commas between them and nested ones in braces, \
+                 such as `id,children{{id,media_url}}`"
+            ))
+        })
+    }
 }
 
-fn write_nested<F: Field>(out: &mut String, name: &str, fields: &[F]) {
-    out.push_str(name);
-    if !fields.is_empty() {
-        out.push('{');
-        out.push_str(&list(fields));
-        out.push('}');
+impl Fault {
+    fn new(text: &str, rest: &str, expected: &'static str) -> Fault {
+        Fault {
+            offset: text.len() - rest.len(),
+            expected,
+        }
     }
 }
 
-impl Field for UserField {
-    fn write(&self, out: &mut String) {
-        out.push_str(match *self {
-            UserField::Id => "id",
-            UserField::Username => "username",
-            UserField::AccountType => "account_type",
-            UserField::MediaCount => "media_count",
-            UserField::UserId => "user_id",
-            UserField::Name => "name",
-            UserField::ProfilePictureUrl => "profile_picture_url",
-            UserField::FollowersCount => "followers_count",
-            UserField::FollowsCount => "follows_count",
-            UserField::Biography => "biography",
-            UserField::Website => "website",
-            UserField::Media(fields) => return write_nested(out, "media", fields),
-            UserField::Other(name) => name,
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fault { offset, expected } = self;
+        write!(
+            f,
+            "invalid list of fields at byte {offset}: expected {expected}"
+        )
+    }
+}
+
+/// No fields.
+impl Default for Fields {
+    fn default() -> Fields {
+        Fields::known("")
+    }
+}
+
+/// Writes the list as it is sent, or why there is none.
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(list) => f.pad(list),
+            Err(fault) => write!(f, "({fault})"),
+        }
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fields({self})")
+    }
+}
+
+impl FromStr for Fields {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Fields> {
+        let fields = Fields::from(text);
+        fields.checked()?;
+        Ok(fields)
+    }
+}
+
+impl From<&str> for Fields {
+    fn from(text: &str) -> Fields {
+        Fields(List::parse(text).map(|list| Cow::Owned(list.text())))
+    }
+}
+
+impl From<String> for Fields {
+    fn from(text: String) -> Fields {
+        Fields::from(text.as_str())
+    }
+}
+
+impl From<&String> for Fields {
+    fn from(text: &String) -> Fields {
+        Fields::from(text.as_str())
+    }
+}
+
+impl From<&Fields> for Fields {
+    fn from(fields: &Fields) -> Fields {
+        fields.clone()
+    }
+}
+
+impl<F: AsRef<str>> From<&[F]> for Fields {
+    fn from(fields: &[F]) -> Fields {
+        let fields: Vec<&str> = fields.iter().map(AsRef::as_ref).collect();
+        Fields::from(fields.join(","))
+    }
+}
+
+impl<F: AsRef<str>, const N: usize> From<&[F; N]> for Fields {
+    fn from(fields: &[F; N]) -> Fields {
+        Fields::from(fields.as_slice())
+    }
+}
+
+impl<F: AsRef<str>, const N: usize> From<[F; N]> for Fields {
+    fn from(fields: [F; N]) -> Fields {
+        Fields::from(fields.as_slice())
+    }
+}
+
+impl<F: AsRef<str>> From<Vec<F>> for Fields {
+    fn from(fields: Vec<F>) -> Fields {
+        Fields::from(fields.as_slice())
+    }
+}
+
+impl<F: AsRef<str>> From<&Vec<F>> for Fields {
+    fn from(fields: &Vec<F>) -> Fields {
+        Fields::from(fields.as_slice())
+    }
+}
+
+/// A list in its parts: each field, as it is written up to its braces, and its nested ones.
+#[derive(Default)]
+struct List<'a>(Vec<(&'a str, List<'a>)>);
+
+impl<'a> List<'a> {
+    fn parse(text: &'a str) -> std::result::Result<List<'a>, Fault> {
+        let mut rest = text;
+        let list = List::read(&mut rest, 0).and_then(|list| match rest {
+            "" => Ok(list),
+            _ => Err("a comma, a brace or the end"),
+        });
+        list.map_err(|expected| Fault::new(text, rest, expected))
+    }
+
+    /// Reads up to the brace that ends the list, or whatever is not of it. Returns what was
+    /// expected instead of the rest.
+    fn read(rest: &mut &'a str, depth: u32) -> std::result::Result<List<'a>, &'static str> {
+        let mut list = List::default();
+        *rest = rest.trim_start();
+        if rest.is_empty() || rest.starts_with('}') {
+            return Ok(list);
+        }
+        loop {
+            let head = head(rest)?;
+            let mut nested = List::default();
+            if let Some(inner) = rest.strip_prefix('{') {
+                if depth == MAX_DEPTH {
+                    return Err("at most 16 levels");
+                }
+                *rest = inner;
+                nested = List::read(rest, depth + 1)?;
+                let after = rest.strip_prefix('}').ok_or("a comma or a brace")?;
+                *rest = after.trim_start();
+            }
+            list.add(head, nested);
+            match rest.strip_prefix(',') {
+                Some(after) => *rest = after,
+                None => return Ok(list),
+            }
+        }
+    }
+
+    fn add(&mut self, head: &'a str, nested: List<'a>) {
+        match self.0.iter_mut().find(|(known, _)| *known == head) {
+            Some((_, known)) => known.merge(nested),
+            None => self.0.push((head, nested)),
+        }
+    }
+
+    fn merge(&mut self, more: List<'a>) {
+        for (head, nested) in more.0 {
+            self.add(head, nested);
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.0.retain_mut(|(head, nested)| {
+            nested.remove(name);
+            name_of(head) != name
         });
     }
-}
 
-impl Field for MediaField {
+    fn contains(&self, name: &str) -> bool {
+        let mut fields = self.0.iter();
+        fields.any(|(head, nested)| name_of(head) == name || nested.contains(name))
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
     fn write(&self, out: &mut String) {
-        out.push_str(match *self {
-            MediaField::Id => "id",
-            MediaField::Caption => "caption",
-            MediaField::MediaType => "media_type",
-            MediaField::MediaUrl => "media_url",
-            MediaField::Permalink => "permalink",
-            MediaField::ThumbnailUrl => "thumbnail_url",
-            MediaField::Timestamp => "timestamp",
-            MediaField::Username => "username",
-            MediaField::IsSharedToFeed => "is_shared_to_feed",
-            MediaField::Children(fields) => return write_nested(out, "children", fields),
-            MediaField::MediaProductType => "media_product_type",
-            MediaField::LikeCount => "like_count",
-            MediaField::CommentsCount => "comments_count",
-            MediaField::Shortcode => "shortcode",
-            MediaField::Owner => "owner",
-            MediaField::AltText => "alt_text",
-            MediaField::IsCommentEnabled => "is_comment_enabled",
-            MediaField::LegacyInstagramMediaId => "legacy_instagram_media_id",
-            MediaField::IgId => "ig_id",
-            MediaField::IsAiGenerated => "is_ai_generated",
-            MediaField::MediaAudioType => "media_audio_type",
-            MediaField::Other(name) => name,
-        });
+        for (i, (head, nested)) in self.0.iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            out.push_str(head);
+            if !nested.0.is_empty() {
+                out.push('{');
+                nested.write(out);
+                out.push('}');
+            }
+        }
     }
 }
 
-impl Field for CommentField {
-    fn write(&self, out: &mut String) {
-        out.push_str(match *self {
-            CommentField::Id => "id",
-            CommentField::Text => "text",
-            CommentField::Timestamp => "timestamp",
-            CommentField::From => "from",
-            CommentField::Username => "username",
-            CommentField::Hidden => "hidden",
-            CommentField::LikeCount => "like_count",
-            CommentField::Media => "media",
-            CommentField::ParentId => "parent_id",
-            CommentField::Replies(fields) => return write_nested(out, "replies", fields),
-            CommentField::User => "user",
-            CommentField::LegacyInstagramCommentId => "legacy_instagram_comment_id",
-            CommentField::Other(name) => name,
-        });
+/// Reads a name with its modifiers, and the white space around it.
+fn head<'a>(rest: &mut &'a str) -> std::result::Result<&'a str, &'static str> {
+    *rest = rest.trim_start();
+    let mut open = 0_usize;
+    let is_of_head = |byte: u8| {
+        match byte {
+            b'(' => open += 1,
+            b')' if open > 0 => open -= 1,
+            _ if open > 0 => return !byte.is_ascii_control(),
+            _ => return byte.is_ascii_alphanumeric() || b"_.".contains(&byte),
+        }
+        true
+    };
+    let end = rest.bytes().map(is_of_head).position(|is| !is);
+    let (head, after) = rest.split_at(end.unwrap_or(rest.len()));
+    if head.is_empty() || head.starts_with(['.', '(']) {
+        return Err("the name of a field");
+    }
+    *rest = after;
+    if open > 0 {
+        return Err("a closing parenthesis");
+    }
+    *rest = rest.trim_start();
+    Ok(head)
+}
+
+/// A name without its modifiers.
+fn name_of(head: &str) -> &str {
+    match head.split_once('(') {
+        Some((head, _)) => head.rsplit_once('.').map_or(head, |(name, _)| name),
+        None => head,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CommentField as C, MediaField as M, UserField as U, list};
+    use super::Fields;
+    use crate::error::ErrorKind;
+    use crate::graph::comment::CommentField as C;
+    use crate::graph::media::MediaField as M;
+    use crate::graph::user::UserField as U;
 
-    #[test]
-    fn writes_the_fields_of_the_guide() {
-        assert_eq!(list::<U>(&[]), "");
-        assert_eq!(list(&[U::Id, U::Username]), "id,username");
-        assert_eq!(
-            list(&[M::Id, M::MediaType, M::MediaUrl, M::Username, M::Timestamp]),
-            "id,media_type,media_url,username,timestamp"
-        );
+    fn text(fields: impl Into<Fields>) -> String {
+        fields.into().checked().unwrap().to_owned()
     }
 
     #[test]
-    fn writes_nested_fields() {
+    fn whatever_lists_fields_converts() {
+        assert_eq!(text(""), "");
+        assert_eq!(text(" "), "");
+        let (array, vec, string) = ([U::Id, U::Username], vec!["id", "a{b}"], "id".to_owned());
         assert_eq!(
-            list(&[M::Children(&[M::Id, M::MediaUrl]), M::Id]),
-            "children{id,media_url},id"
-        );
-        assert_eq!(list(&[M::Children(&[])]), "children");
-        assert_eq!(
-            list(&[U::Media(&[M::Id, M::Children(&[M::Id])]), U::Other("new")]),
-            "media{id,children{id}},new"
+            (text(&array), text(&vec), text(&string)),
+            ("id,username".into(), "id,a{b}".into(), "id".into())
         );
         assert_eq!(
-            list(&[C::Id, C::Replies(&[C::Id, C::Replies(&[])]), C::From]),
-            "id,replies{id,replies},from"
+            (text(array), text(vec), text(string)),
+            ("id,username".into(), "id,a{b}".into(), "id".into())
         );
+        assert_eq!(text([M::Id, M::MediaUrl].as_slice()), "id,media_url");
+        assert_eq!(text([M::Id]), "id");
+        assert_eq!(text(C::Text), "text");
+        assert_eq!(text(vec![C::Id, C::Text]), "id,text");
+        assert_eq!(text(["id".to_owned(), "x.as(y)".to_owned()]), "id,x.as(y)");
+        assert_eq!(text(Fields::default()), "");
     }
 
     #[test]
-    fn writes_the_predefined_sets() {
-        assert_eq!(list(U::BASIC), "id,username,account_type,media_count");
+    fn a_list_is_written_without_spaces_and_repetitions() {
+        for (list, sent) in [
+            (
+                "id, caption ,\n\tchildren { id, media_url } , x",
+                "id,caption,children{id,media_url},x",
+            ),
+            ("id,caption,id", "id,caption"),
+            (
+                "children,id,children{id},children{media_url,id}",
+                "children{id,media_url},id",
+            ),
+            ("children{}", "children"),
+            (
+                "media.limit(3).after(a b,{c}){id,children.limit(1){ id }}",
+                "media.limit(3).after(a b,{c}){id,children.limit(1){id}}",
+            ),
+            // Of one name, but not the same.
+            (
+                "a.metric(x).as(b),a.metric(y).as(c)",
+                "a.metric(x).as(b),a.metric(y).as(c)",
+            ),
+            ("insights.breakdowns((é))", "insights.breakdowns((é))"),
+            ("children.media_type", "children.media_type"),
+        ] {
+            assert_eq!(text(list), sent);
+            assert_eq!(text(sent), sent);
+            assert_eq!(Fields::from(list), Fields::from(sent));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_list_is_refused_whatever_is_added() {
+        let deep = |levels| "a{".repeat(levels) + "id" + &"}".repeat(levels);
+        assert_eq!(text(deep(16).as_str()), deep(16));
+        for (list, at) in [
+            (",", 0),
+            ("id,", 3),
+            ("id,,x", 3),
+            ("{id}", 0),
+            ("a{,}", 2),
+            ("a{id", 4),
+            ("a{id}}", 5),
+            ("a}", 1),
+            ("a{b}c", 4),
+            ("a b", 2),
+            ("a&access_token=b", 1),
+            ("a=b", 1),
+            ("a#", 1),
+            ("a%2C", 1),
+            ("a/b", 1),
+            ("a\0", 1),
+            ("a\u{e9}", 1),
+            ("\u{e9}", 0),
+            (".limit(1)", 0),
+            ("(1)", 0),
+            ("a.limit(1", 9),
+            ("a.limit(1))", 10),
+            ("a.limit(\n)", 8),
+            ("a{b}.limit(1)", 4),
+            (&deep(17), 33),
+            (&deep(100_000), 33),
+        ] {
+            let fields = Fields::from(list);
+            let error = fields.checked().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let place = format!("invalid list of fields at byte {at}: expected ");
+            assert!(error.to_string().starts_with(&place), "{list}: {error}");
+            assert_eq!(
+                list.parse::<Fields>().unwrap_err().to_string(),
+                error.to_string()
+            );
+            for more in [
+                fields.with("x", "y"),
+                fields.and("x"),
+                fields.without("a"),
+                Fields::from("id").and(list),
+                Fields::from("id").with("x", list),
+            ] {
+                assert_eq!(more, fields, "{list}");
+            }
+            assert!(!fields.is_empty() && !fields.contains("a"));
+            assert_eq!(
+                fields.to_string(),
+                format!("({})", error.to_string().split(": write").next().unwrap())
+            );
+        }
+        for name in ["", " ", "a,b", "a{b}", "a b", "a}", "a.limit(", "\u{e9}"] {
+            let fields = Fields::from("id").with(name, "x");
+            assert!(fields.checked().is_err(), "{name}: {fields}");
+        }
+        assert!(Fields::default().with("a", deep(16)).checked().is_err());
+    }
+
+    #[test]
+    fn a_field_is_added_or_replaced() {
+        let with =
+            |list: &str, name: &str, nested: &str| text(Fields::from(list).with(name, nested));
+        assert_eq!(with("", "a", ""), "a");
+        assert_eq!(with("id", "a", ""), "id,a");
+        assert_eq!(with("a{x},id,a.limit(1){y}", "a", "z"), "id,a{z}");
+        assert_eq!(with("a{x},b{a}", "a.limit(2)", ""), "b{a},a.limit(2)");
+        assert_eq!(with("id", "a.limit(2)", "x, y{z}"), "id,a.limit(2){x,y{z}}");
         assert_eq!(
-            list(M::BASIC),
+            text(Fields::from(M::BASIC).with(M::Children, M::CHILD)),
+            text(M::WITH_CHILDREN)
+        );
+        assert_eq!(
+            text(Fields::from("id,a{x}").and("a{y},b,id")),
+            "id,a{x,y},b"
+        );
+        assert_eq!(
+            text(M::WITH_CHILDREN.and(M::AltText)),
+            text(M::WITH_CHILDREN) + ",alt_text"
+        );
+        assert_eq!(text(Fields::default().and("")), "");
+    }
+
+    #[test]
+    fn a_name_is_removed_at_every_level() {
+        let without = |list: &str, name: &str| text(Fields::from(list).without(name));
+        assert_eq!(without("id,a,b{a,c{a,d}}", "a"), "id,b{c{d}}");
+        assert_eq!(without("id,b{a}", "a"), "id,b");
+        assert_eq!(without("a", "a"), "");
+        assert_eq!(without("a.limit(1){id},a.limit(2).as(b),ab", "a"), "ab");
+        assert_eq!(
+            without("children{x},children.media_type", "children.media_type"),
+            "children{x}"
+        );
+        assert_eq!(without("a.metric(b),A", "b"), "a.metric(b),A");
+        let fields = Fields::from("id,b{c{a.limit(1)}}");
+        assert!(fields.contains("a") && fields.contains("c") && !fields.contains("limit"));
+        assert!(!fields.without("a").contains("a"));
+        assert!(M::WITH_CHILDREN.contains(M::MediaUrl) && !M::WITH_CHILDREN.contains(M::AltText));
+        assert!(Fields::from("id").without("id").is_empty());
+    }
+
+    #[test]
+    fn the_predefined_sets() {
+        assert_eq!(text(U::BASIC), "id,username,account_type,media_count");
+        assert_eq!(
+            text(M::BASIC),
             "id,caption,media_type,media_url,permalink,thumbnail_url,timestamp,username"
         );
-        assert_eq!(list(M::CHILD), list(M::BASIC).replace("caption,", ""));
         assert_eq!(
-            list(M::WITH_CHILDREN),
-            format!("{},children{{{}}}", list(M::BASIC), list(M::CHILD))
+            text(M::CHILD),
+            text(Fields::from(M::BASIC).without(M::Caption))
         );
-        assert!(list(M::PROFESSIONAL).contains("media_product_type,media_url"));
-        assert!(list(U::PROFESSIONAL).starts_with("id,user_id,username,name"));
-        assert_eq!(list(C::BASIC), "id,text,timestamp,hidden,like_count");
+        assert!(text(M::PROFESSIONAL).contains("media_product_type,media_url"));
+        assert!(text(U::PROFESSIONAL).starts_with("id,user_id,username,name"));
+        assert_eq!(text(C::BASIC), "id,text,timestamp,hidden,like_count");
     }
 }

@@ -1,7 +1,6 @@
 //! Insights: the numbers of a media or of the account, and the query for them.
 
-use super::node::node;
-use crate::json::lenient::{Lenient, Nothing, number_in, object, object_writer, serde_impls};
+use crate::json::lenient::{Lenient, Nothing, number_in, object, serde_impls};
 use crate::json::words::open_enum;
 use crate::timestamp::{self, to_unix};
 use miniserde::de::{Deserialize, Map, Seq, Visitor};
@@ -37,10 +36,8 @@ pub struct Insight {
     pub description: Option<String>,
 }
 
-node! {
-    Insight, InsightReader {
-        name, period, values, total_value, title, description,
-    }
+object! {
+    Insight [id] { name, period, values, total_value, title, description }
 }
 
 impl Insight {
@@ -68,7 +65,6 @@ pub struct Point {
 }
 
 object!(Point { value, end_time });
-object_writer!(Point { value, end_time });
 
 impl Point {
     /// When the period ended; `None` if the time is absent or invalid.
@@ -88,7 +84,6 @@ pub struct Total {
 }
 
 object!(Total { value, breakdowns });
-object_writer!(Total { value, breakdowns });
 
 /// A total split by one or more dimensions.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -104,10 +99,6 @@ object!(Breakdown {
     dimension_keys,
     results
 });
-object_writer!(Breakdown {
-    dimension_keys,
-    results
-});
 
 /// One group of a breakdown.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -120,10 +111,6 @@ pub struct Group {
 }
 
 object!(Group {
-    dimension_values,
-    value
-});
-object_writer!(Group {
     dimension_values,
     value
 });

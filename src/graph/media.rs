@@ -1,8 +1,9 @@
 //! The Media node.
 
+use super::fields::Fields;
 use super::node::node;
 use crate::http::query::param;
-use crate::json::lenient::{object, object_writer};
+use crate::json::lenient::object;
 use crate::json::words::open_enum;
 use crate::timestamp;
 use std::time::SystemTime;
@@ -58,38 +59,129 @@ pub struct Media {
     /// The sound of a video; absent for other media.
     pub media_audio_type: Option<MediaAudioType>,
     /// The images and videos of an album, if
-    /// [`MediaField::Children`](crate::MediaField::Children) was requested. Children
-    /// have no children.
-    pub children: Vec<Media>,
+    /// [`MediaField::Children`](crate::MediaField::Children) was requested. `None` if they
+    /// are absent or `null`; a list that is empty is `Some`. Children have no children.
+    pub children: Option<Vec<Media>>,
 }
 
 node! {
-    Media, MediaReader {
-        caption, media_type, media_product_type, media_url, permalink, thumbnail_url, timestamp,
-        username, is_shared_to_feed, like_count, comments_count, shortcode, owner, alt_text,
-        is_comment_enabled, legacy_instagram_media_id, ig_id, is_ai_generated, media_audio_type,
+    /// A field of a Media node.
+    ///
+    /// Source: Meta's *Media* reference page. *Basic* marks the fields of the Basic Display
+    /// API; the others came with Instagram Login. Requesting a field that a node does not
+    /// have fails the entire call (code 100). Children of an album have no caption, for
+    /// example: request [`CHILD`](MediaField::CHILD) for them.
+    ///
+    /// Fields that have no variant are requested by name, as text (see [`Fields`]), and read
+    /// into your own type ([`Api::edge`](crate::Api::edge), [`Api::node`](crate::Api::node)).
+    /// One of them is `copyright_check_information`: it is not known whether this host has
+    /// it, and a single dead video fails a listing that requests it (code 9005; recorded, of
+    /// an unknown host).
+    pub enum MediaField of Media {
+        /// `id`, always returned. Basic.
+        Id = id,
+        /// `caption`. Basic; absent if there is none, and on children.
+        Caption = caption,
+        /// `media_type`. Basic.
+        MediaType = media_type,
+        /// `media_product_type`. Instagram Login.
+        MediaProductType = media_product_type,
+        /// `media_url`, a signed URL that expires. Basic; absent for media with
+        /// copyrighted material.
+        MediaUrl = media_url,
+        /// `permalink`. Basic.
+        Permalink = permalink,
+        /// `thumbnail_url`. Basic; only videos have it.
+        ThumbnailUrl = thumbnail_url,
+        /// `timestamp`. Basic.
+        Timestamp = timestamp,
+        /// `username`. Basic.
+        Username = username,
+        /// `is_shared_to_feed`. Basic; only reels have it.
+        IsSharedToFeed = is_shared_to_feed,
+        /// `like_count`. Instagram Login; absent if the owner hides it.
+        LikeCount = like_count,
+        /// `comments_count`. Instagram Login.
+        CommentsCount = comments_count,
+        /// `shortcode`. Instagram Login.
+        Shortcode = shortcode,
+        /// `owner`, its id. Instagram Login.
+        Owner = owner,
+        /// `alt_text`. Instagram Login; may be absent.
+        AltText = alt_text,
+        /// `is_comment_enabled`. Instagram Login.
+        IsCommentEnabled = is_comment_enabled,
+        /// `legacy_instagram_media_id`. Instagram Login.
+        LegacyInstagramMediaId = legacy_instagram_media_id,
+        /// `ig_id`, the id in older APIs. Instagram Login (recorded).
+        IgId = ig_id,
+        /// `is_ai_generated`. Instagram Login; children of an album do not have it.
+        IsAiGenerated = is_ai_generated,
+        /// `media_audio_type`. Instagram Login; only videos have it.
+        MediaAudioType = media_audio_type,
+        /// `children`, the images and videos of an album. Basic. Only their ids, unless
+        /// their fields are requested with [`Fields::with`]. Only albums have it.
+        Children = children in data,
     }
-    children: Children
+    then drop_grandchildren
 }
 
-/// `{"data":[…]}`, or the list alone.
-#[derive(Default)]
-struct Children {
-    data: Option<Vec<Media>>,
-}
+impl MediaField {
+    /// The fields of the Basic Display API that any media has:
+    /// [`Children`](MediaField::Children) and
+    /// [`IsSharedToFeed`](MediaField::IsSharedToFeed) are not included.
+    pub const BASIC: &'static [MediaField] = &[
+        MediaField::Id,
+        MediaField::Caption,
+        MediaField::MediaType,
+        MediaField::MediaUrl,
+        MediaField::Permalink,
+        MediaField::ThumbnailUrl,
+        MediaField::Timestamp,
+        MediaField::Username,
+    ];
 
-object!(Children { data } or [data]);
+    /// The fields of an album's children: [`BASIC`](MediaField::BASIC) without the
+    /// caption.
+    pub const CHILD: &'static [MediaField] = &[
+        MediaField::Id,
+        MediaField::MediaType,
+        MediaField::MediaUrl,
+        MediaField::Permalink,
+        MediaField::ThumbnailUrl,
+        MediaField::Timestamp,
+        MediaField::Username,
+    ];
 
-impl From<Children> for Vec<Media> {
-    /// Drops the children of children at every level, so that no reply can nest values
-    /// so deeply that dropping them overflows the stack.
-    fn from(children: Children) -> Vec<Media> {
-        let mut media = children.data.unwrap_or_default();
-        for child in &mut media {
-            child.children = Vec::new();
-        }
-        media
-    }
+    /// [`BASIC`](MediaField::BASIC) and, in the same call, the children of albums with
+    /// the fields of [`CHILD`](MediaField::CHILD).
+    pub const WITH_CHILDREN: Fields = Fields::known(
+        "id,caption,media_type,media_url,permalink,thumbnail_url,timestamp,username,\
+         children{id,media_type,media_url,permalink,thumbnail_url,timestamp,username}",
+    );
+
+    /// [`BASIC`](MediaField::BASIC) and the fields that any media of an Instagram Login
+    /// account has in addition. A hidden like count is absent from the reply.
+    ///
+    /// Two of them may be refused (code 100): Meta's *Media* page marks `caption` and
+    /// `media_product_type` as Facebook Login only. Users report that
+    /// graph.instagram.com returns both.
+    /// [`Error::refused_field`](crate::Error::refused_field) names a refused field:
+    /// request the others with [`Fields::without`].
+    pub const PROFESSIONAL: &'static [MediaField] = &[
+        MediaField::Id,
+        MediaField::Caption,
+        MediaField::MediaType,
+        MediaField::MediaProductType,
+        MediaField::MediaUrl,
+        MediaField::Permalink,
+        MediaField::ThumbnailUrl,
+        MediaField::Timestamp,
+        MediaField::Username,
+        MediaField::LikeCount,
+        MediaField::CommentsCount,
+        MediaField::Shortcode,
+    ];
 }
 
 /// The user that a media or comment belongs to.
@@ -101,7 +193,6 @@ pub struct Owner {
 }
 
 object!(Owner { id } or id);
-object_writer!(Owner { id });
 
 open_enum! {
     /// The type of a media.
@@ -133,6 +224,14 @@ open_enum! {
 }
 
 impl Media {
+    /// Drops the children of children at every level, so that no reply can nest values
+    /// so deeply that dropping them overflows the stack.
+    fn drop_grandchildren(&mut self) {
+        for child in self.children.iter_mut().flatten() {
+            child.children = None;
+        }
+    }
+
     /// When the media was published; `None` if the timestamp is absent or invalid.
     pub fn published_at(&self) -> Option<SystemTime> {
         timestamp::parse(self.timestamp.as_deref()?)
@@ -154,8 +253,10 @@ impl Media {
     pub fn image_url(&self) -> Option<&str> {
         let file = match self.media_type {
             Some(MediaType::Image) => self.media_url.as_deref(),
-            Some(MediaType::CarouselAlbum) if self.children.is_empty() => self.media_url.as_deref(),
-            Some(MediaType::CarouselAlbum) => self.children.iter().find_map(Media::image_url),
+            Some(MediaType::CarouselAlbum) => match self.children.as_deref() {
+                None | Some([]) => self.media_url.as_deref(),
+                Some(children) => children.iter().find_map(Media::image_url),
+            },
             _ => None,
         };
         file.or(self.thumbnail_url.as_deref())
@@ -295,7 +396,33 @@ mod tests {
             r#"{"id":"1","children":{"data":[{"id":"2","children":{"data":[{"id":"3"}]}}]}}"#,
         )
         .unwrap();
-        assert_eq!(media.children.len(), 1);
-        assert!(media.children[0].children.is_empty());
+        let children = media.children.unwrap();
+        assert_eq!((children.len(), &children[0].children), (1, &None));
+    }
+
+    #[test]
+    fn absent_and_empty_children_differ() {
+        for (text, children) in [
+            ("null", None),
+            ("false", None),
+            (r#""""#, None),
+            ("{}", None),
+            (r#"{"paging":{}}"#, None),
+            (r#"{"data":null}"#, None),
+            ("[]", Some(0)),
+            (r#"{"data":[]}"#, Some(0)),
+            (r#"[{"id":"2"}]"#, Some(1)),
+            (r#"{"data":[{"id":"2"},{"id":"3"}]}"#, Some(2)),
+        ] {
+            let media: Media = reader::read(&format!(r#"{{"id":"1","children":{text}}}"#)).unwrap();
+            assert_eq!(media.children.as_ref().map(Vec::len), children, "{text}");
+            let written = json::to_string(&media);
+            assert_eq!(
+                written.contains("children"),
+                children.is_some(),
+                "{written}"
+            );
+            assert_eq!(reader::read::<Media>(&written).unwrap(), media);
+        }
     }
 }

@@ -1,99 +1,122 @@
-//! Reading and writing nodes.
+//! The fields of a node: one table for their names, the reader and the writer.
 
-use crate::json::lenient::Entries;
-use miniserde::Serialize;
-use miniserde::ser::Fragment;
-
-/// Generates the reader and the writer of a node: a struct with a required `id`, optional
-/// fields named like the service's keys, and perhaps a list of nested nodes. The reader
-/// fills the fields in place, and the writer omits absent ones.
+/// Declares the enum of a node's fields, and generates the reader and the writer of the node:
+/// see [`object`](crate::json::lenient::object). Each line is a field's documentation, its
+/// variant, and its name in the struct and at the service.
 macro_rules! node {
-    ($name:ident, $reader:ident { $($field:ident,)* } $($nested:ident: $wire:ty)?) => {
-        const _: () = {
-            #[allow(unused_imports, reason = "only for nested nodes")]
-            use crate::graph::node::Data;
-            use crate::graph::node::is;
-            use crate::json::lenient::{Entries, Lenient, required};
-            use miniserde::de::{Deserialize, Map, Visitor};
-            use miniserde::ser::Fragment;
-            use miniserde::{Result, Serialize, make_place};
+    (
+        $(#[$docs:meta])*
+        pub enum $fields:ident of $name:ident {
+            $(#[$id_docs:meta])*
+            Id = id,
+            $($(#[$field_docs:meta])* $variant:ident = $field:ident $(in $data:ident)?,)*
+        }
+        $(then $check:ident)?
+    ) => {
+        $(#[$docs])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $fields {
+            $(#[$id_docs])*
+            Id,
+            $($(#[$field_docs])* $variant,)*
+        }
 
-            make_place!(Place);
+        impl $fields {
+            pub(super) const ALL: &'static [$fields] = &[$fields::Id, $($fields::$variant),*];
 
-            impl Deserialize for $name {
-                fn begin(out: &mut Option<$name>) -> &mut dyn Visitor {
-                    Place::new(out)
+            /// The name that the service uses.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $fields::Id => "id",
+                    $($fields::$variant => stringify!($field),)*
                 }
             }
+        }
 
-            impl Visitor for Place<$name> {
-                fn map(&mut self) -> Result<Box<dyn Map + '_>> {
-                    Ok(Box::new($reader::new(&mut self.out)))
-                }
+        impl AsRef<str> for $fields {
+            fn as_ref(&self) -> &str {
+                self.as_str()
             }
+        }
 
-            impl<'a> $reader<'a> {
-                fn new(out: &'a mut Option<$name>) -> Self {
-                    let node = out.insert(<$name as Default>::default());
-                    $reader { node, id: None, $($nested: None)? }
-                }
+        impl std::fmt::Display for $fields {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
             }
+        }
 
-            impl Map for $reader<'_> {
-                fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
-                    Ok(match key {
-                        _ if is(key, "id") => Lenient::place(&mut self.id),
-                        $(_ if is(key, stringify!($field)) => Lenient::place(&mut self.node.$field),)*
-                        $(_ if is(key, stringify!($nested)) => Lenient::place(&mut self.$nested),)?
-                        _ => <dyn Visitor>::ignore(),
-                    })
-                }
+        impl std::str::FromStr for $fields {
+            type Err = crate::error::Error;
 
-                fn finish(&mut self) -> Result<()> {
-                    self.node.id = required(self.id.take(), "id")?;
-                    $(self.node.$nested = self.$nested.take().map(Into::into).unwrap_or_default();)?
-                    Ok(())
-                }
+            /// Fails for a name that has no variant. To request it, use it as text.
+            fn from_str(name: &str) -> crate::error::Result<$fields> {
+                let field = $fields::ALL.iter().find(|field| field.as_str() == name);
+                field.copied().ok_or_else(|| crate::error::Error::invalid(concat!(
+                    "not the name of a ", stringify!($fields), ": request it as text"
+                )))
             }
+        }
 
-            impl Serialize for $name {
-                fn begin(&self) -> Fragment<'_> {
-                    let mut entries: Vec<(&'static str, Box<dyn Serialize + '_>)> =
-                        vec![("id", Box::new(&self.id))];
-                    $(if let Some(value) = &self.$field {
-                        entries.push((stringify!($field), Box::new(value)));
-                    })*
-                    $(if !self.$nested.is_empty() {
-                        entries.push((stringify!($nested), Box::new(crate::graph::node::Data(&self.$nested))));
-                    })?
-                    Entries::new(entries).fragment()
-                }
+        impl From<$fields> for crate::graph::fields::Fields {
+            fn from(field: $fields) -> crate::graph::fields::Fields {
+                crate::graph::fields::Fields::known(field.as_str())
             }
-        };
+        }
 
-        crate::json::lenient::serde_impls!($name);
-
-        /// Fields that are required, or of another type in JSON, are kept here.
-        struct $reader<'a> {
-            node: &'a mut $name,
-            id: Option<String>,
-            $($nested: Option<$wire>,)?
+        crate::json::lenient::object! {
+            $name [id] { $($field $(in $data)?),* } $(then $check)?
         }
     };
 }
 pub(super) use node;
 
-/// Compares the lengths first, and inline: optimised for size, `==` is a function.
-#[inline(always)]
-pub(super) fn is(key: &str, name: &str) -> bool {
-    key.len() == name.len() && key == name
-}
+#[cfg(test)]
+mod tests {
+    use crate::error::ErrorKind;
+    use crate::graph::comment::{Comment, CommentField};
+    use crate::graph::media::{Media, MediaField};
+    use crate::graph::user::{User, UserField};
+    use crate::json::reader;
+    use miniserde::json;
 
-/// `{"data":[…]}`
-pub(super) struct Data<'a, T>(pub(super) &'a Vec<T>);
+    /// Every name of a table: it parses, and the node reads and writes it. A value that
+    /// suits its type is one of these.
+    macro_rules! check {
+        ($node:ident, $fields:ident) => {
+            for field in $fields::ALL {
+                let name = field.as_str();
+                assert_eq!((field.as_ref(), field.to_string()), (name, name.to_owned()));
+                assert_eq!(name.parse::<$fields>().unwrap(), *field);
+                assert!(format!("{field:?}").to_lowercase() == name.replace('_', ""));
+                let kept =
+                    ["7", r#""7""#, "true", r#"{"id":"7"}"#, r#"{"data":[]}"#].map(|value| {
+                        let text = match name {
+                            "id" => format!(r#"{{"id":{value}}}"#),
+                            _ => format!(r#"{{"id":"1","{name}":{value}}}"#),
+                        };
+                        reader::read::<$node>(&text)
+                            .is_ok_and(|node| json::to_string(&node) == text)
+                    });
+                assert!(kept.contains(&true), "{name}");
+            }
+            for other in ["", "ID", "id ", "Caption", "mediaurl", "unheard_of"] {
+                let error = other.parse::<$fields>().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                let what = concat!(
+                    "not the name of a ",
+                    stringify!($fields),
+                    ": request it as text"
+                );
+                assert_eq!(error.to_string(), what);
+            }
+        };
+    }
 
-impl<T: Serialize> Serialize for Data<'_, T> {
-    fn begin(&self) -> Fragment<'_> {
-        Entries::new(vec![("data", Box::new(self.0))]).fragment()
+    #[test]
+    fn each_name_parses_and_is_read_and_written() {
+        check!(Media, MediaField);
+        check!(User, UserField);
+        check!(Comment, CommentField);
     }
 }

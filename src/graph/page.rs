@@ -4,7 +4,7 @@ use super::position::{At, LINK_PARAMS};
 use crate::client::usage::Usage;
 use crate::http::query::{decode, push_param};
 use crate::json::lenient::{
-    Entries, Lenient, List, nullable, object, object_writer, required, serde_impls,
+    Entries, Entry, Lenient, List, nullable, object, required, serde_impls,
 };
 use crate::json::reader::{Tolerance, refuse_field};
 use crate::json::value::Json;
@@ -316,13 +316,12 @@ impl<T> Page<T> {
 /// Written under the service's keys. Links are relative, without host and token.
 impl<T: Serialize> Serialize for Page<T> {
     fn begin(&self) -> Fragment<'_> {
-        let mut entries: Vec<(&'static str, Box<dyn Serialize + '_>)> =
-            vec![("data", Box::new(&self.data))];
+        let mut entries: Vec<Entry<'_>> = vec![("data", Box::new(&self.data))];
         let has_links = self.has_next() || self.has_previous();
         if has_links || self.cursors != <Cursors as Default>::default() {
             entries.push(("paging", Box::new(Paging::of(self))));
         }
-        Entries::new(entries).fragment()
+        Entries::fragment(entries)
     }
 }
 
@@ -347,7 +346,7 @@ impl Paging<'_> {
 
 impl Serialize for Paging<'_> {
     fn begin(&self) -> Fragment<'_> {
-        let mut entries: Vec<(&'static str, Box<dyn Serialize + '_>)> = Vec::new();
+        let mut entries: Vec<Entry<'_>> = Vec::new();
         if *self.cursors != <Cursors as Default>::default() {
             entries.push(("cursors", Box::new(self.cursors)));
         }
@@ -356,11 +355,10 @@ impl Serialize for Paging<'_> {
                 entries.push((name, Box::new(link)));
             }
         }
-        Entries::new(entries).fragment()
+        Entries::fragment(entries)
     }
 }
 
 serde_impls!(Page<T>, T);
 
 object!(Cursors { before, after });
-object_writer!(Cursors { before, after });

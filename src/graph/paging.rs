@@ -61,7 +61,7 @@ impl<T: Deserialize> Edge<T> {
     /// ```no_run
     /// # fn main() -> mingram::Result<()> {
     /// # let api = mingram::Api::new("IGQVJ...");
-    /// for media in api.my_media(&[]).take(30) {
+    /// for media in api.my_media("id").take(30) {
     ///     println!("{}", media?.id);
     /// }
     /// # Ok(()) }

@@ -43,10 +43,69 @@ pub struct User {
 }
 
 node! {
-    User, UserReader {
-        user_id, username, name, account_type, profile_picture_url, followers_count,
-        follows_count, media_count, biography, website, media,
+    /// A field of a User node.
+    ///
+    /// Source: Meta's *User* and *Instagram API with Instagram Login* reference pages.
+    /// *Basic* marks the fields of the Basic Display API; the others came with Instagram
+    /// Login. Requesting a field that a node does not have fails the entire call (code
+    /// 100), so request only what you use.
+    ///
+    /// Fields that have no variant are requested by name, as text (see
+    /// [`Fields`](crate::Fields)), and read into your own type
+    /// ([`Api::node`](crate::Api::node)). One of them is `ig_id`: it is not known whether the
+    /// users of this host have it.
+    pub enum UserField of User {
+        /// `id`, always returned. Basic. App-scoped on an Instagram Login account.
+        Id = id,
+        /// `user_id`, the id of the professional account. Instagram Login.
+        UserId = user_id,
+        /// `username`. Basic.
+        Username = username,
+        /// `name`. Instagram Login; may be absent.
+        Name = name,
+        /// `account_type`. Basic.
+        AccountType = account_type,
+        /// `profile_picture_url`. Instagram Login; may be absent.
+        ProfilePictureUrl = profile_picture_url,
+        /// `followers_count`. Instagram Login.
+        FollowersCount = followers_count,
+        /// `follows_count`. Instagram Login.
+        FollowsCount = follows_count,
+        /// `media_count`. Basic.
+        MediaCount = media_count,
+        /// `biography`. Instagram Login; may be absent.
+        Biography = biography,
+        /// `website`. Instagram Login; may be absent.
+        Website = website,
+        /// `media`: the first page of the user's media in the same call (recorded). Only
+        /// their ids, unless their fields are requested with
+        /// [`Fields::with`](crate::Fields::with). See [`User::media`].
+        Media = media,
     }
+}
+
+impl UserField {
+    /// All fields of the Basic Display API.
+    pub const BASIC: &'static [UserField] = &[
+        UserField::Id,
+        UserField::Username,
+        UserField::AccountType,
+        UserField::MediaCount,
+    ];
+
+    /// The fields that Meta's *Instagram API with Instagram Login* page lists for `/me`:
+    /// safe on any account of Instagram Login, all of which are professional.
+    pub const PROFESSIONAL: &'static [UserField] = &[
+        UserField::Id,
+        UserField::UserId,
+        UserField::Username,
+        UserField::Name,
+        UserField::AccountType,
+        UserField::ProfilePictureUrl,
+        UserField::FollowersCount,
+        UserField::FollowsCount,
+        UserField::MediaCount,
+    ];
 }
 
 open_enum! {

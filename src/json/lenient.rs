@@ -7,6 +7,8 @@
 //! - `false` and `[]` instead of an object or a word count as absent, and so does `""`
 //!   instead of an object.
 //! - A text or a number instead of an object with an `id` is the id.
+//! - A list may be in an object, under `data`. `[]` is an empty list; `{}`, `false` and `""`
+//!   instead of a list count as absent.
 //!
 //! Anything else is refused.
 
@@ -44,8 +46,43 @@ impl<T: Deserialize> Visitor for Place<Vec<T>> {
         Ok(())
     }
 
+    fn boolean(&mut self, b: bool) -> Result<()> {
+        match b {
+            false => self.null(),
+            true => Err(Error),
+        }
+    }
+
+    fn string(&mut self, s: &str) -> Result<()> {
+        match s {
+            "" => self.null(),
+            _ => Err(Error),
+        }
+    }
+
     fn seq(&mut self) -> Result<Box<dyn Seq + '_>> {
         Ok(Box::new(List::new(self.out.insert(Vec::new()), None)))
+    }
+
+    fn map(&mut self) -> Result<Box<dyn Map + '_>> {
+        self.out = None;
+        Ok(Box::new(InData(self)))
+    }
+}
+
+/// Reads the value under `data`.
+struct InData<'a>(&'a mut dyn Visitor);
+
+impl Map for InData<'_> {
+    fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
+        Ok(match key {
+            "data" => self.0,
+            _ => <dyn Visitor>::ignore(),
+        })
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -292,14 +329,22 @@ impl Seq for Nothing {
     }
 }
 
-/// Generates the reader of a struct whose fields are all optional. Unknown keys are
-/// ignored; the last of duplicate keys counts. With `or $id`, a text or a number instead
-/// of an object is this field, and with `or [$list]`, a list.
+/// Generates the reader and the writer of a struct whose fields are named like the service's
+/// keys: perhaps one that is required, and optional ones. The reader fills them in place;
+/// unknown keys are ignored, and the last of duplicate keys counts. The writer omits what is
+/// absent, and writes a list that is `in data` as `{"data":[…]}`.
+///
+/// With `or $id`, a text or a number instead of the object is this field. With `then $check`,
+/// the reader ends with this method.
 macro_rules! object {
-    ($name:ident { $($field:ident),* } $(or $id:ident)? $(or [$list:ident])?) => {
+    (
+        $name:ident $([$required:ident])? { $($field:ident $(in $data:ident)?),* $(,)? }
+        $(or $id:ident)? $(then $check:ident)?
+    ) => {
         const _: () = {
-            use crate::json::lenient::{Lenient, nullable};
+            use crate::json::lenient::{Entries, Entry, Lenient, is, nullable};
             use miniserde::de::{Deserialize, Map, Visitor};
+            use miniserde::ser::{Fragment, Serialize};
             use miniserde::{Result, make_place};
 
             make_place!(Place);
@@ -314,13 +359,6 @@ macro_rules! object {
                 fn place(out: &mut Option<$name>) -> &mut dyn Visitor {
                     nullable(out)
                 }
-
-                $(
-                    fn list(out: &mut Option<$name>) -> Result<Box<dyn miniserde::de::Seq + '_>> {
-                        let out = out.insert(<$name as Default>::default());
-                        Lenient::place(&mut out.$list).seq()
-                    }
-                )?
             }
 
             impl Visitor for Place<$name> {
@@ -339,45 +377,61 @@ macro_rules! object {
                 )?
 
                 fn map(&mut self) -> Result<Box<dyn Map + '_>> {
-                    Ok(Box::new(self.out.insert(<$name as Default>::default())))
+                    Ok(Box::new(Reader {
+                        out: self.out.insert(<$name as Default>::default()),
+                        $($required: None,)?
+                    }))
                 }
             }
 
-            impl Map for &mut $name {
+            struct Reader<'a> {
+                out: &'a mut $name,
+                $($required: Option<String>,)?
+            }
+
+            impl Map for Reader<'_> {
                 fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
                     Ok(match key {
-                        $(stringify!($field) => Lenient::place(&mut self.$field),)*
+                        $(_ if is(key, stringify!($required)) => Lenient::place(&mut self.$required),)?
+                        $(_ if is(key, stringify!($field)) => Lenient::place(&mut self.out.$field),)*
                         _ => <dyn Visitor>::ignore(),
                     })
                 }
 
                 fn finish(&mut self) -> Result<()> {
+                    $(
+                        let value = self.$required.take();
+                        self.out.$required =
+                            crate::json::lenient::required(value, stringify!($required))?;
+                    )?
+                    $(self.out.$check();)?
                     Ok(())
                 }
             }
-        };
-    };
-}
-pub(crate) use object;
 
-/// Generates the writer of a struct whose fields are all optional. It omits absent ones.
-/// The struct has a reader as well.
-macro_rules! object_writer {
-    ($name:ident { $($field:ident),* }) => {
-        impl miniserde::Serialize for $name {
-            fn begin(&self) -> miniserde::ser::Fragment<'_> {
-                let mut entries: Vec<(&'static str, Box<dyn miniserde::Serialize + '_>)> = Vec::new();
-                $(if let Some(value) = &self.$field {
-                    entries.push((stringify!($field), Box::new(value)));
-                })*
-                crate::json::lenient::Entries::new(entries).fragment()
+            impl Serialize for $name {
+                fn begin(&self) -> Fragment<'_> {
+                    let mut entries: Vec<Entry<'_>> = Vec::new();
+                    $(entries.push((stringify!($required), Box::new(&self.$required)));)?
+                    $(if let Some(value) = &self.$field {
+                        $(let value = crate::json::lenient::In(stringify!($data), value);)?
+                        entries.push((stringify!($field), Box::new(value)));
+                    })*
+                    Entries::fragment(entries)
+                }
             }
-        }
+        };
 
         crate::json::lenient::serde_impls!($name);
     };
 }
-pub(crate) use object_writer;
+pub(crate) use object;
+
+/// Compares the lengths first, and inline: optimised for size, `==` is a function.
+#[inline(always)]
+pub(crate) fn is(key: &str, name: &str) -> bool {
+    key.len() == name.len() && key == name
+}
 
 /// Generates serde's traits for a type that has miniserde's, with the feature `serde`.
 macro_rules! serde_impls {
@@ -402,23 +456,21 @@ macro_rules! serde_impls {
 }
 pub(crate) use serde_impls;
 
+/// A key, and the value to serialize under it.
+pub(crate) type Entry<'a> = (&'static str, Box<dyn Serialize + 'a>);
+
 /// The entries of an object to serialize, in order.
-#[derive(Default)]
 pub(crate) struct Entries<'a> {
-    entries: std::vec::IntoIter<(&'static str, Box<dyn Serialize + 'a>)>,
+    entries: std::vec::IntoIter<Entry<'a>>,
     current: Option<Box<dyn Serialize + 'a>>,
 }
 
 impl<'a> Entries<'a> {
-    pub(crate) fn new(entries: Vec<(&'static str, Box<dyn Serialize + 'a>)>) -> Entries<'a> {
-        Entries {
+    pub(crate) fn fragment(entries: Vec<Entry<'a>>) -> Fragment<'a> {
+        Fragment::Map(Box::new(Entries {
             entries: entries.into_iter(),
             current: None,
-        }
-    }
-
-    pub(crate) fn fragment(self) -> Fragment<'a> {
-        Fragment::Map(Box::new(self))
+        }))
     }
 }
 
@@ -426,6 +478,15 @@ impl ser::Map for Entries<'_> {
     fn next(&mut self) -> Option<(Cow<'_, str>, &dyn Serialize)> {
         let (key, value) = self.entries.next()?;
         Some((Cow::Borrowed(key), &**self.current.insert(value)))
+    }
+}
+
+/// An object with one key.
+pub(crate) struct In<'a>(pub(crate) &'static str, pub(crate) &'a dyn Serialize);
+
+impl Serialize for In<'_> {
+    fn begin(&self) -> Fragment<'_> {
+        Entries::fragment(vec![(self.0, Box::new(self.1))])
     }
 }
 

@@ -6,7 +6,7 @@ use crate::common::replay::Received;
 use crate::common::secrets::{found, shown};
 use crate::{CODE, TOKEN, app, json};
 use mingram::auth::{App, Code, State};
-use mingram::{Api, ErrorKind, MediaField as M, Token, UserField as U};
+use mingram::{Api, ErrorKind, Fields, MediaField as M, Token, UserField as U};
 use std::io::Write;
 use url::Url;
 
@@ -218,19 +218,19 @@ fn none<T: std::fmt::Debug>(call: impl Fn(&Api, &str) -> mingram::Result<T>) {
 #[test]
 fn ids() {
     each(
-        |api, id| api.user(id, &[]),
+        |api, id| api.user(id, ""),
         |request, id| path(request) == [id],
     );
     each(
-        |api, id| api.media(id, &[M::Id]),
+        |api, id| api.media(id, [M::Id]),
         |request, id| path(request) == [id],
     );
     each(
-        |api, id| api.user_media(id, &[]).pages().next().unwrap(),
+        |api, id| api.user_media(id, "").pages().next().unwrap(),
         |request, id| path(request) == [id, "media"],
     );
     each(
-        |api, id| api.children(id, &[]).pages().next().unwrap(),
+        |api, id| api.children(id, "").pages().next().unwrap(),
         |request, id| path(request) == [id, "children"],
     );
 }
@@ -266,7 +266,7 @@ fn parameters() {
     );
     each(
         |api, value| {
-            api.my_media(&[])
+            api.my_media("")
                 .param("since", value)
                 .pages()
                 .next()
@@ -277,7 +277,7 @@ fn parameters() {
     for name in ["after", "before"] {
         each(
             |api, cursor| {
-                let edge = api.my_media(&[]);
+                let edge = api.my_media("");
                 let edge = if name == "after" {
                     edge.after(cursor)
                 } else {
@@ -288,17 +288,45 @@ fn parameters() {
             |request, cursor| query(request) == [pair(name, cursor), token()],
         );
     }
+    // White space around fields is dropped, and without any there is no list.
+    let list = |before: &str, fields: &str, after: &str| match fields.trim() {
+        "" => before.trim_end_matches([',', '{']).to_owned(),
+        fields => format!("{before}{fields}{after}"),
+    };
     each(
-        |api, field| api.me(&[U::Id, U::Other(field.to_owned().leak())]),
-        |request, field| query(request) == [pair("fields", &format!("id,{field}")), token()],
+        |api, field| api.me(Fields::from(U::Id).and(field)),
+        |request, field| query(request) == [pair("fields", &list("id,", field, "")), token()],
     );
     each(
-        |api, field| {
-            let field = M::Other(field.to_owned().leak());
-            api.media("1", &[M::Children(vec![field].leak())])
-        },
+        |api, field| api.media("1", Fields::default().with(M::Children, field)),
         |request, field| {
-            query(request) == [pair("fields", &format!("children{{{field}}}")), token()]
+            query(request) == [pair("fields", &list("children{", field, "}")), token()]
+        },
+    );
+    each(
+        |api, field| api.media("1", Fields::from("id").with(field, "id")),
+        |request, field| {
+            query(request)
+                == [
+                    pair("fields", &format!("id,{}{{id}}", field.trim())),
+                    token(),
+                ]
+        },
+    );
+    each(
+        |api, value| api.media("1", format!("media.limit({value})")),
+        |request, value| {
+            query(request) == [pair("fields", &format!("media.limit({value})")), token()]
+        },
+    );
+    each(
+        |api, fields| {
+            let edge = api.my_media("id").param("fields", fields);
+            edge.pages().next().unwrap()
+        },
+        |request, fields| match fields.trim() {
+            "" => query(request) == [token()],
+            fields => query(request) == [pair("fields", fields), token()],
         },
     );
 }
@@ -307,7 +335,7 @@ fn parameters() {
 fn tokens_secrets_and_codes() {
     let token = |text: &str| pair("access_token", text.trim_ascii());
     each(
-        |api, text| api.clone().with_token(text).me(&[]),
+        |api, text| api.clone().with_token(text).me(""),
         |r, text| query(r) == [token(text)],
     );
     each(
@@ -384,7 +412,7 @@ fn addresses() {
             let error = download.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad}: {error}");
         }
-        let error = api(&server).with_base_url(url).me(&[]).unwrap_err();
+        let error = api(&server).with_base_url(url).me("").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad}: {error}");
         assert_eq!(server.connections(), 0, "{bad}");
     }
@@ -396,7 +424,7 @@ fn addresses() {
     for scheme in ["HTTP", "Http"] {
         let server = server();
         let api = api(&server).with_base_url(format!("{scheme}://{host}:{}//", server.port()));
-        assert_eq!(api.me(&[]).unwrap().id, "1");
+        assert_eq!(api.me("").unwrap().id, "1");
     }
 }
 
@@ -435,8 +463,8 @@ fn login_addresses() {
 #[test]
 fn settings() {
     // None of these is a version, and none an address of that server.
-    none(|api, version| api.clone().with_version(version).me(&[]));
-    none(|api, address| api.clone().with_base_url(address).me(&[]));
+    none(|api, version| api.clone().with_version(version).me(""));
+    none(|api, address| api.clone().with_base_url(address).me(""));
     none(|api, address| {
         let api = api.clone().with_login_url(address);
         api.exchange_code(&app(), &Code::new(CODE))
@@ -447,7 +475,7 @@ fn settings() {
 #[test]
 fn user_agents() {
     each(
-        |api, name| api.clone().with_user_agent(name).me(&[]),
+        |api, name| api.clone().with_user_agent(name).me(""),
         |request, name| request.headers.contains(&pair("user-agent", name)),
     );
 }

@@ -116,12 +116,12 @@ pub fn json(body: &str) -> Vec<u8> {
 }
 
 pub fn me(api: &Api, _: &Server) -> mingram::Result<String> {
-    api.me(&[UserField::Id]).map(|user| user.id)
+    api.me([UserField::Id]).map(|user| user.id)
 }
 
 /// The ids of the whole feed.
 pub fn feed(api: &Api, _: &Server) -> mingram::Result<String> {
-    let media = api.my_media(&[MediaField::Id]).into_iter();
+    let media = api.my_media([MediaField::Id]).into_iter();
     let ids: Result<Vec<String>, _> = media.map(|media| media.map(|media| media.id)).collect();
     Ok(ids?.join(" "))
 }

@@ -155,7 +155,7 @@ fn nested_arrays() {
     let server = Server::script(documents.iter().map(|document| json(document)));
     let api = api_for(&server).with_body_limit(16 * 1024 * 1024);
     for _ in &documents {
-        let error = api.me(&[]).unwrap_err();
+        let error = api.me("").unwrap_err();
         assert_eq!(error.kind(), K::Decode);
         let text = error.to_string();
         assert!(text.contains("nested more than 128 levels deep"), "{text}");
@@ -189,6 +189,7 @@ fn every_field_with_every_value() {
     const FLAG: &str = "null flag off sign blank whole big negative fraction";
     const WORD: &str = "null text number sign blank nothing off whole big negative fraction";
     const OBJECT: &str = "null object nested blank nothing off whole big negative fraction";
+    const LIST: &str = "null object nested blank nothing off";
     const NODE: &str =
         "null text number sign count object nested blank nothing off whole big negative fraction";
     const PAGE: &str = "null nested blank nothing off whole big negative fraction";
@@ -227,7 +228,7 @@ fn every_field_with_every_value() {
         ("ig_id", TEXT),
         ("is_ai_generated", FLAG),
         ("media_audio_type", WORD),
-        ("children", OBJECT),
+        ("children", LIST),
         (
             "unheard_of",
             "null text number sign blank nothing off whole big count negative fraction flag array object nested",
@@ -251,7 +252,7 @@ fn every_field_with_every_value() {
         ("id", "text number sign blank count whole"),
         ("name", WORD),
         ("period", WORD),
-        ("values", "null nothing"),
+        ("values", LIST),
         ("total_value", OBJECT),
         ("title", TEXT),
         ("description", TEXT),
@@ -266,14 +267,17 @@ fn every_field_with_every_value() {
     let wanted = |field: &str, taken: &str, name: &str, body: &str| match (field, name) {
         ("id", "count" | "whole" | "number") => r#"{"id":"7"}"#.to_owned(),
         ("id", _) => body.to_owned(),
-        ("unheard_of", _) | ("children", "object") => r#"{"id":"1"}"#.to_owned(),
+        ("unheard_of", _) | ("children" | "values", "object") => r#"{"id":"1"}"#.to_owned(),
         (_, "blank" | "number" | "sign") if taken == TEXT => body.to_owned(),
         (_, "count" | "whole") if taken == TEXT => format!(r#"{{"id":"1","{field}":"7"}}"#),
         (_, "number" | "whole") if taken == COUNT => format!(r#"{{"id":"1","{field}":7}}"#),
         (_, "big") if taken == COUNT => format!(r#"{{"id":"1","{field}":9007199254740994}}"#),
         (_, "blank" | "number" | "sign") if taken == WORD => body.to_owned(),
         (_, "off") if taken == FLAG => body.to_owned(),
+        // An empty list is one, too.
         ("values", "nothing") => body.to_owned(),
+        ("values", "nested") => r#"{"id":"1","values":[{}]}"#.to_owned(),
+        ("children", "nothing") => r#"{"id":"1","children":{"data":[]}}"#.to_owned(),
         // An empty page is one, too.
         ("media" | "replies", "nothing") if taken == PAGE => {
             format!(r#"{{"id":"1","{field}":{{"data":[]}}}}"#)
@@ -565,7 +569,7 @@ fn cursor_of(items: &Items<Media>) -> Option<String> {
 
 /// The ids, and how it ended.
 fn until_error(api: &Api, _: &Server) -> mingram::Result<String> {
-    let mut items = api.my_media(&[]).into_iter();
+    let mut items = api.my_media("").into_iter();
     let mut ids = String::new();
     for item in items.by_ref() {
         match item {
@@ -592,7 +596,7 @@ fn until_error(api: &Api, _: &Server) -> mingram::Result<String> {
 }
 
 fn take_three(api: &Api, _: &Server) -> mingram::Result<String> {
-    api.my_media(&[])
+    api.my_media("")
         .into_iter()
         .take(3)
         .map(|media| media.map(|media| media.id))
@@ -689,7 +693,7 @@ fn paging_of_every_type() {
 
 /// The whole error of the service.
 fn refusal(api: &Api, _: &Server) -> mingram::Result<String> {
-    let error = api.me(&[]).unwrap_err();
+    let error = api.me("").unwrap_err();
     Ok(format!("{:?}", error.api_error().unwrap()))
 }
 
@@ -865,7 +869,7 @@ fn endless_feeds() {
             let _ = stream.write_all(&goes_on(ids, &turn.to_string()));
         });
         let mut items = common::api(&server.url())
-            .my_media(&[])
+            .my_media("")
             .into_iter()
             .take(250);
         let (mut count, mut faults) = (0, 0);

@@ -68,7 +68,7 @@ fn connections_that_end() {
 fn nobody_there() {
     let api = common::api(common::NOBODY).with_token(TOKEN);
     let api = api.with_timeout(PATIENCE);
-    let error = timed(PATIENCE, || api.me(&[])).unwrap_err();
+    let error = timed(PATIENCE, || api.me("")).unwrap_err();
     assert_eq!(error.kind(), K::Connect);
     assert!(error.to_string().contains("connection refused"), "{error}");
 }
@@ -81,7 +81,7 @@ fn no_such_name() {
     let environment = [("RES_OPTIONS", "timeout:1 attempts:1")];
     in_a_child("wire::no_such_name", &environment, || {
         let api = common::api("https://mingram.invalid").with_token(TOKEN);
-        let error = timed(Duration::from_secs(20), || api.me(&[])).unwrap_err();
+        let error = timed(Duration::from_secs(20), || api.me("")).unwrap_err();
         assert_eq!(error.kind(), K::Connect);
         assert!(
             error.to_string().contains("the host name was not found"),
@@ -95,7 +95,7 @@ fn no_such_name() {
 #[cfg(any(feature = "https", feature = "platform-roots", feature = "keep-alive"))]
 fn an_impossible_name() {
     for host in ["a..b", ".a", "a-.example", &"a".repeat(64)] {
-        let error = common::api(&format!("https://{host}")).me(&[]).unwrap_err();
+        let error = common::api(&format!("https://{host}")).me("").unwrap_err();
         assert_eq!(error.kind(), K::InvalidInput, "{host}: {error}");
         assert!(
             error.to_string().contains("not a valid host name"),
@@ -114,7 +114,7 @@ fn no_thread_left() {
     let environment = [("RUST_MIN_STACK", stack.as_str())];
     in_a_child("wire::no_thread_left", &environment, || {
         let api = common::api("http://localhost:1").with_token(TOKEN);
-        let error = timed(DEADLINE, || api.me(&[])).unwrap_err();
+        let error = timed(DEADLINE, || api.me("")).unwrap_err();
         assert_eq!(error.kind(), K::ConnectionLost, "{error}");
         let message = error.to_string();
         assert!(message.contains("cannot start another thread"), "{message}");
@@ -130,7 +130,7 @@ fn a_timeout_in_the_environment() {
             thread::sleep(Duration::from_secs(2));
             let _ = stream.write_all(&json(ID));
         });
-        assert_eq!(server.api().me(&[]).unwrap().id, WHOLE);
+        assert_eq!(server.api().me("").unwrap().id, WHOLE);
         assert_eq!(file(&server.api(), &server).unwrap(), ID);
     });
 }
@@ -173,7 +173,7 @@ fn connections_that_are_reset() {
     ] {
         let api = common::api(&resetting(reply)).with_token(TOKEN);
         let api = api.with_timeout(PATIENCE);
-        let error = timed(PATIENCE, || api.me(&[])).unwrap_err();
+        let error = timed(PATIENCE, || api.me("")).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(message), "{error}");
     }
@@ -633,7 +633,7 @@ fn an_early_answer_is_read() {
             .unwrap();
         let _ = stream.read_to_end(&mut Vec::new());
     });
-    let error = common::api(&url).me(&[]).unwrap_err();
+    let error = common::api(&url).me("").unwrap_err();
     assert_eq!(
         (error.kind(), error.status()),
         (K::Status, Some(503)),
@@ -651,7 +651,7 @@ fn odd_timeouts() {
         Duration::from_secs(u64::MAX),
         Duration::from_nanos(1),
     ] {
-        let outcome = server.api().with_timeout(timeout).me(&[]);
+        let outcome = server.api().with_timeout(timeout).me("");
         match outcome {
             Ok(user) => assert_eq!(user.id, WHOLE),
             Err(error) => assert!(
@@ -660,7 +660,7 @@ fn odd_timeouts() {
             ),
         }
     }
-    let user = server.api().with_body_limit(usize::MAX).me(&[]).unwrap();
+    let user = server.api().with_body_limit(usize::MAX).me("").unwrap();
     assert_eq!(user.id, WHOLE);
 }
 
@@ -702,7 +702,7 @@ fn no_more_is_read_than_the_limit() {
                 read: read.clone(),
             };
             let api = Api::new(TOKEN).with_retries(0).with_transport(transport);
-            let error = api.with_body_limit(limit).me(&[]).unwrap_err();
+            let error = api.with_body_limit(limit).me("").unwrap_err();
             assert_eq!(error.kind(), K::TooLarge, "{error}");
             let read = read.load(Ordering::SeqCst);
             assert!(read > limit && read <= limit + PIECE, "{read} of {limit}");
@@ -735,11 +735,7 @@ fn an_announced_length_reserves_no_memory() {
     for length in lengths {
         let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{ID}");
         let server = Server::script([reply]);
-        let error = server
-            .api()
-            .with_body_limit(usize::MAX)
-            .me(&[])
-            .unwrap_err();
+        let error = server.api().with_body_limit(usize::MAX).me("").unwrap_err();
         assert_eq!(error.kind(), K::Truncated, "{error}");
     }
 }
@@ -792,9 +788,9 @@ fn a_timed_out_call_can_be_made_again() {
     let api = api_for(&server);
     let start = Instant::now();
     let hasty = api.clone().with_timeout(DEADLINE);
-    assert!(hasty.user("bad", &[]).unwrap_err().is_timeout());
+    assert!(hasty.user("bad", "").unwrap_err().is_timeout());
     assert!(start.elapsed() < 2 * DEADLINE);
-    assert_eq!(api.user("good", &[]).unwrap().id, WHOLE);
+    assert_eq!(api.user("good", "").unwrap().id, WHOLE);
 }
 
 /// Three heads as servers send them, cut at every byte. minreq takes the end of
@@ -828,7 +824,7 @@ fn heads_that_are_cut_at_every_byte() {
         let url = format!("{}/f", server.url());
         for at in 0..head.len() {
             cut.store(at, Ordering::SeqCst);
-            api.me(&[]).unwrap_err();
+            api.me("").unwrap_err();
             let mut body = Vec::new();
             let download = api.download(&url).accept_unknown_length();
             let outcome = download.write_to(&mut body);

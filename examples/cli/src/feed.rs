@@ -134,9 +134,13 @@ fn write_media(out: &mut impl Write, media: &Media) -> io::Result<()> {
     let date = timestamp.and_then(|timestamp| timestamp.get(..10));
     let caption = media.caption.as_deref().unwrap_or("");
     write_row(out, date.unwrap_or(""), &kind(media), &media.id, caption)?;
-    let last = media.children.len();
-    for (i, child) in media.children.iter().enumerate() {
-        let branch = if i + 1 == last { "└" } else { "├" };
+    let children = media.children.as_deref().unwrap_or_default();
+    for (i, child) in children.iter().enumerate() {
+        let branch = if i + 1 == children.len() {
+            "└"
+        } else {
+            "├"
+        };
         write_row(out, "", &format!("{branch} {}", kind(child)), &child.id, "")?;
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::options::{Arg, Args, Command};
 use crate::{output, sample, signals};
 use collect::{Collector, is_profile};
 use json::Post;
-use mingram::{Api, Media, MediaField as M, User, UserField as U};
+use mingram::{Api, Fields, Media, MediaField as M, User, UserField as U};
 use miniserde::Serialize;
 use page::Profile;
 use std::collections::HashSet;
@@ -299,12 +299,12 @@ fn user(api: &Api) -> Outcome<User> {
 
 fn list(api: &Api, count: u32) -> Outcome<Vec<Media>> {
     let page_size = count.min(100);
-    let list = |fields: &[M]| {
+    let list = |fields: Fields| {
         let edge = api.my_media(fields).page_size(page_size);
         edge.take(count as usize)
             .collect::<mingram::Result<Vec<_>>>()
     };
-    match list(&[M::WITH_CHILDREN, &[M::AltText]].concat()) {
+    match list(M::WITH_CHILDREN.and(M::AltText)) {
         Err(error) if lacks_a_field(&error) => Ok(list(M::WITH_CHILDREN)?),
         listed => Ok(listed?),
     }

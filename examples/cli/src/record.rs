@@ -6,7 +6,7 @@ use crate::exit::{CANNOT_WRITE, FAILED, Failure, INTERRUPTED, Result, code};
 use crate::options::{Arg, Args, Command};
 use crate::{output, signals};
 use mingram::transport::{DefaultTransport, Record};
-use mingram::{Api, ErrorKind, Media, MediaField as M, MediaType, UserField as U};
+use mingram::{Api, ErrorKind, Fields, Media, MediaField as M, MediaType, UserField as U};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -122,17 +122,17 @@ fn run(mut args: Args) -> Result<u8> {
 /// the same.
 fn ask<T>(api: &Api, record: &Record<T>, options: &Options) -> Vec<mingram::Error> {
     let mut failures = Vec::new();
-    let children = M::Children(M::CHILD);
     let (of_user, of_media) = match options.all_fields {
-        true => (U::PROFESSIONAL, [M::PROFESSIONAL, &[children]].concat()),
-        false => (U::BASIC, [M::BASIC, &[children]].concat()),
+        true => (U::PROFESSIONAL, M::PROFESSIONAL),
+        false => (U::BASIC, M::BASIC),
     };
+    let of_media = Fields::from(of_media).with(M::Children, M::CHILD);
 
     record.name_next("profile");
     failures.extend(api.me(of_user).err());
 
     let mut media: Vec<Media> = Vec::new();
-    let mut pages = api.my_media(&of_media).page_size(options.limit).pages();
+    let mut pages = api.my_media(of_media).page_size(options.limit).pages();
     for number in 1..=options.pages {
         record.name_next(&format!("media-page-{number}"));
         match pages.next() {
@@ -145,7 +145,7 @@ fn ask<T>(api: &Api, record: &Record<T>, options: &Options) -> Vec<mingram::Erro
     if let Some(first) = media.first() {
         record.name_next("media");
         let fields = [M::Id, M::MediaType, M::MediaUrl, M::Username, M::Timestamp];
-        failures.extend(api.media(&first.id, &fields).err());
+        failures.extend(api.media(&first.id, fields).err());
     }
 
     let is_album = |media: &&Media| media.media_type == Some(MediaType::CarouselAlbum);

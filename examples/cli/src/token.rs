@@ -176,7 +176,7 @@ fn status(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
     let (mut me, mut valid, mut exit) = (None, None, 0);
     if !options.offline {
         let api = api.clone().with_token(token.token.clone());
-        match api.me(&[U::Id, U::Username]) {
+        match api.me([U::Id, U::Username]) {
             Ok(user) => (me, valid) = (Some(user), Some(true)),
             Err(error) => {
                 valid = error.is_token_invalid().then_some(false);

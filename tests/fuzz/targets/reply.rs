@@ -24,9 +24,9 @@ fuzz_target!(|data: &[u8]| {
     let error = match choice {
         b'a' => api.me(UserField::BASIC).err(),
         b'b' => items(api.my_media(MediaField::BASIC), most),
-        b'c' => items(api.user_media("7", &[]).before("start"), most),
+        b'c' => items(api.user_media("7", "").before("start"), most),
         b'd' => {
-            let mut pages = api.children("7", &[]).page_size(3).after("start").pages();
+            let mut pages = api.children("7", "").page_size(3).after("start").pages();
             let error = pages.by_ref().find_map(Result::err);
             assert!(pages.next().is_none(), "pages go on after the end");
             error

@@ -171,11 +171,9 @@ fn fetch(
         retries: options.retries,
         time: options.timeout,
         renew: &|| match task.role {
-            Role::File => Ok(api.media(&task.id, &[M::Id, M::MediaUrl])?.media_url),
-            Role::Poster => Ok(api
-                .media(&task.id, &[M::Id, M::ThumbnailUrl])?
-                .thumbnail_url),
-            Role::Profile(_) => Ok(api.me(&[U::Id, U::ProfilePictureUrl])?.profile_picture_url),
+            Role::File => Ok(api.media(&task.id, [M::Id, M::MediaUrl])?.media_url),
+            Role::Poster => Ok(api.media(&task.id, [M::Id, M::ThumbnailUrl])?.thumbnail_url),
+            Role::Profile(_) => Ok(api.me([U::Id, U::ProfilePictureUrl])?.profile_picture_url),
         },
         begin: &|bytes| file.begin(bytes),
         piece: &|bytes| {

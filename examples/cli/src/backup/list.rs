@@ -9,7 +9,7 @@ use crate::account::lacks_a_field;
 use crate::folder::{Failure, Folder, length_of};
 use crate::names::{self, HEAD, POSTER, Want};
 use crate::output;
-use mingram::{Api, Media, MediaField as M, MediaType};
+use mingram::{Api, Fields, Media, MediaField as M, MediaType};
 use miniserde::json;
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
@@ -45,10 +45,11 @@ impl<'a> Lister<'a> {
     }
 
     pub fn list(&mut self) -> Result<(), Failure> {
-        let child = M::Children(M::CHILD);
-        let login = [M::PROFESSIONAL, &[M::AltText, child]].concat();
-        let basic = [M::BASIC, &[child]].concat();
-        let edge = |fields: &[M]| {
+        let login = Fields::from(M::PROFESSIONAL)
+            .and(M::AltText)
+            .with(M::Children, M::CHILD);
+        let basic = M::WITH_CHILDREN;
+        let edge = |fields: &Fields| {
             let edge = self.api.my_media(fields).page_size(100);
             match self.options.since {
                 Some(time) => edge.since(time),
@@ -101,17 +102,17 @@ impl<'a> Lister<'a> {
         }
         let stem = names::stem(published, &media.id);
         let album = media.media_type == Some(MediaType::CarouselAlbum);
-        if album && media.children.is_empty() {
+        if album && media.children.as_deref().unwrap_or_default().is_empty() {
             match self.api.children(&media.id, M::CHILD).into_iter().collect() {
-                Ok(children) => media.children = children,
+                Ok(children) => media.children = Some(children),
                 Err(error) => match Failure::from(error) {
                     failure if failure.is_fatal() => return Err(failure),
                     failure => self.summary.miss(format!("{stem}_*"), failure),
                 },
             }
         }
-        let children = std::mem::take(&mut media.children);
-        for (i, child) in children.iter().enumerate() {
+        let children = media.children.take();
+        for (i, child) in children.iter().flatten().enumerate() {
             if !names::is_id(&child.id) {
                 self.refuse(&child.id);
                 continue;
@@ -148,7 +149,7 @@ impl<'a> Lister<'a> {
         let mut notes = Notes::read(&before);
         // The URLs are signed for a few days, and others each time.
         let (url, poster) = (media.media_url.take(), media.thumbnail_url.take());
-        for child in &mut media.children {
+        for child in media.children.iter_mut().flatten() {
             (child.media_url, child.thumbnail_url) = (None, None);
         }
         if has_files {

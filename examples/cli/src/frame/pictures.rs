@@ -6,7 +6,7 @@ use super::{HIDDEN, sample};
 use crate::fetch::{Fetch, Fetched};
 use crate::folder::{Failure, Folder};
 use crate::names::{self, Want};
-use mingram::{Api, ErrorKind, Media, MediaField as M, MediaType};
+use mingram::{Api, ErrorKind, Fields, Media, MediaField as M, MediaType};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -50,9 +50,11 @@ impl Frame {
     /// The newest pictures that have a file.
     pub fn newest(&self, api: &Api) -> Result<Vec<Picture>, Trouble> {
         const CHILD: &[M] = &[M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
-        let fields = [CHILD, &[M::Timestamp, M::Children(CHILD)]].concat();
+        let fields = Fields::from(CHILD)
+            .and(M::Timestamp)
+            .with(M::Children, CHILD);
         let mut pictures: Vec<Picture> = Vec::new();
-        for media in api.my_media(&fields).page_size(self.count.min(50) as u32) {
+        for media in api.my_media(fields).page_size(self.count.min(50) as u32) {
             let media = media?;
             for picture in self.pictures(&media) {
                 let shown = picture.url.is_some() || self.folder.find(&picture.stem).is_some();
@@ -79,10 +81,11 @@ impl Frame {
             url: media.image_url().map(str::to_owned),
         };
         let album = media.media_type == Some(MediaType::CarouselAlbum);
-        if !album || media.children.is_empty() {
+        let children = media.children.as_deref().unwrap_or_default();
+        if !album || children.is_empty() {
             return vec![picture(stem, media)];
         }
-        let children = media.children.iter().enumerate();
+        let children = children.iter().enumerate();
         let all = children
             .filter(|(_, child)| names::is_id(&child.id))
             .map(|(i, child)| picture(names::child_stem(&stem, i, &child.id), child));
@@ -191,7 +194,7 @@ impl Frame {
                 time: Duration::from_secs(60),
                 renew: &|| {
                     let fields = [M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
-                    let media = api.media(&picture.id, &fields)?;
+                    let media = api.media(&picture.id, fields)?;
                     Ok(media.image_url().map(str::to_owned))
                 },
                 begin: &|_| (),

@@ -34,7 +34,7 @@ pub struct Collector<'a> {
 impl Collector<'_> {
     pub fn profile(&mut self, user: User) -> Outcome<Profile> {
         let api = self.api;
-        let renew = || Ok(api.me(&[U::Id, U::ProfilePictureUrl])?.profile_picture_url);
+        let renew = || Ok(api.me([U::Id, U::ProfilePictureUrl])?.profile_picture_url);
         let picture = match &user.profile_picture_url {
             // Another picture has another name at the service.
             Some(url) => {
@@ -114,8 +114,8 @@ impl Collector<'_> {
 
     /// The children that came with an album, or else those that the service lists.
     fn children(&self, album: &Media) -> Outcome<Vec<Media>> {
-        if !album.children.is_empty() {
-            return Ok(album.children.clone());
+        if let Some(children) = album.children.as_ref().filter(|list| !list.is_empty()) {
+            return Ok(children.clone());
         }
         let children = self.api.children(&album.id, M::CHILD).into_iter();
         Ok(children.collect::<mingram::Result<_>>()?)
@@ -126,8 +126,8 @@ impl Collector<'_> {
         let (api, id) = (self.api, media.id.as_str());
         let published = media.published_at();
         let mut files = Vec::new();
-        let poster = || Ok(api.media(id, &[M::Id, M::ThumbnailUrl])?.thumbnail_url);
-        let file = || Ok(api.media(id, &[M::Id, M::MediaUrl])?.media_url);
+        let poster = || Ok(api.media(id, [M::Id, M::ThumbnailUrl])?.thumbnail_url);
+        let file = || Ok(api.media(id, [M::Id, M::MediaUrl])?.media_url);
         let poster_stem = format!("{stem}{POSTER}");
         let poster_url = media.thumbnail_url.as_deref();
         files.extend(self.fetch(&poster_stem, poster_url, published, Want::Picture, &poster)?);

@@ -142,7 +142,7 @@ pub fn import(options: &Options, api: &Api, file: &TokenFile) -> Result<u8> {
     check_place(file)?;
     if !options.no_check {
         let api = api.clone().with_token(token.clone());
-        match api.me(&[U::Id, U::Username]) {
+        match api.me([U::Id, U::Username]) {
             Ok(me) => report(format_args!("account    {}\n", name(&me)))?,
             Err(error) => {
                 let advice = match error.is_token_invalid() {
