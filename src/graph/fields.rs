@@ -11,7 +11,8 @@ const MAX_DEPTH: u32 = 16;
 /// The fields that a call requests, in order.
 ///
 /// A field may have fields of its own, in braces, and modifiers, in parentheses:
-/// `id,children{id,media_url}`, `media.limit(3){id}` (Meta's reference, *Graph API*).
+/// `id,children{id,media_url}`, `media.limit(3){id}`. Which modifiers this host supports is not
+/// known.
 ///
 /// Calls take anything that converts to `Fields`: a text, one of [`UserField`],
 /// [`MediaField`] and [`CommentField`], and slices, arrays and `Vec`s of either. Requesting a
@@ -38,8 +39,11 @@ const MAX_DEPTH: u32 = 16;
 /// [`UserField`]: crate::UserField
 /// [`MediaField`]: crate::MediaField
 /// [`CommentField`]: crate::comments::CommentField
+#[doc(alias = "expansion")]
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Fields(std::result::Result<Cow<'static, str>, Fault>);
+pub struct Fields(Parsed<Cow<'static, str>>);
+
+type Parsed<T> = std::result::Result<T, Fault>;
 
 /// Why a text is not a list, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,13 +93,13 @@ impl Fields {
         matches!(&self.0, Ok(list) if list.is_empty())
     }
 
-    fn joined(&self, more: &Fields) -> std::result::Result<String, Fault> {
+    fn joined(&self, more: &Fields) -> Parsed<String> {
         let mut list = self.list()?;
         list.merge(more.list()?);
         Ok(list.text())
     }
 
-    fn replaced(&self, name: &str, nested: &Fields) -> std::result::Result<String, Fault> {
+    fn replaced(&self, name: &str, nested: &Fields) -> Parsed<String> {
         let (mut list, nested) = (self.list()?, nested.list()?);
         let mut rest = name;
         let head = head(&mut rest).and_then(|head| match rest {
@@ -109,11 +113,11 @@ impl Fields {
     }
 
     /// Checks it once more: what is nested may now be nested too deep.
-    fn of(list: std::result::Result<String, Fault>) -> Fields {
+    fn of(list: Parsed<String>) -> Fields {
         list.map_or_else(|fault| Fields(Err(fault)), Fields::from)
     }
 
-    fn list(&self) -> std::result::Result<List<'_>, Fault> {
+    fn list(&self) -> Parsed<List<'_>> {
         match &self.0 {
             Ok(list) => List::parse(list),
             Err(fault) => Err(*fault),
@@ -243,7 +247,7 @@ impl<F: AsRef<str>> From<&Vec<F>> for Fields {
 struct List<'a>(Vec<(&'a str, List<'a>)>);
 
 impl<'a> List<'a> {
-    fn parse(text: &'a str) -> std::result::Result<List<'a>, Fault> {
+    fn parse(text: &'a str) -> Parsed<List<'a>> {
         let mut rest = text;
         let list = List::read(&mut rest, 0).and_then(|list| match rest {
             "" => Ok(list),
@@ -376,17 +380,23 @@ mod tests {
     fn whatever_lists_fields_converts() {
         assert_eq!(text(""), "");
         assert_eq!(text(" "), "");
-        let (array, vec, string) = ([U::Id, U::Username], vec!["id", "a{b}"], "id".to_owned());
-        assert_eq!(
-            (text(&array), text(&vec), text(&string)),
-            ("id,username".into(), "id,a{b}".into(), "id".into())
+        let (array, vec, string) = (
+            ["id".to_owned(), "a{b}".to_owned()],
+            Vec::from(["id", "a{b}"]),
+            "id, a{b}".to_owned(),
         );
-        assert_eq!(
-            (text(array), text(vec), text(string)),
-            ("id,username".into(), "id,a{b}".into(), "id".into())
-        );
+        for text in [
+            text(&array),
+            text(&vec),
+            text(&string),
+            text(array),
+            text(vec),
+            text(string),
+        ] {
+            assert_eq!(text, "id,a{b}");
+        }
+        assert_eq!(text([U::Id, U::Username]), "id,username");
         assert_eq!(text([M::Id, M::MediaUrl].as_slice()), "id,media_url");
-        assert_eq!(text([M::Id]), "id");
         assert_eq!(text(C::Text), "text");
         assert_eq!(text(vec![C::Id, C::Text]), "id,text");
         assert_eq!(text(["id".to_owned(), "x.as(y)".to_owned()]), "id,x.as(y)");

@@ -12,6 +12,8 @@ use std::time::SystemTime;
 /// has are set.
 ///
 /// A `Media` occupies 424 bytes (232 on 32-bit machines) plus its text.
+#[doc(alias = "post")]
+#[doc(alias = "reel")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Media {
@@ -61,6 +63,7 @@ pub struct Media {
     /// The images and videos of an album, if
     /// [`MediaField::Children`](crate::MediaField::Children) was requested. `None` if they
     /// are absent or `null`; a list that is empty is `Some`. Children have no children.
+    #[doc(alias = "carousel")]
     pub children: Option<Vec<Media>>,
 }
 
@@ -265,6 +268,7 @@ impl Media {
 
 /// When a signed URL expires. Its query parameter `oe` contains hexadecimal Unix
 /// seconds (recorded, in every `media_url`); `None` if it is absent or invalid.
+#[doc(alias = "oe")]
 pub fn url_expires_at(url: &str) -> Option<SystemTime> {
     let (_, query) = url.split_once('?')?;
     let seconds = param(query.split('#').next()?, "oe")?;

@@ -7,6 +7,8 @@ use crate::json::words::open_enum;
 
 /// A User node. Only requested fields that the account has are set; a private account
 /// has returned nothing but its `id` (recorded).
+#[doc(alias = "profile")]
+#[doc(alias = "account")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct User {
