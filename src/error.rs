@@ -424,7 +424,8 @@ impl Error {
     }
 
     /// The field that the service refused, if its message quotes one (codes 100 and 2500;
-    /// recorded). Request the others without it: a single refused field fails the entire
+    /// recorded). Request the others without it, with
+    /// [`Fields::without`](crate::Fields::without): a single refused field fails the entire
     /// call. An item that cannot be requested as written, such as `children.media_type`,
     /// counts as a field. `None` if it is not certain which field is meant.
     pub fn refused_field(&self) -> Option<&str> {

@@ -1,6 +1,7 @@
 //! The list of fields that a call requests, with nested ones (`children{…}`).
 
 use crate::error::{Error, Result};
+use crate::http::url::MAX_URL_BYTES;
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
@@ -20,11 +21,11 @@ const MAX_DEPTH: u32 = 16;
 /// [`Error::refused_field`](crate::Error::refused_field).
 ///
 /// White space around fields is dropped. A field that occurs twice is sent once, with the
-/// nested fields of both. Nesting is limited to 16 levels.
+/// nested fields of both. A list has at most 32 KiB and 16 levels of nesting.
 ///
-/// A text that is not such a list converts, too, and stays what it is whatever is added: a
-/// call with it fails with [`InvalidInput`](crate::ErrorKind::InvalidInput), and nothing is
-/// sent. Parsing (`text.parse::<Fields>()`) reports it immediately.
+/// Conversions accept any text. If it is not a list, calls fail with
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) and send nothing, whatever is added to it;
+/// `text.parse::<Fields>()` reports it immediately.
 ///
 /// ```
 /// use mingram::{Fields, MediaField as F};
@@ -66,7 +67,7 @@ impl Fields {
     }
 
     /// Adds a field with these nested ones, or without any if they are empty. It replaces
-    /// all fields of that name; nested ones of that name stay. The name may have modifiers.
+    /// all fields of that name on the first level. The name may have modifiers.
     #[must_use]
     pub fn with(&self, name: impl AsRef<str>, nested: impl Into<Fields>) -> Fields {
         Fields::of(self.replaced(name.as_ref(), &nested.into()))
@@ -248,6 +249,9 @@ struct List<'a>(Vec<(&'a str, List<'a>)>);
 
 impl<'a> List<'a> {
     fn parse(text: &'a str) -> Parsed<List<'a>> {
+        if text.len() > MAX_URL_BYTES {
+            return Err(Fault::new(text, &text[..0], "at most 32 KiB"));
+        }
         let mut rest = text;
         let list = List::read(&mut rest, 0).and_then(|list| match rest {
             "" => Ok(list),
@@ -464,7 +468,8 @@ mod tests {
             ("a.limit(\n)", 8),
             ("a{b}.limit(1)", 4),
             (&deep(17), 33),
-            (&deep(100_000), 33),
+            (&deep(10_000), 33),
+            (&format!("{}{}", "ab,".repeat(12_000), "x"), 36_001),
         ] {
             let fields = Fields::from(list);
             let error = fields.checked().unwrap_err();

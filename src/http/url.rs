@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The longest URL that is sent, in bytes.
-const MAX_URL_BYTES: usize = 32 * 1024;
+pub(crate) const MAX_URL_BYTES: usize = 32 * 1024;
 
 /// Refuses a URL that is too long for servers.
 pub(crate) fn check_length(url: &str) -> Result<()> {

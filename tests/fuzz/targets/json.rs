@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
         }
         let children = field("children").and_then(|children| children.get("data"));
         if let Some(children) = children.and_then(Value::as_array) {
-            assert_eq!(media.children.unwrap().len(), children.len());
+            assert_eq!(media.children.as_ref().unwrap().len(), children.len());
         }
         let _ = (media.published_at(), media.media_url_expires_at());
         let _ = media.image_url();
