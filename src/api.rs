@@ -324,7 +324,8 @@ impl Api {
     }
 
     /// The images and videos of an album (`GET /{media-id}/children`). With no fields,
-    /// only ids. Children have no caption: request at most [`MediaField::CHILD`](crate::MediaField::CHILD).
+    /// only ids. Children have no caption: request at most
+    /// [`MediaField::CHILD`](crate::MediaField::CHILD).
     pub fn children(&self, album_id: &str, fields: impl Into<Fields>) -> Edge<Media> {
         let path = node_path(album_id, "children");
         Edge::new(&self.client, path, fields.into())
@@ -339,7 +340,8 @@ impl Api {
 
     /// The comments on a media (`GET /{media-id}/comments`), newest first. Replies are
     /// not included: request
-    /// [`CommentField::Replies`](crate::comments::CommentField::Replies), or call [`replies`](Api::replies). With no fields, those that the service chooses.
+    /// [`CommentField::Replies`](crate::comments::CommentField::Replies), or call
+    /// [`replies`](Api::replies). With no fields, those that the service chooses.
     ///
     /// The service returns at most 50 comments per page and has no filter by time
     /// (Meta's reference, *Media comments*).

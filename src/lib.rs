@@ -336,7 +336,7 @@ struct Readme;
 /// ```
 /// ```compile_fail
 /// #![deny(unused_must_use)]
-/// mingram::Api::new("x").my_media(&[]).page_size(9);
+/// mingram::Api::new("x").my_media("").page_size(9);
 /// ```
 /// ```compile_fail
 /// #![deny(unused_must_use)]
@@ -344,7 +344,7 @@ struct Readme;
 /// ```
 /// ```compile_fail
 /// #![deny(unused_must_use)]
-/// mingram::insights::Query::new(&[]).param("period", "day");
+/// mingram::insights::Query::new(&[mingram::insights::Metric::Views]).param("period", "day");
 /// ```
 /// ```compile_fail
 /// #![deny(unused_must_use)]

@@ -272,7 +272,7 @@ fn half_an_error_object_is_none() {
         (object[..20].to_owned(), ErrorKind::Decode),
     ] {
         let server = Server::script([json("200 OK", &body)]);
-        let error = server.api().me(&[]).unwrap_err();
+        let error = server.api().me("").unwrap_err();
         assert_eq!(error.kind(), kind, "{body}: {error}");
     }
 }

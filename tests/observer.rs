@@ -56,7 +56,7 @@ fn requests_and_replies() {
     let server = Server::script([json("200 OK", ID)]);
     let log = Log::default();
     let api = log.observe(server.api().with_version("v25.0"));
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     let wanted = ["GET /v25.0/me", "GET /v25.0/me: HTTP 200, 10 bytes"];
     assert_eq!(log.take(&server), wanted);
     // Without a length, over a redirect, and a file with a query.
@@ -69,7 +69,7 @@ fn requests_and_replies() {
         let _ = stream.write_all(reply.as_bytes());
     });
     let api = log.observe(server.api());
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     let url = format!("{}/f.jpg?oh=signed&oe=1#x", server.url());
     api.download(&url).write_to(Vec::new()).unwrap();
     assert_eq!(
@@ -84,7 +84,7 @@ fn requests_and_replies() {
         ]
     );
     // A refused argument sends nothing, and there is nothing to tell.
-    assert!(api.user("", &[]).is_err());
+    assert!(api.user("", "").is_err());
     assert!(log.take(&server).is_empty());
 }
 
@@ -140,7 +140,7 @@ fn retries_and_their_errors() {
         };
         seen.0.lock().unwrap().push(line);
     });
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     assert_eq!(
         log.take(&server),
         [
@@ -158,7 +158,7 @@ fn retries_and_their_errors() {
     // An error that is returned is not told a second time.
     let server = Server::script([service_error(100, "m")]);
     let api = log.observe(server.api().with_clock(clock).with_retries(2));
-    assert!(api.me(&[]).is_err());
+    assert!(api.me("").is_err());
     let told = log.take(&server);
     assert_eq!(told.len(), 2, "{told:?}");
 }
@@ -169,7 +169,7 @@ fn a_request_without_a_reply() {
     let log = Log::default();
     let clock = TestClock::new(0);
     let api = common::api(NOBODY).with_clock(clock).with_retries(1);
-    let error = log.observe(api).me(&[]).unwrap_err();
+    let error = log.observe(api).me("").unwrap_err();
     let told = log.take(&server);
     let url = format!("GET {NOBODY}/me");
     let retry = &told[2];
@@ -191,10 +191,10 @@ fn waits_for_a_rate_limit() {
     let server = Server::script([refused, json("200 OK", ID)]);
     let (log, clock) = (Log::default(), TestClock::new(0));
     let api = log.observe(server.api().with_clock(clock.clone()));
-    assert!(api.me(&[]).is_err());
+    assert!(api.me("").is_err());
     log.take(&server);
     let paced = api.clone().with_pace(Duration::from_secs(3600));
-    paced.me(&[]).unwrap();
+    paced.me("").unwrap();
     let told = log.take(&server);
     assert_eq!(told[0], "GET /me: waiting 19 minutes for the rate limit");
     assert_eq!(told.len(), 3, "{told:?}");
@@ -220,9 +220,9 @@ fn smaller_pages() {
     };
     let page =
         |from, to| format!("GET /me/media: a page of {from} is too much data, requesting {to}");
-    assert_eq!(api.my_media(&[]).into_iter().count(), 1);
+    assert_eq!(api.my_media("").into_iter().count(), 1);
     assert_eq!(smaller(log.take(&server)), [page(25, 12), page(12, 6)]);
-    assert_eq!(api.my_media(&[]).take(10).count(), 1);
+    assert_eq!(api.my_media("").take(10).count(), 1);
     assert_eq!(smaller(log.take(&server)), [page(10, 5)]);
 }
 
@@ -265,7 +265,7 @@ fn an_observer_that_panics() {
         told.fetch_add(1, Ordering::SeqCst);
         panic!("told of {event}");
     });
-    assert_eq!(api.me(&[]).unwrap().id, "1");
+    assert_eq!(api.me("").unwrap().id, "1");
     // It is called again after a panic.
     assert_eq!(count.load(Ordering::SeqCst), 5);
 }
@@ -282,12 +282,12 @@ fn an_observer_that_makes_calls() {
         let api = own.lock().unwrap().clone();
         if let Some(api) = api {
             // The same `Api`, with the same observer and the same limits.
-            assert_eq!(api.me(&[]).unwrap().id, "1");
+            assert_eq!(api.me("").unwrap().id, "1");
             assert_eq!(api.usage().percent(), None);
         }
     });
     *inner.lock().unwrap() = Some(api.clone());
-    assert_eq!(api.me(&[]).unwrap().id, "1");
+    assert_eq!(api.me("").unwrap().id, "1");
     assert_eq!(
         count.load(Ordering::SeqCst),
         2,
@@ -296,7 +296,7 @@ fn an_observer_that_makes_calls() {
     assert_eq!(server.received().len(), 3);
     // Later ones are.
     *inner.lock().unwrap() = None;
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     assert_eq!(count.load(Ordering::SeqCst), 4);
 }
 
@@ -310,7 +310,7 @@ fn the_time_of_the_observer_does_not_count() {
         .with_timeout(Duration::from_millis(200))
         .with_retries(0)
         .with_observer(|_| thread::sleep(Duration::from_millis(1100)));
-    assert_eq!(api.me(&[]).unwrap().id, "1");
+    assert_eq!(api.me("").unwrap().id, "1");
 }
 
 #[test]
@@ -320,13 +320,13 @@ fn it_is_shared_by_clones_and_threads_and_can_be_replaced() {
     let api = log.observe(server.api());
     thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| api.clone().with_token("another").me(&[]).unwrap());
+            scope.spawn(|| api.clone().with_token("another").me("").unwrap());
         }
     });
     assert_eq!(log.take(&server).len(), 16);
     let other = Log::default();
-    other.observe(api.clone()).me(&[]).unwrap();
+    other.observe(api.clone()).me("").unwrap();
     assert_eq!((log.take(&server).len(), other.take(&server).len()), (0, 2));
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     assert_eq!((log.take(&server).len(), other.take(&server).len()), (2, 0));
 }

@@ -38,10 +38,10 @@ fn as_many_requests_as_pages() {
 fn the_number_of_items_to_come_is_known_at_most() {
     let server = feed_server(12, 5);
     let api = server.api();
-    assert_eq!(api.my_media(&[]).items().size_hint(), (0, None));
-    assert_eq!(api.my_media(&[]).pages().size_hint(), (0, None));
+    assert_eq!(api.my_media("").items().size_hint(), (0, None));
+    assert_eq!(api.my_media("").pages().size_hint(), (0, None));
     for count in [0, 1, 7, 12, 40, usize::MAX] {
-        let mut items = api.my_media(&[]).page_size(5).take(count);
+        let mut items = api.my_media("").page_size(5).take(count);
         for passed in 0..count.min(12) {
             assert_eq!(items.size_hint(), (0, Some(count - passed)));
             assert!(items.next().unwrap().is_ok());
@@ -55,7 +55,7 @@ fn the_number_of_items_to_come_is_known_at_most() {
             r#"{"error":{"message":"m","code":1000}}"#,
         ),
     ]);
-    let mut items = server.api().my_media(&[]).take(3);
+    let mut items = server.api().my_media("").take(3);
     for _ in 0..2 {
         assert!(items.next().unwrap().is_ok());
     }

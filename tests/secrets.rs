@@ -489,7 +489,7 @@ fn a_parameter_of_every_call() {
     let api = based.clone().with_param("proof", "old");
     let api = api.with_param("proof", PROOF);
     hidden("Api", &debugged(&api), &[PROOF]);
-    let edge = api.my_media(&[]).after(format!("x&proof={PROOF}"));
+    let edge = api.my_media("").after(format!("x&proof={PROOF}"));
     hidden("Edge", &debugged(&edge), &[PROOF]);
     hidden("Position", &edge.items().position().to_string(), &[PROOF]);
     for proof in written(PROOF) {
@@ -507,9 +507,9 @@ fn a_parameter_of_every_call() {
         hidden("Error", &shown(&error), &[PROOF]);
     }
     let telling = api.clone().with_transport(Telling).with_retries(0);
-    hidden("Error", &shown(&telling.me(&[]).unwrap_err()), &[PROOF]);
+    hidden("Error", &shown(&telling.me("").unwrap_err()), &[PROOF]);
     // Name and value in the wrong order.
-    let error = based.with_param(PROOF, "proof").me(&[]).unwrap_err();
+    let error = based.with_param(PROOF, "proof").me("").unwrap_err();
     hidden("Error", &shown(&error), &[PROOF]);
 }
 

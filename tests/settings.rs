@@ -196,14 +196,14 @@ fn a_parameter_of_every_call() {
         .with_param("appsecret_proof", "wrong")
         .with_param("appsecret_proof", "a&b=c é");
     let app = App::new("1", "SECRET", "https://example.com/");
-    api.me(&[]).unwrap();
+    api.me("").unwrap();
     api.media("2", mingram::MediaField::CHILD).unwrap();
-    assert_eq!(api.my_media(&[]).page_size(9).into_iter().count(), 0);
+    assert_eq!(api.my_media("").page_size(9).into_iter().count(), 0);
     api.my_insights(&[mingram::insights::Metric::Reach])
         .unwrap();
     api.node::<mingram::User>("me", &[("locale", "fr_FR")])
         .unwrap();
-    let edge = api.my_media(&[]).param("locale", "it_IT");
+    let edge = api.my_media("").param("locale", "it_IT");
     assert_eq!(edge.into_iter().count(), 0);
     api.exchange_token(&app).unwrap();
     api.refresh_token().unwrap();
@@ -242,8 +242,8 @@ fn a_parameter_of_every_call() {
         );
     }
     // The `Api` that it was cloned from has none, one for another token has them.
-    plain.me(&[]).unwrap();
-    api.with_token(TOKEN).me(&[]).unwrap();
+    plain.me("").unwrap();
+    api.with_token(TOKEN).me("").unwrap();
     let targets: Vec<String> = server.received().into_iter().map(|r| r.target).collect();
     assert_eq!(targets[10], format!("/me?access_token={TOKEN}"));
     assert_eq!(targets[11], format!("/me?{both}{TOKEN}"));
@@ -254,7 +254,7 @@ fn a_parameter_of_every_call() {
 fn a_parameter_of_every_page() {
     let server = common::feed_server(9, 4);
     let api = server.api().with_param("locale", "de_DE");
-    assert_eq!(api.my_media(&[]).into_iter().count(), 9);
+    assert_eq!(api.my_media("").into_iter().count(), 9);
     for request in server.received() {
         assert_eq!(common::param(&request, "locale").as_deref(), Some("de_DE"));
     }
@@ -297,8 +297,8 @@ fn names_of_parameters_that_calls_set_are_refused() {
             .with_param(name, "x")
             .with_param("locale", "de_DE");
         for error in [
-            api.me(&[]).unwrap_err(),
-            api.my_media(&[]).into_iter().next().unwrap().unwrap_err(),
+            api.me("").unwrap_err(),
+            api.my_media("").into_iter().next().unwrap().unwrap_err(),
             api.refresh_token().unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {error}");
@@ -327,7 +327,7 @@ fn tokens_come_from_every_kind_of_text() {
         assert_eq!(token.expose(), TOKEN);
     }
     let server = good();
-    assert!(Api::new(&text).with_base_url(server.url()).me(&[]).is_ok());
+    assert!(Api::new(&text).with_base_url(server.url()).me("").is_ok());
     for bad in ["", " ", "a b", "a\nb", "é", "a\0", &"a".repeat(4097)] {
         let error = bad.parse::<Token>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad:?}");
@@ -359,15 +359,15 @@ fn values_that_are_equal_to_themselves() {
 #[test]
 fn the_least_and_the_most_of_a_setting() {
     let server = good();
-    let error = server.api().with_body_limit(0).me(&[]).unwrap_err();
+    let error = server.api().with_body_limit(0).me("").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(server.api().with_body_limit(usize::MAX).me(&[]).is_ok());
+    assert!(server.api().with_body_limit(usize::MAX).me("").is_ok());
     let server = Server::script([json("503 No", "busy")]);
     for (retries, requests) in [(0, 1), (1, 2), (10, 11), (11, 11), (u32::MAX, 11)] {
         let clock = TestClock::new(0);
         let api = server.api().with_retries(retries).with_clock(clock.clone());
         let before = server.received().len();
-        assert!(api.me(&[]).is_err());
+        assert!(api.me("").is_err());
         assert_eq!(server.received().len() - before, requests);
         let slept = clock.slept();
         let milliseconds = slept.iter().map(Duration::as_millis);

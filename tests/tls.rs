@@ -1134,7 +1134,7 @@ mod own_roots {
         let server = serve(identity);
         let transport = DefaultTransport::with_roots(certificates).unwrap();
         let api = common::api(&server.url()).with_transport(transport);
-        let outcome = timed(Duration::from_secs(20), || api.me(&[]));
+        let outcome = timed(Duration::from_secs(20), || api.me(""));
         assert_eq!(server.received(), usize::from(outcome.is_ok()));
         outcome.map(|user| user.id)
     }

@@ -87,7 +87,7 @@ impl Transport for Own {
 fn pointers_to_a_transport_are_transports() {
     fn is_sent(transport: impl Transport + 'static) {
         let api = Api::new("SECRET").with_transport(transport);
-        assert_eq!(api.me(&[]).unwrap().id, "7");
+        assert_eq!(api.me("").unwrap().id, "7");
     }
     let own = Arc::new(Own::default());
     is_sent(own.clone());
@@ -147,7 +147,7 @@ fn a_body_ends_where_its_length_says() {
         let body = &br#"{"id":"7"}HTTP/1.1 200 OK"#[..];
         let own = Canned(Mutex::new(Some(Response::new(200, headers, body))));
         let api = Api::new("IGQVJsample").with_transport(own).with_retries(0);
-        api.me(&[]).map(|me| me.id).map_err(|error| error.kind())
+        api.me("").map(|me| me.id).map_err(|error| error.kind())
     };
     assert_eq!(id(length("10")), Ok("7".to_owned()));
     assert_eq!(id(length("26")), Err(ErrorKind::Truncated));

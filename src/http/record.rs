@@ -36,7 +36,7 @@ const MAX_NAME: usize = 100;
 /// use mingram::Api;
 /// use mingram::transport::{DefaultTransport, Record, Replay};
 ///
-/// # fn my_program(api: &Api) -> mingram::Result<()> { api.me(&[]).map(drop) }
+/// # fn my_program(api: &Api) -> mingram::Result<()> { api.me("").map(drop) }
 /// # fn main() -> mingram::Result<()> {
 /// let record = Record::new(DefaultTransport::default());
 /// let api = Api::new("IGQVJ...").with_transport(record.clone());

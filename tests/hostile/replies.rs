@@ -117,10 +117,10 @@ fn scalars() {
         let api = Api::new(TOKEN).with_transport(Reply(body.clone()));
         let says = format!("the reply is {what} (HTTP 200, no content type, {} bytes): ", body.len());
         for error in [
-            api.me(&[]).unwrap_err(),
+            api.me("").unwrap_err(),
             api.node::<String>("x", &[]).unwrap_err(),
             api.node::<Option<u64>>("x", &[]).unwrap_err(),
-            api.my_media(&[]).pages().next().unwrap().unwrap_err(),
+            api.my_media("").pages().next().unwrap().unwrap_err(),
             api.refresh_token().unwrap_err(),
         ] {
             assert_eq!(error.kind(), kind, "{body:?}: {error}");
