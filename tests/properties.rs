@@ -463,6 +463,8 @@ fn read_all(status: u16, reply: &str) {
             .and_then(|first| first.get("id"));
         let matches = |found: Option<&Value>| match found {
             Some(Value::String(found)) => found == id,
+            // Whole numbers with a fraction are ids, too.
+            Some(Value::Number(found)) if found.is_f64() => found.as_f64() == id.parse().ok(),
             Some(Value::Number(found)) => found.to_string() == id,
             _ => false,
         };
