@@ -127,17 +127,21 @@ impl Fields {
 
     /// The list as it is sent.
     pub(crate) fn checked(&self) -> Result<&str> {
-        self.0.as_deref().map_err(|Fault { offset, expected }| {
-            Error::invalid(format!(
-                "invalid list of fields at byte {offset}: expected {expected}: write names with \
-                 commas between them and nested ones in braces, such as \
-                 `id,children{{id,media_url}}`"
-            ))
-        })
+        self.0.as_deref().map_err(Fault::error)
     }
 }
 
 impl Fault {
+    #[cold]
+    fn error(&self) -> Error {
+        let Fault { offset, expected } = self;
+        Error::invalid(format!(
+            "invalid list of fields at byte {offset}: expected {expected}: write names with \
+             commas between them and nested ones in braces, such as \
+             `id,children{{id,media_url}}`"
+        ))
+    }
+
     fn new(text: &str, rest: &str, expected: &'static str) -> Fault {
         Fault {
             offset: text.len() - rest.len(),
