@@ -16,6 +16,7 @@ use crate::graph::media::Media;
 use crate::graph::user::User;
 use crate::http::query::{encoded_path, node_path};
 use crate::http::transport::Transport;
+use crate::json::lenient::{InData, Lenient};
 use miniserde::Deserialize;
 use std::any::type_name;
 use std::fmt;
@@ -533,18 +534,15 @@ impl Api {
 
 /// Parses a node: flat, or wrapped in `{"data":[…]}` as on Meta's newer pages.
 fn parse_node<T: Deserialize>(reply: &Reply<'_>) -> Result<T> {
-    #[derive(Deserialize)]
-    struct Wrapped<T> {
-        data: Vec<T>,
-    }
     let name = type_name::<T>();
     reply.parse(name).or_else(|error| {
         if error.kind() != ErrorKind::Decode {
             return Err(error);
         }
-        let wrapped = reply.parse::<Wrapped<T>>(name);
-        let first = wrapped.ok().and_then(|list| list.data.into_iter().next());
-        first.ok_or(error)
+        let mut list: Option<Vec<T>> = None;
+        let read = reply.parse_into(name, &mut InData(Lenient::place(&mut list)), None);
+        let list = read.ok().and(list).unwrap_or_default();
+        list.into_iter().next().ok_or(error)
     })
 }
 

@@ -70,8 +70,14 @@ impl<T: Deserialize> Visitor for Place<Vec<T>> {
     }
 }
 
-/// Reads the value under `data`.
-struct InData<'a>(&'a mut dyn Visitor);
+/// Reads the value under `data` in an object.
+pub(crate) struct InData<'a>(pub(crate) &'a mut dyn Visitor);
+
+impl Visitor for InData<'_> {
+    fn map(&mut self) -> Result<Box<dyn Map + '_>> {
+        Ok(Box::new(InData(self.0)))
+    }
+}
 
 impl Map for InData<'_> {
     fn key(&mut self, key: &str) -> Result<&mut dyn Visitor> {
