@@ -51,21 +51,24 @@ const MAX_NAME: usize = 100;
 ///
 /// # What is replaced
 ///
-/// Access tokens, cursors, user names, names, captions, ids, the names of files and the
-/// signatures in their URLs are replaced by stand-ins, the same by the same in every place.
-/// So is every text that is not known to be harmless. Dates, counts, types, metrics and the
-/// words of error messages stay. Cookies, trace ids and unknown headers are omitted. The
-/// secrets are learned from the requests and replies; if one of them, or a cursor, is still
-/// found after that, nothing is written. Hosts stay, except one on this machine, which is
-/// written as the service's. **Look at the files before you publish them.**
+/// Access tokens, cursors, user names, names, captions, ids, file names and the signatures in
+/// their URLs are replaced by stand-ins. Equal values get equal stand-ins everywhere. Other
+/// texts are replaced too, unless they are known to be harmless. Dates, counts, types, metrics
+/// and the words of error messages stay. Cookies, trace ids and unknown headers are omitted.
+/// Hosts stay, except that a server on this machine is written as the service.
+///
+/// The secrets are learned from the requests and replies. If one of them, or a cursor, is
+/// still found after all that, nothing is written. **Look at the files before you publish
+/// them.**
 ///
 /// # Playing it again
 ///
-/// What your program takes from replies, it finds in the replay under its stand-in. What it
-/// has from elsewhere differs from the stand-ins, or will differ the next time. So for the
-/// parameters of logins, for unknown parameters, and for cursors and times that no earlier
-/// reply contained, the fixture accepts any value: it has `*` there. Of an id in a path that
-/// is not possible: if your program has ids of its own, use [`keeping_ids`](Record::keeping_ids).
+/// What your program takes from a reply is a stand-in in the replay, too, and so its next
+/// request matches. Values from elsewhere (settings, the clock, an earlier run) would not
+/// match. So the fixture has `*`, which accepts any value, for the parameters of logins, for
+/// unknown parameters, and for cursors and times that no earlier reply contained. A path
+/// cannot have a `*`: if your program knows ids from elsewhere, use
+/// [`keeping_ids`](Record::keeping_ids).
 ///
 /// # What is not recorded
 ///

@@ -36,9 +36,9 @@ const IGNORED: &[&str] = &["access_token", "client_secret"];
 ///
 /// The one with the same method, scheme, host, port, path and parameters, in the query or
 /// in a form. The order of parameters is ignored, and so are `access_token`,
-/// `client_secret` and the request's headers. A parameter that is `*` in the fixture has any
-/// value. A request to this machine also matches an exchange with graph.instagram.com, or, for
-/// the exchange of a code, api.instagram.com. Each exchange is played once unless
+/// `client_secret` and the request's headers. A parameter that is `*` in the fixture matches
+/// any value. A request to a loopback address also matches an exchange with
+/// graph.instagram.com, or with api.instagram.com if it exchanges a code. Each exchange is played once unless
 /// [`repeating`](Replay::repeating) is set. If several match, they are played in the order
 /// in which they were added.
 ///
