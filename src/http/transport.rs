@@ -37,11 +37,12 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 /// - End the body where the reply ends (RFC 9112, section 6.3): after as many bytes as
 ///   `Content-Length` says; after the last chunk, decoded, if `Transfer-Encoding` is
 ///   `chunked`; at the end of the connection if there is neither; at once for the statuses
-///   204 and 304. If the connection ends earlier, fail the read with
-///   [`std::io::ErrorKind::UnexpectedEof`]. Keep both headers. mingram enforces what can be
-///   seen from outside: it refuses lengths that contradict each other, a body that is shorter
-///   than its `Content-Length` is an error, and what follows after that length is ignored.
-///   Only the transport can know that a chunked body is truncated.
+///   204 and 304. Keep both headers. If the connection ends earlier, fail the read with
+///   [`std::io::ErrorKind::UnexpectedEof`].
+///
+///   mingram enforces what can be seen from outside: lengths that contradict each other are an
+///   error, a body that is shorter than its `Content-Length` is one, and bytes after that
+///   length are ignored. Only the transport can know that a chunked body is truncated.
 /// - Do not decompress the body: mingram does, and a file's length is that of the bytes sent.
 ///   If your HTTP library decompresses and cannot be told not to, remove `Content-Encoding`
 ///   and `Content-Length`. If you look at bodies yourself, see [`Response::decode`].
@@ -91,16 +92,16 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 ///     let (mut stream, _) = listener.accept()?;
 ///     let mut head = BufReader::new(&stream).lines().map_while(Result::ok);
 ///     while head.next().is_some_and(|line| !line.is_empty()) {}
-///     // A connection that ends early.
-///     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"id\"")
+///     stream.write_all(b"HTTP/1.1 404 Gone\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+///     stream.write_all(b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
 /// });
 ///
 /// let transport = DefaultTransport::default();
 /// let mut response = transport.send(&Request::new(Method::Get, &url))?;
-/// assert_eq!((response.status, response.length()), (200, Some(9)));
-/// let mut body = Vec::new();
-/// let error = response.body.read_to_end(&mut body).unwrap_err();
-/// assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+/// assert_eq!((response.status, response.length()), (404, None));
+/// let mut body = String::new();
+/// response.body.read_to_string(&mut body)?;
+/// assert_eq!(body, "{}");
 /// server.join().unwrap()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
