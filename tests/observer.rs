@@ -62,7 +62,7 @@ fn requests_and_replies() {
     // Without a length, over a redirect, and a file with a query.
     let server = Server::start(|request, stream| {
         let reply = match request.target.split('?').next().unwrap() {
-            "/me" => "HTTP/1.1 302 Found\r\nLocation: /other?x=1\r\n\r\n".to_owned(),
+            "/me" => "HTTP/1.1 302 Found\r\nLocation: /other?x=1\r\nServer: x\r\n\r\n".to_owned(),
             "/other" => format!("HTTP/1.1 200 OK\r\n\r\n{ID}"),
             _ => reply("200 OK", &[], "file"),
         };
