@@ -93,9 +93,9 @@ impl Api {
     }
 
     /// A parameter that every call to the [graph host](Api::with_base_url) carries, such as
-    /// `locale`, or `appsecret_proof`, which apps with *Require app secret* must send (Meta's
-    /// *Secure Graph API Calls* page is about graph.facebook.com; whether Instagram's host asks
-    /// for it is not known). Default: none. Setting a name again replaces its value.
+    /// `locale`, or `appsecret_proof` for apps with *Require App Secret* (Meta's page
+    /// graph-api/guides/secure-requests, which is about graph.facebook.com; whether Instagram's
+    /// host asks for it is not known). Default: none. Setting a name again replaces its value.
     ///
     /// It is sent with nodes, edges and insights, and, since a proof goes with every use of a
     /// token, with [`exchange_token`](Api::exchange_token) and
@@ -184,8 +184,8 @@ impl Api {
     /// [`TooLarge`](ErrorKind::TooLarge); `usize::MAX` is no limit.
     ///
     /// A page of 100 media has about 80 KB (the one that `tests/peers` measures), and many times
-    /// that if its albums have children. A reply crafted to use memory takes up to 17 times this limit, 143 MB
-    /// by default (`cargo test --test memory -- --nocapture` on x86-64).
+    /// that if its albums have children. A reply crafted to use memory takes up to 17 times this
+    /// limit, 143 MB by default (`cargo test --test memory -- --nocapture` on x86-64).
     pub fn with_body_limit(self, bytes: usize) -> Api {
         self.set(|client| client.body_limit = bytes)
     }

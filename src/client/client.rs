@@ -145,9 +145,13 @@ impl Client {
     /// What messages must not contain: the token, and values of [`params`](Client::params)
     /// that may be secrets. Shorter ones cannot, and are words of other texts.
     pub(crate) fn secrets(&self) -> Vec<&str> {
-        let values = self.params.iter().map(|(_, value)| value.as_str());
-        let values = values.filter(|value| value.len() >= MIN_SECRET);
-        [self.token.expose()].into_iter().chain(values).collect()
+        let mut secrets = vec![self.token.expose()];
+        for (_, value) in &self.params {
+            if value.len() >= MIN_SECRET {
+                secrets.push(value);
+            }
+        }
+        secrets
     }
 
     /// Refuses plain http, which leads to this machine, unless the base URL leads there
