@@ -117,8 +117,9 @@ pub enum ErrorKind {
     /// The service returned an error object: see [`Error::api_error`].
     Api,
     /// A body that is JSON or begins like an object or array, but is invalid, nested too
-    /// deeply, or not of the requested type. The message says where: the byte offset and the path of keys. It may
-    /// be about one item of a page only: see [`Error::is_unreadable_item`].
+    /// deeply, or not of the requested type. The message says where: the byte offset and the
+    /// path of keys. It may be about one item of a page only: see
+    /// [`Error::is_unreadable_item`].
     Decode,
     /// A page without a usable link to the next one: it leads to a page that was requested
     /// before, or says neither a cursor nor a time. Or the item to resume after is not
@@ -510,7 +511,8 @@ impl Error {
         self.0.subject == Subject::Item
     }
 
-    /// The network failed: no connection, a broken one, a truncated reply, or a timeout. [Transient](Error::is_transient), except after sending a login code.
+    /// The network failed: no connection, a broken one, a truncated reply, or a timeout.
+    /// [Transient](Error::is_transient), except after sending a login code.
     pub fn is_network(&self) -> bool {
         matches!(
             self.0.kind,

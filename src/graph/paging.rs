@@ -325,9 +325,9 @@ impl<T> fmt::Debug for Pages<T> {
 
 /// Iterates over an edge item by item.
 ///
-/// A page is requested when its first item is. Empty pages are skipped; the hundredth in a row that still has a next page is
-/// an error, [`Paging`](ErrorKind::Paging), so that `next` always returns. How it ends,
-/// and which links it follows: see [`Pages`].
+/// A page is requested when its first item is. Empty pages are skipped; the hundredth in a row
+/// that still has a next page is an error, [`Paging`](ErrorKind::Paging), so that `next` always
+/// returns. How it ends, and which links it follows: see [`Pages`].
 ///
 /// An item that cannot be read is an error for that item only, which
 /// [`is_unreadable_item`](Error::is_unreadable_item): it has no usable id, or a field of a
