@@ -83,6 +83,7 @@ macro_rules! text {
         }
     };
 }
+
 /// Equal words have the same hash, whatever their case.
 pub(crate) fn hash(word: &str, state: &mut impl Hasher) {
     word.bytes()
@@ -102,7 +103,8 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $(
-                #[doc = concat!("`", $word, "`\n")]
+                #[doc = concat!("`", $word, "`")]
+                ///
                 $(#[$about])*
                 $variant,
             )*
