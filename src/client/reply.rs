@@ -23,6 +23,8 @@ pub(crate) struct Reply<'a> {
     response: Response,
     text: String,
     retry_after: RetryAfter,
+    /// Without a length, only the document reveals a broken connection.
+    has_length: bool,
 }
 
 impl<'a> Reply<'a> {
@@ -45,6 +47,7 @@ impl<'a> Reply<'a> {
             response,
             text: String::new(),
             retry_after,
+            has_length,
         };
         let is_success = (200..300).contains(&reply.response.status);
         let body = match body {
@@ -58,7 +61,7 @@ impl<'a> Reply<'a> {
         let bytes = body.len();
         let problem = reply.set_text(body);
         if is_success {
-            reply.check_document(bytes, problem, has_length)?;
+            reply.check_document(bytes, problem)?;
             return Ok(reply);
         }
         let api = read_api_error(&reply.text, reply.response.status, &call.secrets);
@@ -86,18 +89,13 @@ impl<'a> Reply<'a> {
 
     /// Fails if the document of a success does not begin like an object or array, or ends
     /// inside a character.
-    fn check_document(
-        &self,
-        bytes: usize,
-        problem: Option<Utf8Error>,
-        has_length: bool,
-    ) -> Result<()> {
+    fn check_document(&self, bytes: usize, problem: Option<Utf8Error>) -> Result<()> {
         let status = self.response.status;
         let start = self.text.trim_ascii_start();
         let is_object = start.starts_with(['{', '[']);
         let in_character = problem.is_some_and(|problem| problem.error_len().is_none());
-        let is_nothing = start.is_empty() && !has_length && status != 204;
-        if is_nothing || is_object && in_character {
+        let may_be_cut = start.is_empty() && status != 204 || is_object && in_character;
+        if may_be_cut && !self.has_length {
             return Err(self.truncated(bytes));
         }
         let is_json = || reader::read_into(&self.text, <dyn Visitor>::ignore(), None).is_ok();
@@ -129,10 +127,9 @@ impl<'a> Reply<'a> {
         Error::from_api(api, self.retry_after).with_date(self.date())
     }
 
-    /// The error for a document that ends early, whether the connection or the server lost
-    /// the rest.
+    /// The error for a document without a length that ends early.
     fn truncated(&self, bytes: usize) -> Error {
-        let message = format!("the transfer ended inside the reply, after {bytes} bytes");
+        let message = format!("the connection ended inside the reply, after {bytes} bytes");
         Error::new(ErrorKind::Truncated, message).with_status(self.response.status)
     }
 
@@ -197,7 +194,7 @@ impl<'a> Reply<'a> {
     fn decode_error(&self, type_name: &str, error: &JsonError) -> Error {
         let bytes = self.text.len();
         let kind = match error.kind {
-            JsonErrorKind::Truncated => return self.truncated(bytes),
+            JsonErrorKind::Truncated if !self.has_length => return self.truncated(bytes),
             JsonErrorKind::TooMany => ErrorKind::TooLarge,
             _ => ErrorKind::Decode,
         };

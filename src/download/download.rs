@@ -159,7 +159,7 @@ impl<'a> Download<'a> {
     ///
     /// ```no_run
     /// use std::ops::ControlFlow;
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     ///
     /// # fn main() -> mingram::Result<()> {
     /// # let api = mingram::Api::new("IGQVJ...");

@@ -519,7 +519,7 @@ fn a_page_that_is_cut_at_every_byte() {
         match ids(&api(body)) {
             Ok(_) => panic!("a short page, cut at {at}"),
             Err(error) => {
-                let wanted = if at == 0 { K::NotJson } else { K::Truncated };
+                let wanted = if at == 0 { K::NotJson } else { K::Decode };
                 assert_eq!(error.kind(), wanted, "{at}: {error}");
             }
         }
