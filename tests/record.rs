@@ -528,12 +528,7 @@ fn a_body_that_breaks_is_tried_again_as_without_a_record() {
 fn equal_requests_are_played_in_the_order_of_the_recording() {
     let reply = |number: u32| plain(format!(r#"{{"id":"1","media_count":{number}}}"#));
     let record = Record::new(Script::new((1..=12).map(|number| Ok(reply(number)))));
-    let poll = |api: &Api| {
-        api.me(&[U::Id, U::MediaCount])
-            .unwrap()
-            .media_count
-            .unwrap()
-    };
+    let poll = |api: &Api| api.me([U::Id, U::MediaCount]).unwrap().media_count.unwrap();
     let api = api(record.clone(), REAL);
     record.name_next("z");
     assert_eq!(poll(&api), 1);
