@@ -30,24 +30,24 @@
 //! | one media | [`Api::media`] | [`Media`] |
 //! | the images and videos of an album | [`Api::children`] | [`Edge`] of [`Media`] |
 //! | your own stories | [`Api::my_stories`] | [`Edge`] of [`Media`] |
-//! | the comments on a media | [`Api::comments`] | [`Edge`] of [`Comment`](comments::Comment) |
-//! | the replies to a comment | [`Api::replies`] | [`Edge`] of [`Comment`](comments::Comment) |
-//! | the numbers of a media, or of your account | [`Api::media_insights`], [`Api::my_insights`] | [`Insight`](insights::Insight)s |
+//! | the comments on a media | [`Api::comments`] | [`Edge`] of [`comments::Comment`] |
+//! | the replies to a comment | [`Api::replies`] | [`Edge`] of [`comments::Comment`] |
+//! | the numbers of a media, or of your account | [`Api::media_insights`], [`Api::my_insights`] | [`insights::Insight`]s |
 //! | anything else | [`Api::node`], [`Api::edge`] | your own type |
-//! | a picture or video | [`Api::download`] | [`Download`](download::Download), verified |
-//! | a token for a login's code | [`App`](auth::App), [`State`](auth::State), [`Code`](auth::Code), [`Api::exchange_code`] | [`ShortLivedToken`](auth::ShortLivedToken) |
-//! | a token valid for 60 days | [`Api::exchange_token`], [`Api::refresh_token`] | [`LongLivedToken`](auth::LongLivedToken) |
-//! | that token, kept alive | [`TokenFile::refresh_if_due`](auth::TokenFile::refresh_if_due), [`LongLivedToken::refresh_if_due`](auth::LongLivedToken::refresh_if_due) | [`Refresh`](auth::Refresh) |
+//! | a picture or video | [`Api::download`] | [`download::Download`], verified |
+//! | a token for a login's code | [`auth::App`], [`auth::State`], [`auth::Code`], [`Api::exchange_code`] | [`auth::ShortLivedToken`] |
+//! | a token valid for 60 days | [`Api::exchange_token`], [`Api::refresh_token`] | [`auth::LongLivedToken`] |
+//! | that token, kept alive | [`auth::TokenFile::refresh_if_due`], [`auth::LongLivedToken::refresh_if_due`] | [`auth::Refresh`] |
 //!
 //! Calls take [`Fields`]: a set such as [`MediaField::BASIC`], your own list of [`MediaField`]s,
-//! or text. With no fields (`""`), the service returns only ids. Iterate over an [`Edge`] item by item
-//! ([`Items`]) or page by page ([`Pages`]).
+//! or text. With no fields (`""`), the service returns only ids. Iterate over an [`Edge`] item
+//! by item ([`Items`]) or page by page ([`Pages`]).
 //!
 //! # Cost of a call
 //!
 //! - A call is one request, besides redirects and retries, over a new connection: a TCP and a
-//!   TLS handshake, with the TLS session resumed from the second call on. With the feature `keep-alive` connections
-//!   are reused. You can also set your own [`Transport`](transport::Transport).
+//!   TLS handshake, with the TLS session resumed from the second call on. With the feature
+//!   `keep-alive` connections are reused. You can also set your own [`Transport`](transport::Transport).
 //! - With `keep-alive`, a router may have forgotten a connection, and then no side is told. So
 //!   one that was idle for 2 s or longer has a quarter of the timeout, at most 3 s, to begin
 //!   its reply; then it is dropped with the others to this host, and the request is sent over
