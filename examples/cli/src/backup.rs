@@ -3,21 +3,22 @@
 
 mod download;
 mod list;
-mod notes;
 mod progress;
 mod summary;
 
-use crate::account::{self, Source, lacks_a_field};
+use crate::account::source::{self as account, Source, lacks_a_field};
 use crate::exit::{FAILED, Failure as Exit, INTERRUPTED, Result};
-use crate::folder::{Failure, Folder};
-use crate::names::{Want, file_name};
 use crate::options::{Arg, Args, Command};
+use crate::store::directory::Directory;
+use crate::store::failure::Failure;
+use crate::store::names::{Want, file_name};
+use crate::store::sidecar::{self, Notes};
 use crate::{dates, output, signals};
 use download::{Role, Task};
 use list::{Lister, damage};
 use mingram::{Api, User, UserField as U};
 use miniserde::json;
-use notes::Notes;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -152,8 +153,8 @@ fn options(args: &mut Args) -> Result<Options> {
 /// earlier run may merely be lost.
 fn open(args: &Args, options: &Options) -> Result<Api> {
     let mut source = account::source(args)?;
-    let folder = Folder::look(&options.dir, UNFINISHED);
-    if matches!(source, Source::Sample) && !folder.is_empty() && !notes::is_sample(&folder) {
+    let folder = Directory::look(&options.dir, UNFINISHED);
+    if matches!(source, Source::Sample) && !folder.is_empty() && !sidecar::is_sample(&folder) {
         source = source.but_not_the_sample()?;
     }
     source.open(args)
@@ -161,8 +162,8 @@ fn open(args: &Args, options: &Options) -> Result<Api> {
 
 fn copy(api: &Api, options: &Options, summary: &mut Summary) -> std::result::Result<(), Failure> {
     let folder = match options.dry_run {
-        true => Folder::look(&options.dir, UNFINISHED),
-        false => Folder::open(&options.dir, UNFINISHED)?,
+        true => Directory::look(&options.dir, UNFINISHED),
+        false => Directory::open(&options.dir, UNFINISHED)?,
     };
     let unfinished = folder.unfinished();
     let unfinished = unfinished.iter().filter(|stem| !stem.ends_with(".json"));
@@ -194,7 +195,7 @@ fn copy(api: &Api, options: &Options, summary: &mut Summary) -> std::result::Res
 /// Writes the profile, and adds its picture to the tasks.
 fn profile(
     api: &Api,
-    folder: &Folder,
+    folder: &Directory,
     options: &Options,
     summary: &mut Summary,
     tasks: &mut VecDeque<Task>,
@@ -205,7 +206,7 @@ fn profile(
         user => user?,
     };
     let before = folder.read("profile.json");
-    if let Some(owner) = notes::other_account(&before, &user) {
+    if let Some(owner) = sidecar::other_account(&before, &user) {
         let dir = folder.path().display();
         let what = format!("{dir} has a backup of another account, {owner}: use another directory");
         return Err(Failure::Content(what));
@@ -248,7 +249,7 @@ fn profile(
 }
 
 fn write_profile(
-    folder: &Folder,
+    folder: &Directory,
     options: &Options,
     user: &User,
     notes: &Notes,

@@ -1,9 +1,7 @@
 //! How a command ends: an exit code for scripts, and one line on stderr for people.
 
-use crate::{folder, output};
 use mingram::Error;
 use std::fmt::Display;
-use std::process::ExitCode;
 
 pub type Result<T> = std::result::Result<T, Failure>;
 
@@ -70,27 +68,8 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<folder::Failure> for Failure {
-    fn from(failure: folder::Failure) -> Failure {
-        Failure::new(failure.code(), failure)
-    }
-}
-
 impl From<lexopt::Error> for Failure {
     fn from(error: lexopt::Error) -> Failure {
         Failure::usage(error)
-    }
-}
-
-/// Reports the result of a command.
-pub fn end(command: &str, result: Result<u8>) -> ExitCode {
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            if failure.code != 0 {
-                output::error(command, &failure.message);
-            }
-            ExitCode::from(failure.code)
-        }
     }
 }

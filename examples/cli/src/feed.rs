@@ -1,8 +1,9 @@
 //! `mingram feed`: the profile, and the newest media with their albums opened.
 
+use crate::account::source as account;
 use crate::exit::{CANNOT_WRITE, Failure, Result};
 use crate::options::{Arg, Args, Command};
-use crate::{account, output};
+use crate::output;
 use mingram::{Api, Media, MediaField as M, User, UserField as U};
 use miniserde::{Serialize, json};
 use std::io::{self, Write};

@@ -7,12 +7,12 @@ mod pictures;
 mod tests;
 mod trouble;
 
-use crate::account::{self, Source};
+use crate::account::source::{self as account, Source};
 use crate::dates;
 use crate::exit::{Failure, Result};
-use crate::folder::Folder;
 use crate::options::{Arg, Args, Command};
-use crate::{output, sample, signals};
+use crate::store::directory::Directory;
+use crate::{output, signals};
 use keeper::{Frame, Refreshing};
 use mingram::transport::Clock;
 use pictures::Albums;
@@ -109,7 +109,7 @@ fn run(mut args: Args) -> Result<u8> {
     let options = options(&mut args)?;
     let mut source = account::source(&args)?;
     // The sample must not replace pictures only because the token is lost.
-    let folder = Folder::look(&options.dir, HIDDEN);
+    let folder = Directory::look(&options.dir, HIDDEN);
     let fresh = folder.is_empty() || pictures::is_sample(&folder);
     let mut api = account::api(&args)?;
     if matches!(source, Source::Sample) {
@@ -119,7 +119,7 @@ fn run(mut args: Args) -> Result<u8> {
         }
         source = Source::Sample;
     }
-    let folder = Folder::open(&options.dir, HIDDEN)?;
+    let folder = Directory::open(&options.dir, HIDDEN)?;
     let stop = Arc::new(AtomicBool::new(false));
     let (stopping, main) = (stop.clone(), thread::current());
     let first = move || {

@@ -7,11 +7,13 @@ mod json;
 mod page;
 mod text;
 
-use crate::account::{self, Source, lacks_a_field};
+use crate::account::sample;
+use crate::account::source::{self as account, Source, lacks_a_field};
 use crate::exit::{FAILED, Failure as Exit, INTERRUPTED, Result};
-use crate::folder::{Failure, Folder};
 use crate::options::{Arg, Args, Command};
-use crate::{output, sample, signals};
+use crate::store::directory::Directory;
+use crate::store::failure::Failure;
+use crate::{output, signals};
 use collect::{Collector, is_profile};
 use json::Post;
 use mingram::{Api, Fields, Media, MediaField as M, User, UserField as U};
@@ -124,14 +126,14 @@ fn options(args: &mut Args) -> Result<Options> {
 /// gallery may merely be lost.
 fn open(args: &Args, options: &Options) -> Result<Api> {
     let mut source = account::source(args)?;
-    let folder = Folder::look(&options.dir, UNFINISHED);
+    let folder = Directory::look(&options.dir, UNFINISHED);
     if matches!(source, Source::Sample) && !folder.is_empty() && !has_sample(&folder) {
         source = source.but_not_the_sample()?;
     }
     source.open(args)
 }
 
-fn has_sample(folder: &Folder) -> bool {
+fn has_sample(folder: &Directory) -> bool {
     is_gallery(folder)
         && folder
             .read("feed.xml")
@@ -139,7 +141,7 @@ fn has_sample(folder: &Folder) -> bool {
 }
 
 /// Whether an earlier run made a gallery here.
-fn is_gallery(folder: &Folder) -> bool {
+fn is_gallery(folder: &Directory) -> bool {
     folder.read("feed.xml").contains(atom::GENERATOR)
 }
 
@@ -179,7 +181,7 @@ impl Report {
 /// Downloads everything that is new, then writes the pages, index.html last, and then
 /// removes what is no longer used. Whatever ends the run, the gallery is whole.
 fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
-    let folder = Folder::open(&options.dir, UNFINISHED)?;
+    let folder = Directory::open(&options.dir, UNFINISHED)?;
     let may_write_page = is_free(&folder, "index.html", page::GENERATOR)?;
     for (name, free) in [
         ("index.html", may_write_page || !options.html),
@@ -224,7 +226,7 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
 }
 
 fn write(
-    folder: &Folder,
+    folder: &Directory,
     options: &Options,
     profile: &Profile,
     posts: &[Post],
@@ -252,7 +254,7 @@ fn write(
 /// Removes files of posts that left, and unfinished ones. Returns how many files left. A
 /// backup gives its files the same names, so only those that the gallery showed `before` are
 /// removed, and old profile pictures.
-fn remove_unused(folder: &Folder, before: &str, used: &HashSet<&str>) -> Outcome<usize> {
+fn remove_unused(folder: &Directory, before: &str, used: &HashSet<&str>) -> Outcome<usize> {
     let mut removed = 0;
     for name in names(folder, "media")? {
         let path = format!("media/{name}");
@@ -270,7 +272,7 @@ fn remove_unused(folder: &Folder, before: &str, used: &HashSet<&str>) -> Outcome
     Ok(removed)
 }
 
-fn names(folder: &Folder, name: &str) -> Outcome<Vec<String>> {
+fn names(folder: &Directory, name: &str) -> Outcome<Vec<String>> {
     let path = folder.join(name);
     let entries = fs::read_dir(&path).map_err(|error| Failure::at(&path, error))?;
     let names = entries
@@ -280,7 +282,7 @@ fn names(folder: &Folder, name: &str) -> Outcome<Vec<String>> {
 }
 
 /// Whether a file is missing or was made by an earlier run, which leaves this mark.
-fn is_free(folder: &Folder, name: &str, mark: &str) -> Outcome<bool> {
+fn is_free(folder: &Directory, name: &str, mark: &str) -> Outcome<bool> {
     let path = folder.join(name);
     match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),

@@ -1,21 +1,31 @@
 //! `mingram`: reads an Instagram account. Each command is a module of its own.
 
-mod account;
 mod backup;
 mod dates;
 mod exit;
 mod feed;
-mod fetch;
-mod folder;
 mod frame;
 mod gallery;
-mod names;
 mod options;
 mod output;
 mod record;
-mod sample;
 mod signals;
 mod token;
+
+/// What the service says.
+mod account {
+    pub mod sample;
+    pub mod source;
+}
+
+/// What is kept.
+mod store {
+    pub mod directory;
+    pub mod failure;
+    pub mod fetch;
+    pub mod names;
+    pub mod sidecar;
+}
 
 /// Servers, accounts and folders for the tests.
 #[cfg(test)]
@@ -24,7 +34,7 @@ mod support;
 
 use exit::{Failure, Result};
 use lexopt::Arg;
-use options::{Args, Command};
+use options::{Args, Command, VERSION};
 use std::process::ExitCode;
 
 /// In the order in which a newcomer needs them.
@@ -37,23 +47,21 @@ const COMMANDS: [&Command; 6] = [
     &record::COMMAND,
 ];
 
-const VERSION: &str = concat!("mingram ", env!("CARGO_PKG_VERSION"), "\n");
-
 fn main() -> ExitCode {
     signals::outlive_file_limit();
     let mut parser = lexopt::Parser::from_env();
     match parser.next() {
         Ok(Some(Arg::Value(name))) if name != "help" => match command(&name) {
-            Ok(command) => exit::end(command.name, (command.run)(Args::new(parser, command))),
-            Err(failure) => exit::end("", Err(failure)),
+            Ok(command) => end(command.name, (command.run)(Args::new(parser, command))),
+            Err(failure) => end("", Err(failure)),
         },
-        Ok(Some(Arg::Value(_))) => exit::end("", help(parser)),
-        Ok(None | Some(Arg::Long("help") | Arg::Short('h'))) => exit::end("", overview()),
+        Ok(Some(Arg::Value(_))) => end("", help(parser)),
+        Ok(None | Some(Arg::Long("help") | Arg::Short('h'))) => end("", overview()),
         Ok(Some(Arg::Long("version") | Arg::Short('V'))) => {
-            exit::end("", output::print(VERSION).map(|()| 0))
+            end("", output::print(VERSION).map(|()| 0))
         }
-        Ok(Some(arg)) => exit::end("", Err(arg.unexpected().into())),
-        Err(error) => exit::end("", Err(error.into())),
+        Ok(Some(arg)) => end("", Err(arg.unexpected().into())),
+        Err(error) => end("", Err(error.into())),
     }
 }
 
@@ -99,4 +107,17 @@ Without an access token, `feed`, `gallery`, `backup` and `frame` use a built-in
 sample account. To read your own: `mingram help token`.
 ";
     output::print(text).map(|()| 0)
+}
+
+/// Reports the result of a command.
+fn end(command: &str, result: Result<u8>) -> ExitCode {
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            if failure.code != 0 {
+                output::error(command, &failure.message);
+            }
+            ExitCode::from(failure.code)
+        }
+    }
 }

@@ -2,9 +2,23 @@
 
 use crate::exit::{self, Failure, Result};
 use crate::output::{self, Level};
-use crate::{VERSION, account};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+pub const VERSION: &str = concat!("mingram ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// Where the access token comes from, and the environment.
+const TOKEN_HELP: &str = "\
+The access token is $INSTAGRAM_TOKEN, or else the one in the token file, which
+is refreshed when it is due:
+  --token-file FILE, else $MINGRAM_TOKEN_FILE, else
+  $XDG_CONFIG_HOME/mingram/token.json, else ~/.config/mingram/token.json
+
+Environment:
+  INSTAGRAM_API_VERSION  a version for the paths, for example v25.0
+  INSTAGRAM_BASE_URL     default: https://graph.instagram.com
+  INSTAGRAM_LOGIN_URL    exchanges codes; default: https://api.instagram.com
+";
 
 /// One of the commands of the program.
 pub struct Command {
@@ -36,7 +50,7 @@ Options of all commands:
 {}
 {}",
             self.help,
-            account::HELP,
+            TOKEN_HELP,
             exit::HELP
         )
     }

@@ -1,7 +1,7 @@
 //! `mingram record`: makes fixtures of your own account, without what must not be
 //! published.
 
-use crate::account;
+use crate::account::source as account;
 use crate::exit::{CANNOT_WRITE, FAILED, Failure, INTERRUPTED, Result, code};
 use crate::options::{Arg, Args, Command};
 use crate::{output, signals};

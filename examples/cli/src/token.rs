@@ -2,7 +2,7 @@
 
 mod login;
 
-use crate::account::{self, no_token};
+use crate::account::source::{self as account, no_token};
 use crate::dates::{self, DAY, date, from_now, span};
 use crate::exit::{EXPIRES_SOON, FAILED, Failure, NO_TOKEN, Result, code};
 use crate::options::{Arg, Args, Command};

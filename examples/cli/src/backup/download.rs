@@ -1,13 +1,14 @@
 //! Downloads what was found missing, a few files at a time.
 
 use super::Options;
-use super::notes::{Noted, Notes};
 use super::progress::Progress;
 use super::summary::{NOT_TRIED, Summary};
-use crate::fetch::{Fetch, Fetched};
-use crate::folder::{Failure, Folder};
-use crate::names::Want;
 use crate::output;
+use crate::store::directory::Directory;
+use crate::store::failure::Failure;
+use crate::store::fetch::{Fetch, Fetched};
+use crate::store::names::Want;
+use crate::store::sidecar::{Noted, Notes};
 use mingram::transport::SystemClock;
 use mingram::{Api, MediaField as M, UserField as U};
 use std::collections::VecDeque;
@@ -51,7 +52,7 @@ struct Outcome<'a> {
 
 pub fn all(
     api: &Api,
-    folder: &Folder,
+    folder: &Directory,
     options: &Options,
     summary: &mut Summary,
     tasks: VecDeque<Task>,
@@ -98,7 +99,7 @@ pub fn all(
 
 impl Outcome<'_> {
     /// Gives a file its name and notes. Returns whether to stop.
-    fn add(&mut self, folder: &Folder, task: Task, fetched: Result<Fetched, Failure>) -> bool {
+    fn add(&mut self, folder: &Directory, task: Task, fetched: Result<Fetched, Failure>) -> bool {
         let stem = task.stem.clone();
         let placed = fetched.and_then(|fetched| {
             let (bytes, name) = (fetched.bytes, fetched.name.clone());
@@ -130,7 +131,7 @@ impl Outcome<'_> {
     }
 }
 
-fn place(folder: &Folder, task: Task, fetched: Fetched) -> Result<(), Failure> {
+fn place(folder: &Directory, task: Task, fetched: Fetched) -> Result<(), Failure> {
     let (name, size, etag) = (fetched.name.clone(), fetched.bytes, fetched.etag());
     fetched.place(folder)?;
     if let Some(old) = task.replaces.filter(|old| *old != name) {
@@ -156,7 +157,7 @@ fn place(folder: &Folder, task: Task, fetched: Fetched) -> Result<(), Failure> {
 
 fn fetch(
     api: &Api,
-    folder: &Folder,
+    folder: &Directory,
     options: &Options,
     task: &Task,
     progress: &Progress,

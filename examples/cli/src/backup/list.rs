@@ -3,12 +3,13 @@
 
 use super::Options;
 use super::download::{Role, Task};
-use super::notes::{self, Noted, Notes};
 use super::summary::Summary;
-use crate::account::lacks_a_field;
-use crate::folder::{Failure, Folder, length_of};
-use crate::names::{self, HEAD, POSTER, Want};
+use crate::account::source::lacks_a_field;
 use crate::output;
+use crate::store::directory::{Directory, length_of};
+use crate::store::failure::Failure;
+use crate::store::names::{self, HEAD, POSTER, Want};
+use crate::store::sidecar::{self, Noted, Notes};
 use mingram::{Api, Fields, Media, MediaField as M, MediaType};
 use miniserde::json;
 use std::collections::{HashSet, VecDeque};
@@ -19,7 +20,7 @@ use std::time::SystemTime;
 
 pub struct Lister<'a> {
     api: &'a Api,
-    folder: &'a Folder,
+    folder: &'a Directory,
     options: &'a Options,
     summary: &'a mut Summary,
     tasks: &'a mut VecDeque<Task>,
@@ -29,7 +30,7 @@ pub struct Lister<'a> {
 impl<'a> Lister<'a> {
     pub fn new(
         api: &'a Api,
-        folder: &'a Folder,
+        folder: &'a Directory,
         options: &'a Options,
         summary: &'a mut Summary,
         tasks: &'a mut VecDeque<Task>,
@@ -143,7 +144,7 @@ impl<'a> Lister<'a> {
         }
         let name = format!("{stem}.json");
         let before = self.folder.read(&name);
-        if notes::is_edited(&before, media.caption.as_deref()) {
+        if sidecar::is_edited(&before, media.caption.as_deref()) {
             self.summary.edited.push(stem.to_owned());
         }
         let mut notes = Notes::read(&before);

@@ -2,10 +2,11 @@
 
 use super::pictures::Albums;
 use super::trouble::{HOUR, Trouble};
-use crate::account::Source;
+use crate::account::sample;
+use crate::account::source::Source;
 use crate::dates::span;
-use crate::folder::Folder;
-use crate::{exit, output, sample};
+use crate::store::directory::Directory;
+use crate::{exit, output};
 use mingram::auth::{LongLivedToken, RefreshOutcome};
 use mingram::transport::Clock;
 use mingram::{Api, Token};
@@ -25,7 +26,7 @@ pub struct Frame {
     /// Without a token, except for the sample.
     pub api: Api,
     pub source: Source,
-    pub folder: Folder,
+    pub folder: Directory,
     pub count: usize,
     pub albums: Albums,
     pub every: Duration,

@@ -1,11 +1,13 @@
 //! The pictures: which are the newest, which are missing, and which leave.
 
+use super::HIDDEN;
 use super::keeper::Frame;
 use super::trouble::Trouble;
-use super::{HIDDEN, sample};
-use crate::fetch::{Fetch, Fetched};
-use crate::folder::{Failure, Folder};
-use crate::names::{self, Want};
+use crate::account::sample;
+use crate::store::directory::Directory;
+use crate::store::failure::Failure;
+use crate::store::fetch::{Fetch, Fetched};
+use crate::store::names::{self, Want};
 use mingram::{Api, ErrorKind, Fields, Media, MediaField as M, MediaType};
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,7 +37,7 @@ pub struct Picture {
 }
 
 /// Whether everything that `frame` put here is of the built-in sample.
-pub fn is_sample(folder: &Folder) -> bool {
+pub fn is_sample(folder: &Directory) -> bool {
     debug_assert!(LIST.starts_with(HIDDEN));
     let list = folder.read(LIST);
     let mut names = list.lines().filter(|line| !line.starts_with('#'));

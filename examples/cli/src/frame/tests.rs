@@ -3,8 +3,8 @@
 use super::HIDDEN;
 use super::keeper::{Frame, Refreshing};
 use super::pictures::Albums;
-use crate::account::Source;
-use crate::folder::Folder;
+use crate::account::source::Source;
+use crate::store::directory::Directory;
 use crate::support;
 use mingram::auth::{LongLivedToken, TokenFile};
 use mingram::transport::{Clock, DefaultTransport, Request, Response, Transport};
@@ -212,7 +212,7 @@ fn survives_an_hour_of_faults() {
             .with_clock(clock.clone())
             .with_transport(Network(hour.clone())),
         source: Source::File(token.clone()),
-        folder: Folder::open(&dir, HIDDEN).unwrap(),
+        folder: Directory::open(&dir, HIDDEN).unwrap(),
         count: 4,
         albums: Albums::First,
         every,
@@ -339,7 +339,7 @@ fn a_refresh_that_fails_is_waited_out() {
             .with_base_url(account.server.url())
             .with_clock(clock.clone()),
         source: Source::File(token.clone()),
-        folder: Folder::open(&temp.join("dir"), HIDDEN).unwrap(),
+        folder: Directory::open(&temp.join("dir"), HIDDEN).unwrap(),
         count: 4,
         albums: Albums::First,
         every: Duration::from_secs(600),
@@ -504,7 +504,7 @@ fn looks_with(
             .with_clock(clock.clone())
             .with_retries(0),
         source,
-        folder: Folder::open(&temp.0, HIDDEN).unwrap(),
+        folder: Directory::open(&temp.0, HIDDEN).unwrap(),
         count: 4,
         albums: Albums::First,
         every,

@@ -1,7 +1,7 @@
 //! What goes wrong, how it is named in the log, and how long it is waited out.
 
 use crate::exit;
-use crate::folder::Failure;
+use crate::store::failure::Failure;
 use mingram::ErrorKind;
 use std::time::Duration;
 

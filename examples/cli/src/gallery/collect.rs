@@ -4,9 +4,10 @@ use super::json::{self, Child, File, Post};
 use super::page::{self, Profile};
 use super::{Outcome, Report, image, text};
 use crate::dates;
-use crate::fetch::Fetch;
-use crate::folder::{Failure, Folder};
-use crate::names::{self, POSTER, Want, file_name};
+use crate::store::directory::Directory;
+use crate::store::failure::Failure;
+use crate::store::fetch::Fetch;
+use crate::store::names::{self, POSTER, Want, file_name};
 use mingram::transport::SystemClock;
 use mingram::{Api, Media, MediaField as M, MediaType, User, UserField as U};
 use std::fs;
@@ -27,7 +28,7 @@ const VIDEOS: [&str; 3] = [".mp4", ".mov", ".webm"];
 /// Downloads the files of each post.
 pub struct Collector<'a> {
     pub api: &'a Api,
-    pub folder: &'a Folder,
+    pub folder: &'a Directory,
     pub report: &'a mut Report,
 }
 

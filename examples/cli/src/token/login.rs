@@ -1,7 +1,7 @@
 //! `token login` and `token import`: a new token.
 
 use super::{Options, name, table};
-use crate::account::env;
+use crate::account::source::env;
 use crate::exit::{CANNOT_WRITE, FAILED, Failure, Result, code};
 use crate::output::{self, print, report};
 use mingram::auth::{App, Code, Login, LongLivedToken, State, TokenFile};

@@ -1,7 +1,8 @@
 //! What is written beside each file: what the service says about it, and what `--check`
 //! compares.
 
-use crate::folder::{Failure, Folder};
+use super::directory::Directory;
+use super::failure::Failure;
 use mingram::User;
 use miniserde::{Deserialize, json};
 
@@ -53,7 +54,7 @@ impl Notes {
     }
 
     /// Replaces the notes in a file.
-    pub fn write(&self, folder: &Folder, name: &str) -> Result<(), Failure> {
+    pub fn write(&self, folder: &Directory, name: &str) -> Result<(), Failure> {
         let text = folder.read(name);
         // A quote inside of a JSON text has a backslash before it, so this is no caption.
         let node = match text.rfind(KEY) {
@@ -101,9 +102,9 @@ pub fn other_account(profile: &str, user: &User) -> Option<String> {
 }
 
 /// Whether the directory has a backup of the built-in sample.
-pub fn is_sample(folder: &Folder) -> bool {
+pub fn is_sample(folder: &Directory) -> bool {
     let owner = json::from_str::<User>(&folder.read("profile.json"));
-    owner.is_ok_and(|owner| owner.id == crate::sample::USER_ID)
+    owner.is_ok_and(|owner| owner.id == crate::account::sample::USER_ID)
 }
 
 #[cfg(test)]

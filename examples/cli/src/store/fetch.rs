@@ -1,7 +1,8 @@
 //! Downloads a file into a directory, and continues where an earlier attempt ended.
 
-use crate::folder::{Failure, Folder};
-use crate::names::{self, HEAD, Want};
+use super::directory::Directory;
+use super::failure::Failure;
+use super::names::{self, HEAD, Want};
 use mingram::download::Part;
 use mingram::transport::Clock;
 use mingram::{Api, ErrorKind, url_expires_at};
@@ -14,7 +15,7 @@ use std::time::{Duration, SystemTime};
 /// A file to fetch.
 pub struct Fetch<'a> {
     pub api: &'a Api,
-    pub folder: &'a Folder,
+    pub folder: &'a Directory,
     pub stem: &'a str,
     pub want: Want,
     /// The time that the file gets, if it is known.
@@ -42,7 +43,7 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    pub fn place(self, folder: &Folder) -> Result<(), Failure> {
+    pub fn place(self, folder: &Directory) -> Result<(), Failure> {
         let path = folder.join(&self.name);
         let placed = self.part.persist(&path);
         placed.map_err(|error| Failure::of_file(&path, own_io(error)))?;

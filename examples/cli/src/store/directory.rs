@@ -1,17 +1,15 @@
 //! A directory that is filled from a server. Nothing in it is ever half done under a name
 //! that counts.
 
-use crate::exit;
-use crate::names::{EXTENSIONS, is_stem};
-use mingram::{Error, ErrorKind};
+use super::failure::Failure;
+use super::names::{EXTENSIONS, is_stem};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A directory that one run of a command writes into.
-pub struct Folder {
+pub struct Directory {
     path: PathBuf,
     /// What its unfinished files begin with, as `.backup-`; or the directory in it that
     /// they lie in, as `.frame/`.
@@ -21,9 +19,9 @@ pub struct Folder {
     _lock: Option<File>,
 }
 
-impl Folder {
+impl Directory {
     /// Creates the directory if it is missing, and takes it for this run.
-    pub fn open(path: &Path, prefix: &'static str) -> Result<Folder, Failure> {
+    pub fn open(path: &Path, prefix: &'static str) -> Result<Directory, Failure> {
         create(path).map_err(|error| Failure::at(path, error))?;
         let lock = match cfg!(unix) {
             true => Some(File::open(path).map_err(|error| Failure::at(path, error))?),
@@ -34,7 +32,7 @@ impl Folder {
         if matches!(locked, Some(Err(fs4::TryLockError::WouldBlock))) {
             return Err(Failure::Busy(path.display().to_string()));
         }
-        let folder = Folder {
+        let folder = Directory {
             path: path.to_owned(),
             prefix,
             _lock: lock,
@@ -47,8 +45,8 @@ impl Folder {
     }
 
     /// A directory that is read and not written into.
-    pub fn look(path: &Path, prefix: &'static str) -> Folder {
-        Folder {
+    pub fn look(path: &Path, prefix: &'static str) -> Directory {
+        Directory {
             path: path.to_owned(),
             prefix,
             _lock: None,
@@ -239,84 +237,5 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    }
-}
-
-/// Why a file is missing, or a directory cannot be written.
-#[derive(Debug)]
-pub enum Failure {
-    /// A call or a download.
-    Call(Error),
-    /// The directory or the disk: no other file would fare better.
-    Disk(String, io::Error),
-    /// Another run has the directory.
-    Busy(String),
-    /// The service sent something else.
-    Content(String),
-    /// A directory has the name of the file.
-    Blocked(String),
-}
-
-impl Failure {
-    pub fn at(path: &Path, error: io::Error) -> Failure {
-        Failure::Disk(path.display().to_string(), error)
-    }
-
-    /// As [`at`](Failure::at), for the path of a file.
-    pub fn of_file(path: &Path, error: io::Error) -> Failure {
-        match fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
-            true => Failure::Blocked(path.display().to_string()),
-            false => Failure::at(path, error),
-        }
-    }
-
-    pub fn is_disk_full(&self) -> bool {
-        use io::ErrorKind as K;
-        let Failure::Disk(_, error) = self else {
-            return false;
-        };
-        matches!(
-            error.kind(),
-            K::StorageFull | K::QuotaExceeded | K::FileTooLarge
-        )
-    }
-
-    /// Nobody answers, or not in time: a host may swallow what it is sent.
-    pub fn is_unreached(&self) -> bool {
-        matches!(self, Failure::Call(error)
-            if matches!(error.kind(), ErrorKind::Connect | ErrorKind::Timeout))
-    }
-
-    /// The exit code of a command that ends with it.
-    pub fn code(&self) -> u8 {
-        match self {
-            Failure::Call(error) => exit::code(error),
-            Failure::Disk(..) | Failure::Busy(_) | Failure::Blocked(_) => exit::CANNOT_WRITE,
-            Failure::Content(_) => exit::FAILED,
-        }
-    }
-
-    /// Whether it stops the entire run: the next file would fail too, and a call made
-    /// while limited counts.
-    pub fn is_fatal(&self) -> bool {
-        !matches!(self, Failure::Blocked(_)) && self.code() != exit::FAILED
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Call(error) => error.fmt(f),
-            Failure::Disk(path, error) => write!(f, "{path}: {error}"),
-            Failure::Busy(path) => write!(f, "{path}: another run is writing there"),
-            Failure::Content(what) => f.write_str(what),
-            Failure::Blocked(path) => write!(f, "{path} is a directory: rename it"),
-        }
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure::Call(error)
     }
 }

@@ -1,25 +1,14 @@
 //! Which account is read: the environment, the access token, or the built-in sample.
 
+use super::sample;
 use crate::exit::{FAILED, Failure, NO_TOKEN, Result};
 use crate::options::Args;
-use crate::{output, sample};
+use crate::output;
 use mingram::auth::TokenFile;
 use mingram::transport::Event;
 use mingram::{Api, Error, Token};
 use std::path::PathBuf;
 use std::time::Duration;
-
-pub const HELP: &str = "\
-The access token is $INSTAGRAM_TOKEN, or else the one in the token file, which
-is refreshed when it is due:
-  --token-file FILE, else $MINGRAM_TOKEN_FILE, else
-  $XDG_CONFIG_HOME/mingram/token.json, else ~/.config/mingram/token.json
-
-Environment:
-  INSTAGRAM_API_VERSION  a version for the paths, for example v25.0
-  INSTAGRAM_BASE_URL     default: https://graph.instagram.com
-  INSTAGRAM_LOGIN_URL    exchanges codes; default: https://api.instagram.com
-";
 
 /// An environment variable; empty counts as not set.
 pub fn env(name: &str) -> Result<Option<String>> {

@@ -13,14 +13,14 @@ pub const TOKEN: &str = "IGQVJsample";
 
 /// The replies of the service.
 const REPLIES: [&[u8]; 3] = [
-    include_bytes!("../sample/me.http"),
-    include_bytes!("../sample/media-1.http"),
-    include_bytes!("../sample/media-2.http"),
+    include_bytes!("../../sample/me.http"),
+    include_bytes!("../../sample/media-1.http"),
+    include_bytes!("../../sample/media-2.http"),
 ];
 
 macro_rules! files {
     ($($name:literal)*) => {
-        &[$(($name, include_bytes!(concat!("../sample/media/", $name)))),*]
+        &[$(($name, include_bytes!(concat!("../../sample/media/", $name)))),*]
     };
 }
 
