@@ -1,10 +1,12 @@
 //! `mingram feed`: the profile, and the newest media with their albums opened.
 
+use crate::account::fields::{self, Fields};
+use crate::account::listing::{Listed, Listing};
 use crate::account::source as account;
-use crate::exit::{CANNOT_WRITE, Failure, Result};
+use crate::exit::{CANNOT_WRITE, FAILED, Failure, Result};
 use crate::options::{Arg, Args, Command};
 use crate::output;
-use mingram::{Api, Media, MediaField as M, User, UserField as U};
+use mingram::{Api, Media, User};
 use miniserde::{Serialize, json};
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthChar;
@@ -69,7 +71,7 @@ fn show(api: &Api, options: &Options) -> Result<u8> {
     let limit = options.limit.unwrap_or(u32::MAX);
     let page_size = options.page_size.unwrap_or(limit.min(50));
     let mut out = io::stdout().lock();
-    let me = api.me(U::BASIC)?;
+    let me = fields::me(api, Fields::user("feed"))?;
     let written = match options.json {
         true => write_json(&mut out, &me),
         false => write_profile(&mut out, &me),
@@ -77,20 +79,40 @@ fn show(api: &Api, options: &Options) -> Result<u8> {
     if is_closed(written)? {
         return Ok(0);
     }
-    let media = api.my_media(M::WITH_CHILDREN).page_size(page_size);
+    let mut listing = Listing::new(api, Fields::post("feed"), page_size);
+    let mut code = 0;
     // Every page is as large as `--page-size` says, the last one too.
-    for media in media.items().take(limit as usize) {
-        let media = media?;
+    for listed in listing.by_ref().take(limit as usize) {
+        let post = match listed? {
+            Listed::Post(post) => post,
+            Listed::Unreadable(why) => {
+                code = missing(&mut out, "a media", &why)?;
+                continue;
+            }
+        };
         let written = match options.json {
-            true => write_json(&mut out, &media),
-            false => write_media(&mut out, &media),
+            true => write_json(&mut out, &post.media),
+            false => write_media(&mut out, &post.media),
         };
         if is_closed(written)? {
             return Ok(0);
         }
+        if let Some(why) = post.trouble {
+            code = missing(&mut out, &format!("children of {}", post.media.id), &why)?;
+        }
     }
     is_closed(out.flush())?;
-    Ok(0)
+    match listing.doubt(me.media_count, false) {
+        Some(doubt) => Err(Failure::new(FAILED, doubt)),
+        None => Ok(code),
+    }
+}
+
+/// Reports what cannot be shown, in the place where it would be. Returns the exit code.
+fn missing(out: &mut impl Write, what: &str, why: &str) -> Result<u8> {
+    is_closed(out.flush())?;
+    output::line(&format!("missing: {what}: {why}"));
+    Ok(FAILED)
 }
 
 /// Whether the reader of stdout has left (`| head`), which is no failure.

@@ -14,6 +14,8 @@ mod token;
 
 /// What the service says.
 mod account {
+    pub mod fields;
+    pub mod listing;
     pub mod sample;
     pub mod source;
 }

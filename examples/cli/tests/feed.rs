@@ -239,3 +239,128 @@ fn a_broken_pipe_ends_quietly() {
     );
     assert!(server.received().len() < 100, "it stopped early");
 }
+
+/// A service that returns these bodies by path, whatever else is asked.
+fn service(replies: &'static [(&'static str, &'static str)]) -> Server {
+    Server::start(move |request, stream| {
+        let path = request.target.split('?').next().unwrap();
+        let page = param(request, "after").unwrap_or_default();
+        let place = format!("{path}{page}");
+        let reply = replies.iter().find(|(of, _)| *of == place);
+        let reply = match reply {
+            Some((_, body)) => json("200 OK", body),
+            None => json("400 No", r#"{"error":{"message":"no","code":9}}"#),
+        };
+        let _ = stream.write_all(reply.as_bytes());
+    })
+}
+
+/// The ids in what `--json` prints after the profile, each with those of its children.
+fn ids(output: &Output) -> Vec<String> {
+    let lines = text(&output.stdout).lines().skip(1);
+    lines
+        .map(|line| {
+            let post: serde_json::Value = serde_json::from_str(line).unwrap();
+            let children = post["children"]["data"].as_array().cloned();
+            let all = std::iter::once(post).chain(children.unwrap_or_default());
+            let ids: Vec<String> = all
+                .map(|node| node["id"].as_str().unwrap().into())
+                .collect();
+            ids.join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn a_post_on_two_pages_is_one_post() {
+    let server = service(&[
+        ("/me", r#"{"id":"1","media_count":3}"#),
+        (
+            "/me/media",
+            r#"{"data":[{"id":"5"},{"id":"05"},{"id":6}],"paging":{"cursors":{"after":"c"},"next":"https://x/?after=c"}}"#,
+        ),
+        ("/me/mediac", r#"{"data":[{"id":"6"},{"id":"7"}]}"#),
+    ]);
+    let output = done(live(&server.url(), &["--json", "--all"]));
+    assert_eq!(ids(&output), ["5", "05", "6", "7"]);
+}
+
+/// Of a long album only the first children come with it; another one's do not come at all.
+#[test]
+fn albums_are_complete_or_it_is_said() {
+    let server = service(&[
+        ("/me", r#"{"id":"1","media_count":3}"#),
+        (
+            "/me/media",
+            r#"{"data":[
+            {"id":"5","media_type":"CAROUSEL_ALBUM","children":{"data":[{"id":"51"}],"paging":{"cursors":{"after":"c"},"next":"https://x/?after=c"}}},
+            {"id":"6","media_type":"CAROUSEL_ALBUM","children":{"data":[{"id":"61"}],"paging":{"cursors":{"after":"c"}}}},
+            {"id":"7","media_type":"CAROUSEL_ALBUM"},
+            {"id":"8","media_type":"CAROUSEL_ALBUM","children":{"data":[]}},
+            {"id":"9","caption":[]}]}"#,
+        ),
+        (
+            "/5/children",
+            r#"{"data":[{"id":"51"},{"id":"52"},{"id":"51"}]}"#,
+        ),
+        ("/7/children", r#"{"data":[]}"#),
+    ]);
+    let output = live(&server.url(), &["--json"]).output().unwrap();
+    assert_eq!(ids(&output), ["5 51 52", "6 61", "7", "8"]);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains("missing: children of 8: GET /8/children: "),
+        "{errors}"
+    );
+    let unreadable = "missing: a media: the field `caption` of \"9\" has a value of another type\n";
+    assert!(errors.contains(unreadable), "{errors}");
+    assert_eq!(errors.lines().count(), 2, "{errors}");
+}
+
+#[test]
+fn only_the_field_that_is_named_is_left_out() {
+    let server = Server::start(|request, stream| {
+        let fields = param(request, "fields").unwrap_or_default();
+        let refusal = |what: &str| {
+            json(
+                "400 Bad Request",
+                &format!(r#"{{"error":{{"message":"{what}","code":100}}}}"#),
+            )
+        };
+        let reply = match request.target.split('?').next().unwrap() {
+            "/me" => json("200 OK", r#"{"id":"1"}"#),
+            "/me/media" if fields.contains("permalink") => {
+                refusal("(#100) Tried accessing nonexisting field (permalink)")
+            }
+            "/me/media" => json("200 OK", r#"{"data":[{"id":"5","caption":"a"}]}"#),
+            _ => refusal("Unsupported request - method type: get"),
+        };
+        let _ = stream.write_all(reply.as_bytes());
+    });
+    let output = done(live(&server.url(), &["--json"]));
+    assert_eq!(ids(&output), ["5"]);
+    let note = "mingram feed: the service refuses the field `permalink`: continuing without it\n";
+    assert_eq!(text(&output.stderr), note);
+    let asked = &server.received()[2].target;
+    assert!(
+        asked.contains("caption") && asked.contains("children"),
+        "{asked}"
+    );
+}
+
+/// The service returns empty lists at times while nothing has changed.
+#[test]
+fn an_empty_list_of_an_account_that_has_media_is_not_believed() {
+    for (me, code) in [
+        (r#"{"id":"1","media_count":3}"#, 1),
+        (r#"{"id":"1","media_count":0}"#, 0),
+        (r#"{"id":"1"}"#, 0),
+    ] {
+        let server = Server::script([json("200 OK", me), json("200 OK", r#"{"data":[]}"#)]);
+        let output = live(&server.url(), &[]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{me}");
+        let says = text(&output.stderr).contains("lists no media of an account that has 3");
+        assert_eq!(says, code == 1, "{me}");
+    }
+}
