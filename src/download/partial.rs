@@ -199,13 +199,26 @@ impl Download<'_> {
             (Some(Ok(Resumed::Rest(body))), Some(held)) => return Ok((held, Some(body))),
             (Some(Ok(Resumed::Complete)), Some(held)) => return Ok((held, None)),
             (Some(Ok(Resumed::Entire(body))), _) => body,
-            // Its ranges are wrong.
-            (Some(Err(error)), _) if error.kind() != ErrorKind::Malformed => return Err(error),
+            // It cannot send parts.
+            (Some(Err(error)), _) if !may_be_the_range(&error) => return Err(error),
             _ => self.open()?,
         };
         let version = entire.version().cloned();
         let partial = Partial::create(path, version).map_err(Error::of_file)?;
         Ok((partial, Some(entire)))
+    }
+}
+
+/// Whether a request for the rest failed with what one for the entire file may not: a
+/// refusal, other content, or a connection that was closed.
+fn may_be_the_range(error: &Error) -> bool {
+    use ErrorKind as K;
+    match error.kind() {
+        K::Status => !error.is_rate_limited(),
+        K::Malformed | K::WrongContent | K::ConnectionLost | K::Truncated | K::UnknownLength => {
+            true
+        }
+        _ => false,
     }
 }
 
@@ -255,15 +268,18 @@ impl Partial {
     fn create(path: &Path, version: Option<FileVersion>) -> io::Result<Partial> {
         let note = note_of(path);
         let create = |path| File::options().write(true).create_new(true).open(path);
-        if remove_if_there(&note)? | remove_if_there(path)? {
-            flush_names(path)?;
-        }
+        // Some shares cannot flush names. Then no version is noted, and no later call resumes.
+        let removed = remove_if_there(&note)? | remove_if_there(path)?;
+        let durable = !removed || flush_names(path).is_ok();
         let file = create(path)?;
-        if let Some(version) = version.as_ref().filter(|version| version.total() > BLOCK) {
+        let noted = version.as_ref().filter(|version| version.total() > BLOCK);
+        if let Some(version) = noted.filter(|_| durable) {
             let mut noted = create(&note)?;
             noted.write_all(format!("{version}\n").as_bytes())?;
             noted.sync_all()?;
-            flush_names(path)?;
+            if flush_names(path).is_err() {
+                remove_if_there(&note)?;
+            }
         }
         Ok(Partial {
             path: path.to_owned(),

@@ -81,13 +81,18 @@ impl FileVersion {
         total == Some(self.total) && self.of_response(response) == Some(true)
     }
 
-    /// Whether the response has this validator; `None` if it has none.
+    /// Whether the response has this validator; `None` if it has none. One that has another
+    /// one, too, is of no known version: two tags, or a tag where there was only a date.
     pub(crate) fn of_response(&self, response: &Response) -> Option<bool> {
-        let name = match self.validator.starts_with('"') {
-            true => "etag",
-            false => "last-modified",
+        let is_tag = self.validator.starts_with('"');
+        let is_validator = |name: &str| {
+            name.eq_ignore_ascii_case("etag")
+                || !is_tag && name.eq_ignore_ascii_case("last-modified")
         };
-        response.header(name).map(|value| value == self.validator)
+        let headers = response.headers.iter();
+        let mut sent = headers.filter(|(name, _)| is_validator(name)).peekable();
+        sent.peek()?;
+        Some(sent.all(|(_, value)| *value == self.validator))
     }
 }
 

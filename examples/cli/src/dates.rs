@@ -36,6 +36,13 @@ pub fn date(at: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
+/// `2026-11-23T12:00:05Z`
+pub fn instant(at: SystemTime) -> String {
+    let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 60;
+    let date = date(at);
+    format!("{}T{}:{seconds:02}Z", &date[..10], &date[11..16])
+}
+
 /// `2026-11-23`
 pub fn day(at: SystemTime) -> String {
     let mut day = date(at);

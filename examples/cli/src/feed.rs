@@ -71,7 +71,7 @@ fn show(api: &Api, options: &Options) -> Result<u8> {
     let limit = options.limit.unwrap_or(u32::MAX);
     let page_size = options.page_size.unwrap_or(limit.min(50));
     let mut out = io::stdout().lock();
-    let me = fields::me(api, Fields::user("feed"))?;
+    let me = fields::me(api, &mut Fields::user("feed"))?;
     let written = match options.json {
         true => write_json(&mut out, &me),
         false => write_profile(&mut out, &me),

@@ -222,6 +222,7 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
         }
         posts.extend(collector.post(media)?);
     }
+    folder.flush()?;
     write(&folder, options, &profile, &posts, report)
 }
 

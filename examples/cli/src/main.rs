@@ -25,7 +25,9 @@ mod store {
     pub mod directory;
     pub mod failure;
     pub mod fetch;
+    pub mod index;
     pub mod names;
+    pub mod record;
     pub mod sidecar;
 }
 

@@ -40,6 +40,13 @@ pub fn error(command: &str, message: &str) {
     }
 }
 
+/// A warning of no command in particular, unless `--quiet` is set.
+pub fn warn(message: &str) {
+    if !is_quiet() {
+        line(message);
+    }
+}
+
 /// Something worth knowing, unless `--quiet` is set.
 pub fn note(command: &str, message: &str) {
     if !is_quiet() {

@@ -106,6 +106,10 @@ impl Fields {
         self.refused.iter().any(|refused| refused == name)
     }
 
+    pub fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
     /// Leaves out the field that an error names, at every level, and reports it. Returns
     /// whether to ask again. Any other refusal names nothing that fewer fields would mend.
     pub fn refuse(&mut self, error: &Error) -> bool {
@@ -127,7 +131,7 @@ impl Fields {
 }
 
 /// The profile.
-pub fn me(api: &Api, mut fields: Fields) -> mingram::Result<User> {
+pub fn me(api: &Api, fields: &mut Fields) -> mingram::Result<User> {
     loop {
         match api.node("me", &[("fields", &fields.text())]) {
             Err(error) if fields.refuse(&error) => {}

@@ -2,8 +2,8 @@
 
 use super::fields::Fields;
 use crate::exit;
-use mingram::miniserde::json::{self, Object, Value};
 use mingram::{Api, Edge, Error, ErrorKind, Media, MediaType, Pages};
+use miniserde::json::{self, Object, Value};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::SystemTime;
@@ -83,6 +83,11 @@ impl<'a> Listing<'a> {
     /// Whether the service has refused this field.
     pub fn lacks(&self, field: &str) -> bool {
         self.fields.lacks(field)
+    }
+
+    /// All such fields.
+    pub fn refused(&self) -> &[String] {
+        self.fields.refused()
     }
 
     /// Whether everything was listed: it has ended without an error, and every post could
@@ -182,7 +187,7 @@ impl<'a> Listing<'a> {
         let mut found = Vec::new();
         let mut from = None;
         while !self.stopped && self.fatal.is_none() {
-            let edge = self.api.children(album, &[]);
+            let edge = self.api.children(album, "");
             let edge = edge.param("fields", self.fields.children());
             let mut items = match &from {
                 Some(position) => edge.resume(position).items(),
@@ -247,11 +252,11 @@ impl Iterator for Listing<'_> {
 
 /// The children of an album, taken out of it.
 pub fn take_children(media: &mut Media) -> Vec<Media> {
-    std::mem::take(&mut media.children)
+    media.children.take().unwrap_or_default()
 }
 
 pub fn set_children(media: &mut Media, children: Vec<Media>) {
-    media.children = children;
+    media.children = Some(children).filter(|children| !children.is_empty());
 }
 
 /// Whether there are more children than came with their album.

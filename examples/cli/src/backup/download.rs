@@ -1,187 +1,256 @@
 //! Downloads what was found missing, a few files at a time.
 
-use super::Options;
+use super::options::Options;
+use super::post::Task;
 use super::progress::Progress;
+use super::queue::Queue;
 use super::summary::{NOT_TRIED, Summary};
+use crate::dates;
 use crate::output;
 use crate::store::directory::Directory;
 use crate::store::failure::Failure;
-use crate::store::fetch::{Fetch, Fetched};
+use crate::store::fetch::{Fetch, Fetched, sha256};
 use crate::store::names::Want;
-use crate::store::sidecar::{Noted, Notes};
+use crate::store::sidecar::{Noted, Role};
 use mingram::transport::SystemClock;
 use mingram::{Api, MediaField as M, UserField as U};
-use std::collections::VecDeque;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::SystemTime;
 
 /// After this many files in a row whose host could not be reached, the rest is not tried.
 const MAX_UNREACHED: u32 = 10;
 
-/// One file to download.
-pub struct Task {
-    /// The media's id.
-    pub id: String,
-    pub role: Role,
-    /// The file with the notes about it.
-    pub node: String,
-    pub stem: String,
-    pub url: String,
-    pub want: Want,
-    pub published: Option<SystemTime>,
-    /// The file that this one replaces.
-    pub replaces: Option<String>,
+/// After this many files their names are flushed to the disk.
+const BATCH: u64 = 64;
+
+/// What the threads of a run share.
+pub struct Run<'a> {
+    pub api: &'a Api,
+    pub folder: &'a Directory,
+    pub options: &'a Options,
+    pub now: SystemTime,
+    pub queue: Queue<Task>,
+    pub progress: Progress,
+    pub outcome: Mutex<Outcome<'a>>,
 }
 
-/// What a file is of its node.
-pub enum Role {
-    File,
-    Poster,
-    /// With the name of the picture at the service.
-    Profile(String),
-}
-
-struct Outcome<'a> {
-    summary: &'a mut Summary,
-    fatal: Option<Failure>,
+pub struct Outcome<'a> {
+    pub summary: &'a mut Summary,
+    pub fatal: Option<Failure>,
     /// Files in a row whose host could not be reached.
     unreached: u32,
+    /// The stems of files that did not come, and may be resumed.
+    pub unfinished: HashSet<String>,
 }
 
-pub fn all(
-    api: &Api,
-    folder: &Directory,
-    options: &Options,
-    summary: &mut Summary,
-    tasks: VecDeque<Task>,
-) -> Result<(), Failure> {
-    let progress = Progress::new(tasks.len() as u64);
-    let jobs = (options.jobs as usize).min(tasks.len());
-    let stopped = AtomicBool::new(false);
-    let queue = Mutex::new(tasks);
-    let outcome = Mutex::new(Outcome {
-        summary,
-        fatal: None,
-        unreached: 0,
-    });
-    let work = || {
-        while !stopped.load(Ordering::Relaxed) {
-            let Some(task) = queue.lock().unwrap().pop_front() else {
-                return;
-            };
-            let fetched = fetch(api, folder, options, &task, &progress);
-            let mut outcome = outcome.lock().unwrap();
-            if outcome.add(folder, task, fetched) {
-                stopped.store(true, Ordering::Relaxed);
-            }
+impl<'a> Run<'a> {
+    pub fn new(
+        api: &'a Api,
+        folder: &'a Directory,
+        options: &'a Options,
+        summary: &'a mut Summary,
+    ) -> Run<'a> {
+        Run {
+            api,
+            folder,
+            options,
+            now: SystemTime::now(),
+            queue: Queue::new(),
+            progress: Progress::new(),
+            outcome: Mutex::new(Outcome {
+                summary,
+                fatal: None,
+                unreached: 0,
+                unfinished: HashSet::new(),
+            }),
         }
-    };
-    thread::scope(|scope| {
-        // With as many others as the system allows.
-        for _ in 1..jobs {
-            if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
-                let line = format!("fewer downloads at a time: {error}");
-                output::detail("backup", &line);
-                break;
-            }
-        }
-        work();
-    });
-    output::clear_progress();
-    let Outcome { summary, fatal, .. } = outcome.into_inner().unwrap();
-    for task in queue.into_inner().unwrap() {
-        summary.miss(task.stem, NOT_TRIED);
     }
-    fatal.map_or(Ok(()), Err)
-}
 
-impl Outcome<'_> {
-    /// Gives a file its name and notes. Returns whether to stop.
-    fn add(&mut self, folder: &Directory, task: Task, fetched: Result<Fetched, Failure>) -> bool {
-        let stem = task.stem.clone();
-        let placed = fetched.and_then(|fetched| {
-            let (bytes, name) = (fetched.bytes, fetched.name.clone());
-            place(folder, task, fetched)?;
-            Ok((bytes, name))
-        });
-        match placed {
+    /// Changes the summary.
+    pub fn count(&self, change: impl FnOnce(&mut Summary)) {
+        change(self.outcome.lock().unwrap().summary);
+    }
+
+    /// Downloads until nothing more comes, or until nothing more can be written or asked.
+    pub fn work(&self) {
+        while let Some(task) = self.queue.pop() {
+            let fetched = self.fetch(&task);
+            let placed = fetched.and_then(|fetched| self.place(&task, fetched));
+            if let Err(failure) = self.add(task, placed) {
+                self.end(failure);
+            }
+        }
+    }
+
+    /// Ends the run early.
+    pub fn end(&self, failure: Failure) {
+        self.outcome.lock().unwrap().fatal.get_or_insert(failure);
+        self.queue.stop();
+    }
+
+    /// Counts the files that were not tried any more.
+    pub fn give_up(&self) {
+        for task in self.queue.rest() {
+            let mut outcome = self.outcome.lock().unwrap();
+            let is_full = matches!(outcome.fatal, Some(Failure::Disk(..)));
+            let folder = Some(self.folder).filter(|_| !is_full);
+            outcome.summary.miss(task.name(), NOT_TRIED);
+            outcome.unfinished.insert(task.name().to_owned());
+            // It is the first failure that counts.
+            let _ = settle(&task, true, folder, outcome.summary);
+        }
+    }
+
+    /// Counts a file. `Err` if it is the last one to be tried.
+    fn add(&self, task: Task, placed: Result<(u64, String), Failure>) -> Result<(), Failure> {
+        let mut outcome = self.outcome.lock().unwrap();
+        let outcome = &mut *outcome;
+        let missing = placed.is_err();
+        let failed = match placed {
             Ok((bytes, name)) => {
-                self.unreached = 0;
-                self.summary.downloaded += 1;
-                self.summary.bytes += bytes;
+                outcome.unreached = 0;
+                outcome.summary.downloaded += 1;
+                outcome.summary.bytes += bytes;
                 output::detail("backup", &format!("{name}: {bytes} bytes"));
-                false
+                match outcome.summary.downloaded % BATCH {
+                    0 => self.folder.flush(),
+                    _ => Ok(()),
+                }
             }
             Err(failure) => {
-                self.summary.miss(stem, &failure);
+                outcome.summary.miss(task.name(), &failure);
+                outcome.unfinished.insert(task.name().to_owned());
                 // This many in a row: the network is gone.
-                self.unreached = match failure.is_unreached() {
-                    true => self.unreached + 1,
+                outcome.unreached = match failure.is_unreached() {
+                    true => outcome.unreached + 1,
                     false => 0,
                 };
-                let stop = failure.is_fatal() || self.unreached >= MAX_UNREACHED;
-                if stop {
-                    self.fatal.get_or_insert(failure);
+                match failure.is_fatal() || outcome.unreached >= MAX_UNREACHED {
+                    true => Err(failure),
+                    false => Ok(()),
                 }
-                stop
             }
+        };
+        let folder = Some(self.folder).filter(|_| failed.is_ok());
+        let settled = settle(&task, missing, folder, outcome.summary);
+        failed.and(settled)
+    }
+
+    /// Gives a file its name, and notes what it is. Returns its length and name.
+    fn place(&self, task: &Task, fetched: Fetched) -> Result<(u64, String), Failure> {
+        let folder = self.folder;
+        let note = match task.want.takes(fetched.extension) {
+            true => None,
+            false => Some(format!(
+                "not a {} but {}",
+                task.want.name(),
+                fetched.extension
+            )),
+        };
+        let noted = Noted {
+            size: Some(fetched.bytes),
+            sha256: Some(fetched.sha256.clone()),
+            etag: fetched.etag(),
+            source: task.source.clone(),
+            note,
+        };
+        let (bytes, name) = (fetched.bytes, fetched.name.clone());
+        let mut replaces = task.replaces.clone();
+        match &replaces {
+            Some(old) if task.source.is_some() => {
+                if let Some(dated) = self.date_picture(task, old, &fetched.sha256)? {
+                    let mut post = task.post.lock().unwrap();
+                    post.sidecar.remember("profile_picture", &dated, self.now);
+                    replaces = None;
+                }
+            }
+            Some(old) if task.keeps_old => {
+                folder.set_aside(old)?;
+                replaces = None;
+            }
+            _ => {}
         }
+        fetched.place(folder)?;
+        if let Some(old) = replaces.filter(|old| *old != name) {
+            folder.remove(&old)?;
+        }
+        let mut post = task.post.lock().unwrap();
+        post.kept += u32::from(task.role == Role::File);
+        post.sidecar.note(task.child(), task.role, noted);
+        Ok((bytes, name))
+    }
+
+    /// Gives the old profile picture the name of its day, unless the new one is the same or
+    /// the old one is damaged. Returns that name.
+    fn date_picture(&self, task: &Task, old: &str, sum: &str) -> Result<Option<String>, Failure> {
+        let path = self.folder.join(old);
+        let failed = |error| Failure::of_file(&path, error);
+        let mut file = File::open(&path).map_err(failed)?;
+        let is_same = sha256(&mut file).map_err(failed)?.0 == sum;
+        if is_same || !task.keeps_old {
+            return Ok(None);
+        }
+        let saved = file.metadata().and_then(|meta| meta.modified());
+        let day = dates::day(saved.unwrap_or(self.now));
+        let extension = old.rsplit('.').next().unwrap_or_default();
+        let names = (1..).map(|number| match number {
+            1 => format!("profile_{day}.{extension}"),
+            _ => format!("profile_{day}_{number}.{extension}"),
+        });
+        let is_free = |name: &String| fs::symlink_metadata(self.folder.join(name)).is_err();
+        let dated = names.into_iter().find(is_free).unwrap_or_default();
+        self.folder.place(&path, &dated)?;
+        Ok(Some(dated))
+    }
+
+    fn fetch(&self, task: &Task) -> Result<Fetched, Failure> {
+        let (file, api) = (self.progress.file(), self.api);
+        Fetch {
+            api,
+            folder: self.folder,
+            stem: &task.stem,
+            // What it is instead is noted.
+            want: match task.source {
+                Some(_) => Want::Picture,
+                None => Want::Either,
+            },
+            published: task.published,
+            retries: self.options.retries,
+            time: self.options.timeout,
+            renew: &|| match task.role {
+                _ if task.source.is_some() => {
+                    Ok(api.me([U::Id, U::ProfilePictureUrl])?.profile_picture_url)
+                }
+                Role::File => Ok(api.media(&task.id, [M::Id, M::MediaUrl])?.media_url),
+                Role::Poster => Ok(api
+                    .media(&task.id, [M::Id, M::ThumbnailUrl])?
+                    .thumbnail_url),
+            },
+            begin: &|bytes| file.begin(bytes),
+            piece: &|bytes| {
+                file.piece(bytes);
+                true
+            },
+            clock: &SystemClock,
+        }
+        .run(&task.url)
     }
 }
 
-fn place(folder: &Directory, task: Task, fetched: Fetched) -> Result<(), Failure> {
-    let (name, size, etag) = (fetched.name.clone(), fetched.bytes, fetched.etag());
-    fetched.place(folder)?;
-    if let Some(old) = task.replaces.filter(|old| *old != name) {
-        folder.remove(&old)?;
-    }
-    let mut notes = Notes::read(&folder.read(&task.node));
-    let mut noted = Noted {
-        size,
-        etag,
-        source: None,
-    };
-    let place = match task.role {
-        Role::File => &mut notes.file,
-        Role::Poster => &mut notes.poster,
-        Role::Profile(source) => {
-            noted.source = Some(source);
-            &mut notes.file
-        }
-    };
-    *place = Some(noted);
-    notes.write(folder, &task.node)
-}
-
-fn fetch(
-    api: &Api,
-    folder: &Directory,
-    options: &Options,
+/// Settles the post if this was its last file. Without a directory, nothing is written.
+fn settle(
     task: &Task,
-    progress: &Progress,
-) -> Result<Fetched, Failure> {
-    let file = progress.file();
-    Fetch {
-        api,
-        folder,
-        stem: &task.stem,
-        want: task.want,
-        published: task.published,
-        retries: options.retries,
-        time: options.timeout,
-        renew: &|| match task.role {
-            Role::File => Ok(api.media(&task.id, [M::Id, M::MediaUrl])?.media_url),
-            Role::Poster => Ok(api.media(&task.id, [M::Id, M::ThumbnailUrl])?.thumbnail_url),
-            Role::Profile(_) => Ok(api.me([U::Id, U::ProfilePictureUrl])?.profile_picture_url),
-        },
-        begin: &|bytes| file.begin(bytes),
-        piece: &|bytes| {
-            file.piece(bytes);
-            true
-        },
-        clock: &SystemClock,
+    missing: bool,
+    folder: Option<&Directory>,
+    summary: &mut Summary,
+) -> Result<(), Failure> {
+    let mut post = task.post.lock().unwrap();
+    post.missing |= missing;
+    post.left -= 1;
+    match post.left {
+        0 => post.settle(folder, summary),
+        _ => Ok(()),
     }
-    .run(&task.url)
 }

@@ -19,6 +19,8 @@ pub struct Progress {
 /// What was received, and what is known of what is to come.
 struct Known {
     drawn: Option<Instant>,
+    /// The posts so far, while they are listed.
+    listed: Option<u64>,
     files: u64,
     done: u64,
     /// Files whose length is not known yet.
@@ -44,6 +46,12 @@ impl Known {
         let rate = bytes as f64 / time.as_secs_f64().max(0.1);
         let (received, per_second) = (size(bytes), size(rate as u64));
         let text = format!("{done}/{files} files, {received}, {per_second}/s");
+        if let Some(listed) = self.listed {
+            return match files {
+                0 => format!("listing… {listed}"),
+                _ => text + &format!(", listing… {listed}"),
+            };
+        }
         // The first second says little.
         if time < Duration::from_secs(1) || bytes == 0 {
             return text;
@@ -54,19 +62,44 @@ impl Known {
 }
 
 impl Progress {
-    pub fn new(files: u64) -> Progress {
+    pub fn new() -> Progress {
         Progress {
-            is_shown: output::shows_progress() && files > 0,
+            is_shown: output::shows_progress(),
             begun: Instant::now(),
             known: Mutex::new(Known {
                 drawn: None,
-                files,
+                listed: Some(0),
+                files: 0,
                 done: 0,
-                waiting: files,
+                waiting: 0,
                 bytes: 0,
                 left: 0,
             }),
         }
+    }
+
+    /// Another post is listed. Every tenth is shown at once.
+    pub fn listed(&self) {
+        self.note(|known| {
+            let listed = known.listed.map_or(0, |listed| listed + 1);
+            known.listed = Some(listed);
+            if listed % 10 == 0 {
+                known.drawn = None;
+            }
+        });
+    }
+
+    /// No more posts are listed.
+    pub fn list_ended(&self) {
+        self.note(|known| known.listed = None);
+    }
+
+    /// Another file is to come.
+    pub fn expect(&self) {
+        self.note(|known| {
+            known.files += 1;
+            known.waiting += 1;
+        });
     }
 
     pub fn file(&self) -> FileProgress<'_> {

@@ -1,6 +1,8 @@
 //! What a run has done.
 
+use crate::exit::FAILED;
 use crate::output;
+use crate::store::failure::Failure;
 use miniserde::Serialize;
 
 #[derive(Default, Serialize)]
@@ -11,9 +13,14 @@ pub struct Summary {
     pub downloaded: u64,
     pub bytes: u64,
     pub complete: bool,
+    pub posts: Posts,
+    /// With `--check`: files that are as they were recorded.
+    pub verified: Verified,
+    /// Fields that the service refuses.
+    pub refused: Vec<String>,
     /// Only with `--dry-run`: what would be downloaded.
     pub wanted: Vec<String>,
-    /// Media whose caption has changed since the last run.
+    /// Media whose caption or alternative text has changed since the last run, and `profile`.
     pub edited: Vec<String>,
     /// With `--check`: files that were not as they were recorded.
     pub damaged: Vec<String>,
@@ -21,6 +28,24 @@ pub struct Summary {
     pub unavailable: Vec<String>,
     pub missing: Vec<Missing>,
     pub error: Option<String>,
+}
+
+/// How the posts of the listing ended: the other three add up to `listed`.
+#[derive(Clone, Copy, Default, Serialize)]
+pub struct Posts {
+    pub listed: u64,
+    /// With at least one file, and nothing missing.
+    pub kept: u64,
+    /// The service gives no file for them.
+    pub unavailable: u64,
+    /// With something missing, however much of them is kept.
+    pub missing: u64,
+}
+
+#[derive(Default, Serialize)]
+pub struct Verified {
+    pub files: u64,
+    pub bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -36,6 +61,18 @@ impl Summary {
     pub fn miss(&mut self, name: impl Into<String>, reason: impl ToString) {
         let (name, reason) = (name.into(), reason.to_string());
         self.missing.push(Missing { name, reason });
+    }
+
+    /// Notes how the run ended. Returns the exit code.
+    pub fn end(&mut self, done: &Result<(), Failure>, dry_run: bool) -> u8 {
+        let code = match done {
+            Err(failure) => failure.code(),
+            Ok(()) if self.missing.is_empty() => 0,
+            Ok(()) => FAILED,
+        };
+        self.error = done.as_ref().err().map(Failure::to_string);
+        self.complete = code == 0 && !dry_run;
+        code
     }
 
     /// On stderr: what somebody should know.
@@ -87,6 +124,10 @@ impl Summary {
             if !names.is_empty() {
                 end += &format!(", {} {what}", names.len());
             }
+        }
+        if self.verified.files > 0 {
+            let Verified { files, bytes } = self.verified;
+            end += &format!(", {files} verified ({})", size(bytes));
         }
         names.chain([end, "\n".to_owned()]).collect()
     }

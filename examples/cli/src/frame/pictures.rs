@@ -135,6 +135,7 @@ impl Frame {
             picture.place(&self.folder)?;
             ours.insert(name);
         }
+        self.folder.flush()?;
         // For new ones that did not come, old ones stay, the newest of them. There may be
         // two files for a picture, if the service changed its format.
         let kept = ours.len() - dropped.len();

@@ -3,10 +3,13 @@
 
 use super::failure::Failure;
 use super::names::{EXTENSIONS, is_stem};
+use crate::output;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A directory that one run of a command writes into.
 pub struct Directory {
@@ -17,12 +20,31 @@ pub struct Directory {
     /// Held open and locked, so that a second run does not write into the same unfinished
     /// files.
     _lock: Option<File>,
+    /// Whether new directories are for their owner alone.
+    private: bool,
+    /// The directories with new names that are not flushed to the disk yet.
+    unflushed: Mutex<BTreeSet<PathBuf>>,
+    /// Whether it was said that names cannot be flushed.
+    warned: AtomicBool,
 }
 
 impl Directory {
     /// Creates the directory if it is missing, and takes it for this run.
     pub fn open(path: &Path, prefix: &'static str) -> Result<Directory, Failure> {
-        create(path).map_err(|error| Failure::at(path, error))?;
+        Directory::take(Directory::look(path, prefix))
+    }
+
+    /// As [`open`](Directory::open); what is created is for its owner alone.
+    pub fn open_private(path: &Path, prefix: &'static str) -> Result<Directory, Failure> {
+        Directory::take(Directory {
+            private: true,
+            ..Directory::look(path, prefix)
+        })
+    }
+
+    fn take(folder: Directory) -> Result<Directory, Failure> {
+        let path = &folder.path;
+        folder.create().map_err(|error| Failure::at(path, error))?;
         let lock = match cfg!(unix) {
             true => Some(File::open(path).map_err(|error| Failure::at(path, error))?),
             false => None,
@@ -32,16 +54,13 @@ impl Directory {
         if matches!(locked, Some(Err(fs4::TryLockError::WouldBlock))) {
             return Err(Failure::Busy(path.display().to_string()));
         }
-        let folder = Directory {
-            path: path.to_owned(),
-            prefix,
-            _lock: lock,
-        };
-        let hidden = folder.hidden();
-        if prefix.contains('/') && fs::symlink_metadata(&hidden).is_ok() {
-            is_directory(&hidden).map_err(|error| Failure::at(&hidden, error))?;
+        if let Some((hidden, _)) = folder.prefix.rsplit_once('/') {
+            folder.check_inside(hidden)?;
         }
-        Ok(folder)
+        Ok(Directory {
+            _lock: lock,
+            ..folder
+        })
     }
 
     /// A directory that is read and not written into.
@@ -50,6 +69,9 @@ impl Directory {
             path: path.to_owned(),
             prefix,
             _lock: None,
+            private: false,
+            unflushed: Mutex::default(),
+            warned: AtomicBool::new(false),
         }
     }
 
@@ -112,18 +134,53 @@ impl Directory {
             return Ok(());
         }
         let hidden = self.hidden();
-        match fs::create_dir(&hidden) {
+        match self.create_one(&hidden) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_directory(&hidden),
             done => done,
         }
     }
 
+    /// Refuses a directory in this one that leads elsewhere: a link, or another file system,
+    /// into which nothing can be renamed. One that is missing is fine.
+    pub fn check_inside(&self, name: &str) -> Result<(), Failure> {
+        let path = self.join(name);
+        let refused = |what: &str| Err(Failure::at(&path, io::Error::other(what)));
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Failure::at(&path, error)),
+            Ok(meta) if meta.is_symlink() => refused("it is a link: put a directory there"),
+            Ok(meta) if !meta.is_dir() => refused("it is not a directory"),
+            Ok(meta) if !is_same_device(&self.path, &meta) => {
+                refused("it is on another file system: unmount it, or use another directory")
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Creates a directory in this one if it is missing.
+    pub fn create_inside(&self, name: &str) -> Result<(), Failure> {
+        let path = self.join(name);
+        match self.create_one(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.check_inside(name),
+            Err(error) => Err(Failure::at(&path, error)),
+        }
+    }
+
     /// Writes a small file, unless it has this content already. Returns whether it was
-    /// written.
+    /// written. What it replaces is lost only when it is on the disk.
     pub fn write_whole(&self, name: &str, bytes: &[u8]) -> Result<bool, Failure> {
         if holds(&self.join(name), bytes) {
             return Ok(false);
         }
+        self.write(name, bytes, true)?;
+        self.flush()?;
+        Ok(true)
+    }
+
+    /// Writes a small file. Without `durable`, a power cut may damage it and lose what it
+    /// replaces.
+    pub fn write(&self, name: &str, bytes: &[u8], durable: bool) -> Result<(), Failure> {
         let part = self.part(name);
         let written = self
             .create_hidden()
@@ -131,27 +188,101 @@ impl Directory {
             .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&part))
             .and_then(|mut file| {
                 file.write_all(bytes)?;
-                file.sync_all()
+                if durable { file.sync_all() } else { Ok(()) }
             });
         if let Err(error) = written {
             let _ = fs::remove_file(&part);
             return Err(Failure::of_file(&part, error));
         }
-        self.place(&part, name)?;
-        Ok(true)
+        self.place(&part, name)
     }
 
-    /// Gives a finished file its name, durably.
+    /// Gives a complete file its name, in a directory that is created if it is missing.
+    /// The name is durable after [`flush`](Directory::flush).
     pub fn place(&self, part: &Path, name: &str) -> Result<(), Failure> {
         let path = self.join(name);
-        if let Err(error) = fs::rename(part, &path) {
+        let mut renamed = fs::rename(part, &path);
+        // Into a directory of its own, which may be the first of the year.
+        if let (Err(error), Some((inside, _))) = (&renamed, name.rsplit_once('/')) {
+            if error.kind() == io::ErrorKind::NotFound {
+                self.create_inside(inside)?;
+                renamed = fs::rename(part, &path);
+            }
+        }
+        if let Err(error) = renamed {
             return Err(match Failure::of_file(&path, error) {
                 Failure::Disk(_, error) => Failure::at(part, error),
                 blocked => blocked,
             });
         }
-        let folder = path.parent().unwrap_or(&self.path);
-        sync_names(folder).map_err(|error| Failure::at(folder, error))
+        self.note_unflushed(path.parent().unwrap_or(&self.path));
+        Ok(())
+    }
+
+    /// Gives a file another name that is free: `NAME.damaged`, or with a number. Returns it.
+    pub fn set_aside(&self, name: &str) -> Result<String, Failure> {
+        let names = (1..).map(|number| match number {
+            1 => format!("{name}.damaged"),
+            _ => format!("{name}.damaged-{number}"),
+        });
+        let is_free = |aside: &String| fs::symlink_metadata(self.join(aside)).is_err();
+        let aside = names.into_iter().find(is_free).unwrap_or_default();
+        self.place(&self.join(name), &aside)?;
+        Ok(aside)
+    }
+
+    fn note_unflushed(&self, path: &Path) {
+        self.unflushed.lock().unwrap().insert(path.to_owned());
+    }
+
+    /// Makes sure that the names survive a power cut. Some file systems, shares above all,
+    /// cannot do that: then it is said once.
+    pub fn flush(&self) -> Result<(), Failure> {
+        let paths = std::mem::take(&mut *self.unflushed.lock().unwrap());
+        for path in paths.iter().filter(|_| cfg!(unix)) {
+            // Opened each time: a stick may have been pulled out and put back.
+            match File::open(path).and_then(|folder| folder.sync_all()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(Failure::at(path, error));
+                }
+                Err(error) if !self.warned.swap(true, Ordering::Relaxed) => {
+                    let path = path.display();
+                    let what = "a power cut may lose the names of new files";
+                    output::warn(&format!(
+                        "{path}: cannot be flushed to the disk ({error}): {what}"
+                    ));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates the directory and those above it.
+    fn create(&self) -> io::Result<()> {
+        let ancestors = self.path.ancestors();
+        let missing = ancestors.take_while(|path| !path.as_os_str().is_empty() && !path.exists());
+        let missing: Vec<&Path> = missing.collect();
+        if let Some((own, above)) = missing.split_first() {
+            for path in above.iter().rev() {
+                fs::create_dir(path)?;
+                self.note_unflushed(parent(path));
+            }
+            self.create_one(own)?;
+        }
+        fs::create_dir_all(&self.path)
+    }
+
+    fn create_one(&self, path: &Path) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        if self.private {
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        }
+        builder.create(path)?;
+        self.note_unflushed(parent(path));
+        Ok(())
     }
 
     pub fn remove(&self, name: &str) -> Result<(), Failure> {
@@ -184,20 +315,23 @@ impl Directory {
     }
 }
 
-/// Creates a directory and those above it. Each new name is flushed to the disk.
-fn create(path: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
-        .collect();
-    fs::create_dir_all(path)?;
-    for path in missing.iter().rev() {
-        match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_names(parent)?,
-            _ => sync_names(Path::new("."))?,
-        }
+/// The directory that a path is in.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
-    Ok(())
+}
+
+#[cfg(unix)]
+fn is_same_device(path: &Path, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).is_ok_and(|meta| meta.dev() == other.dev())
+}
+
+#[cfg(not(unix))]
+fn is_same_device(_: &Path, _: &fs::Metadata) -> bool {
+    true
 }
 
 /// Whether the file is there, is no link, and has this content.
@@ -210,19 +344,6 @@ pub fn length_of(path: &Path) -> u64 {
     let meta = fs::symlink_metadata(path).ok();
     meta.filter(fs::Metadata::is_file)
         .map_or(0, |meta| meta.len())
-}
-
-/// Makes sure that the names in a directory survive a power cut. It is opened each time: a
-/// stick may have been pulled out and put back. Some file systems cannot do it.
-fn sync_names(folder: &Path) -> io::Result<()> {
-    use io::ErrorKind as K;
-    if !cfg!(unix) {
-        return Ok(());
-    }
-    match File::open(folder)?.sync_all() {
-        Err(error) if matches!(error.kind(), K::InvalidInput | K::Unsupported) => Ok(()),
-        done => done,
-    }
 }
 
 /// A link to a directory does not count: its content is not ours.

@@ -6,8 +6,9 @@ use super::names::{self, HEAD, Want};
 use mingram::download::Part;
 use mingram::transport::Clock;
 use mingram::{Api, ErrorKind, url_expires_at};
+use ring::digest::{Context, SHA256};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -39,15 +40,17 @@ pub struct Fetch<'a> {
 pub struct Fetched {
     pub name: String,
     pub bytes: u64,
+    pub extension: &'static str,
+    /// Hexadecimal.
+    pub sha256: String,
     part: Part,
 }
 
 impl Fetched {
+    /// Gives it its name: `name`, in the directory that the stem says.
     pub fn place(self, folder: &Directory) -> Result<(), Failure> {
-        let path = folder.join(&self.name);
-        let placed = self.part.persist(&path);
-        placed.map_err(|error| Failure::of_file(&path, own_io(error)))?;
-        Ok(())
+        folder.place(self.part.path(), &self.name)?;
+        folder.forget(self.stem())
     }
 
     /// The server's entity tag of this version, if it is strong.
@@ -151,6 +154,8 @@ impl Fetch<'_> {
             let (wanted, what) = (self.want.name(), extension.unwrap_or("some other file"));
             return Err(Failure::Content(format!("not a {wanted} but {what}")));
         };
+        file.rewind().map_err(disk)?;
+        let (sha256, _) = sha256(&mut file).map_err(disk)?;
         if let Some(time) = self.published {
             // Some file systems keep no such times.
             let _ = file.set_modified(time);
@@ -158,9 +163,31 @@ impl Fetch<'_> {
         Ok(Fetched {
             name: format!("{}.{wanted}", self.stem),
             bytes: part.saved().length,
+            extension: wanted,
+            sha256,
             part,
         })
     }
+}
+
+/// The SHA-256 of what can be read, in hexadecimal, and its length.
+pub fn sha256(file: &mut dyn Read) -> io::Result<(String, u64)> {
+    let (mut context, mut length) = (Context::new(&SHA256), 0);
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => {
+                context.update(&piece[..read]);
+                length += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let sum = context.finish();
+    let sum = sum.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    Ok((sum.collect(), length))
 }
 
 /// The writer's own error out of mingram's.

@@ -29,6 +29,18 @@ pub fn stem(published: Option<SystemTime>, id: &str) -> String {
     }
 }
 
+/// The same in the directory of its year: `2026/2026-11-21_17895695668004550`.
+pub fn path(published: Option<SystemTime>, id: &str) -> String {
+    let stem = stem(published, id);
+    let year = stem.split('-').next().unwrap_or_default();
+    format!("{year}/{stem}")
+}
+
+/// Whether a directory has the name of a year.
+pub fn is_year(name: &str) -> bool {
+    name.len() == 4 && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The stem of an album's child, which is counted from 0: `…_01_17880997618081620`.
 pub fn child_stem(album: &str, index: usize, id: &str) -> String {
     format!("{album}_{:02}_{id}", index + 1)

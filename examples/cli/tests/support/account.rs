@@ -25,6 +25,13 @@ pub struct Item {
     /// `None` for media without an address; else what is added to it.
     pub query: Option<String>,
     pub children: Vec<Item>,
+    /// How many children come with an album; `None`: all. The others, and what follows
+    /// none, by a request of their own.
+    pub nested: Option<usize>,
+    /// Whether an album has a file of its own.
+    pub cover: bool,
+    /// Fields that the service sends besides, as `,"alt_text":"a"`.
+    pub more: String,
 }
 
 impl Item {
@@ -37,6 +44,9 @@ impl Item {
             length,
             query: Some(String::new()),
             children: Vec::new(),
+            nested: None,
+            cover: false,
+            more: String::new(),
         }
     }
 
@@ -73,7 +83,7 @@ impl Item {
             text += &format!(r#""caption":"{}","#, self.caption);
         }
         if let Some(query) = &self.query {
-            if self.media_type != "CAROUSEL_ALBUM" {
+            if self.media_type != "CAROUSEL_ALBUM" || self.cover {
                 text += &format!(
                     r#""media_url":"http:\/\/{host}\/file\/{}?g={generation}{query}","#,
                     self.id
@@ -86,16 +96,23 @@ impl Item {
                 );
             }
         }
-        if !self.children.is_empty() {
-            let children: Vec<String> = self
-                .children
-                .iter()
-                .map(|child| child.json(host, generation, true))
-                .collect();
-            text += &format!(r#""children":{{"data":[{}]}},"#, children.join(","));
+        let count = self.nested.unwrap_or(self.children.len());
+        if count > 0 {
+            let next = match count < self.children.len() {
+                true => r#","paging":{"cursors":{"after":"c"},"next":"https://x/?after=c"}"#,
+                false => "",
+            };
+            let children = self.children(host, generation, count);
+            text += &format!(r#""children":{{"data":[{children}]{next}}},"#);
         }
         text.pop();
-        text + "}"
+        text + &self.more + "}"
+    }
+
+    fn children(&self, host: &str, generation: u64, count: usize) -> String {
+        let children = self.children.iter().take(count);
+        let children = children.map(|child| child.json(host, generation, true));
+        children.collect::<Vec<String>>().join(",")
     }
 }
 
@@ -212,7 +229,8 @@ impl Account {
     pub fn expected(&self) -> BTreeMap<String, Option<Vec<u8>>> {
         let mut files = BTreeMap::from([("profile.json".to_owned(), None)]);
         for item in self.items.lock().unwrap().iter() {
-            let stem = format!("{}_{}", &item.timestamp[..10], item.id);
+            let (year, day) = (&item.timestamp[..4], &item.timestamp[..10]);
+            let stem = format!("{year}/{day}_{}", item.id);
             files.insert(format!("{stem}.json"), None);
             let mut file = |stem: &str, item: &Item| {
                 let kind = item.extension();
@@ -222,7 +240,6 @@ impl Account {
                     let poster = bytes(&item.id, "jpg", 0, 3000);
                     files.insert(format!("{stem}_poster.jpg"), Some(poster));
                 }
-                files.insert(format!("{stem}.json"), None);
             };
             if item.children.is_empty() {
                 file(&stem, item);
@@ -265,7 +282,8 @@ fn answer(
             format!(r#","profile_picture_url":"http://{host}/picture/{name}?g={generation}""#)
         });
         format!(
-            r#"{{"id":"17841405793187218","username":"jayposiris","account_type":"BUSINESS"{}}}"#,
+            r#"{{"id":"17841405793187218","username":"jayposiris","account_type":"BUSINESS","media_count":{}{}}}"#,
+            items.len(),
             picture.unwrap_or_default()
         )
     } else if path == "/me/media" {
@@ -303,6 +321,10 @@ fn answer(
         return file(request, stream, id, "jpg", 3000, fault);
     } else if let Some(name) = path.strip_prefix("/picture/") {
         return file(request, stream, name, "jpg", 700, fault);
+    } else if let Some(album) = path.strip_suffix("/children") {
+        let album = find(album.trim_start_matches('/'));
+        let children = album.map(|item| item.children(host, generation, usize::MAX));
+        format!(r#"{{"data":[{}]}}"#, children.unwrap_or_default())
     } else if let Some(item) = find(path.trim_start_matches('/')) {
         item.json(host, generation, false)
     } else {
@@ -518,6 +540,23 @@ pub fn names(dir: &Path) -> Vec<String> {
         .unwrap_or_default();
     names.sort();
     names
+}
+
+/// The paths of all files in a folder, sorted, except those of the program's own notes.
+pub fn tree(dir: &Path) -> Vec<String> {
+    let mut paths = Vec::new();
+    for name in names(dir).into_iter().filter(|name| name != ".mingram") {
+        match fs::symlink_metadata(dir.join(&name)).unwrap().is_dir() {
+            true => paths.extend(
+                tree(&dir.join(&name))
+                    .iter()
+                    .map(|path| format!("{name}/{path}")),
+            ),
+            false => paths.push(name),
+        }
+    }
+    paths.sort();
+    paths
 }
 
 /// A small random number generator, so that a failure can be played again.
