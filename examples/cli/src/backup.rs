@@ -69,9 +69,9 @@ Options:
   -j, --jobs N           download N files at once (default: 3, at most 16)
       --since DATE       only what was published on this day (UTC) or later, for
                          example 2026-01-31
-      --check            read every file and compare its recorded checksum, also of
-                         posts that have left; download again what differs.
-                         Without a checksum the length at the service counts
+      --check            read every file, also of posts that have left, compare
+                         its recorded checksum (without one, its length at the
+                         service), and download again what differs
   -n, --dry-run          list what would be downloaded, and write nothing
       --retries N        how often to retry when a connection fails (default: 4,
                          at most 10)

@@ -1,0 +1,890 @@
+//! The laws of keeping, for `backup`: what is kept only gains, whatever the service says. Most
+//! tests are two runs into one directory, with an odd reply in the second one.
+
+mod support;
+
+use serde_json::{Value, json as value};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+use support::account::*;
+use support::common::{self, json, reply};
+
+fn backup(account: &Account, dir: &Path, args: &[&str]) -> Output {
+    let mut command = command("backup", &account.server.url());
+    command.arg(dir).args(args).output().unwrap()
+}
+
+/// The summary of a run that ends with this code.
+fn run(account: &Account, dir: &Path, args: &[&str], code: i32) -> Value {
+    let output = backup(account, dir, &[&["--json"], args].concat());
+    assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let posts = &summary["posts"];
+    let number = |key: &str| posts[key].as_u64().unwrap();
+    let ended = number("kept") + number("unavailable") + number("missing");
+    assert_eq!(ended, number("listed"), "{posts}");
+    assert_eq!(summary["complete"], code == 0);
+    summary
+}
+
+/// An account whose replies to the paths that begin so are replaced from the second run on.
+struct Odd {
+    account: Account,
+    replies: Arc<Mutex<Vec<(&'static str, String)>>>,
+}
+
+impl Odd {
+    fn new(items: Vec<Item>) -> Odd {
+        let replies: Arc<Mutex<Vec<(&'static str, String)>>> = Arc::default();
+        let held = replies.clone();
+        let account = Account::with_faults(items, move |request, _| {
+            let replies = held.lock().unwrap();
+            let reply = replies
+                .iter()
+                .find(|(path, _)| request.target.starts_with(path));
+            reply.map_or(Fault::None, |(_, reply)| Fault::Reply(reply.clone()))
+        });
+        Odd { account, replies }
+    }
+
+    fn set(&self, path: &'static str, reply: impl Into<String>) {
+        self.replies.lock().unwrap().insert(0, (path, reply.into()));
+    }
+}
+
+fn three() -> Vec<Item> {
+    let album = Item::album(
+        7,
+        30,
+        vec![Item::image(71, 30, 900), Item::image(72, 30, 800)],
+    );
+    vec![Item::image(9, 50, 3000), album, Item::video(5, 10, 4000)]
+}
+
+/// The content of every file.
+fn content(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let read = |path: String| (path.clone(), fs::read(dir.join(path)).unwrap());
+    tree(dir).into_iter().map(read).collect()
+}
+
+fn note(dir: &Path, name: &str) -> Value {
+    serde_json::from_slice(&fs::read(dir.join(name)).unwrap()).unwrap()
+}
+
+fn refusal(message: &str) -> String {
+    let error =
+        format!(r#"{{"error":{{"message":"{message}","type":"IGApiException","code":100}}}}"#);
+    json("400 Bad Request", &error)
+}
+
+#[test]
+fn an_empty_list_of_an_account_that_has_media_is_not_believed() {
+    for (me, code) in [
+        (r#","media_count":3"#, 1),
+        ("", 1),
+        (r#","media_count":0"#, 0),
+    ] {
+        let (odd, temp) = (Odd::new(three()), Temp::new("empty"));
+        run(&odd.account, &temp.0, &[], 0);
+        let before = content(&temp.0);
+        odd.set("/me/media", json("200 OK", r#"{"data":[]}"#));
+        odd.set(
+            "/me?",
+            json("200 OK", &format!(r#"{{"id":"17841405793187218"{me}}}"#)),
+        );
+        let summary = run(&odd.account, &temp.0, &[], code);
+        let error = summary["error"].as_str().unwrap_or_default();
+        assert_eq!(
+            error.contains("nothing was changed"),
+            code == 1,
+            "{me}: {error}"
+        );
+        let after = content(&temp.0);
+        let media = |files: &BTreeMap<String, Vec<u8>>| {
+            let files = files.iter().filter(|(name, _)| *name != "profile.json");
+            files
+                .map(|(name, bytes)| (name.clone(), bytes.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(media(&after), media(&before), "{me}");
+    }
+    // A new account has none, and a service that does not count says nothing else.
+    let (account, temp) = (Account::new(Vec::new()), Temp::new("none"));
+    run(&account, &temp.0, &[], 0);
+}
+
+#[test]
+fn only_the_field_that_a_refusal_names_is_left_out() {
+    let (odd, temp) = (Odd::new(three()), Temp::new("refused"));
+    let more = r#","alt_text":"a cat","like_count":3,"shortcode":"Abc""#;
+    odd.account.items.lock().unwrap()[0].more = more.to_owned();
+    run(&odd.account, &temp.0, &[], 0);
+    let name = "2026/2026-02-23_9.json";
+    let before = note(&temp.0, name);
+    assert_eq!(before["alt_text"], "a cat");
+    // Names no field: fewer of them are no cure.
+    odd.set(
+        "/me/media",
+        refusal("Unsupported request - method type: get"),
+    );
+    let summary = run(&odd.account, &temp.0, &[], 1);
+    let error = summary["error"].as_str().unwrap();
+    assert!(error.contains("Unsupported request"), "{error}");
+    assert_eq!(note(&temp.0, name), before);
+    assert_eq!(summary["refused"], value!([]));
+
+    let account = Account::with_faults(three(), |request, _| {
+        let fields = common::param(request, "fields").unwrap_or_default();
+        match request.target.split('?').next().unwrap() {
+            "/me" if fields.contains("biography") => Fault::Reply(refusal(
+                "(#100) Tried accessing nonexisting field (biography)",
+            )),
+            "/me/media" if fields.contains("alt_text") => Fault::Reply(refusal(
+                "(#100) Tried accessing nonexisting field (alt_text)",
+            )),
+            _ => Fault::None,
+        }
+    });
+    account.items.lock().unwrap()[0].more = r#","like_count":4"#.to_owned();
+    let output = backup(&account, &temp.0, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    for name in ["alt_text", "biography"] {
+        let says = format!("the service refuses the field `{name}`: continuing without it\n");
+        assert_eq!(
+            text(&output.stderr).matches(&says).count(),
+            1,
+            "{}",
+            said(&output)
+        );
+    }
+    let asked = account.server.received();
+    let asked = asked
+        .iter()
+        .rfind(|request| request.target.starts_with("/me/media"));
+    assert!(asked.unwrap().target.contains("shortcode"), "only that one");
+    let after = note(&temp.0, name);
+    assert_eq!(after["alt_text"], "a cat");
+    assert_eq!(after["shortcode"], "Abc");
+    assert_eq!(after["like_count"], 4, "numbers are replaced");
+    assert_eq!(after["mingram"].get("history"), None);
+    let summary = run(&account, &temp.0, &[], 0);
+    assert_eq!(summary["refused"], value!(["biography", "alt_text"]));
+    // Without URLs nothing can be downloaded, and it is not the posts' fault.
+    let account = Account::with_faults(three(), |request, _| {
+        let fields = common::param(request, "fields").unwrap_or_default();
+        match request.target.starts_with("/me/media") && fields.contains("media_url") {
+            true => Fault::Reply(refusal("Tried accessing nonexisting field (media_url)")),
+            false => Fault::None,
+        }
+    });
+    for item in account.items.lock().unwrap().iter_mut() {
+        item.query = None;
+        item.children
+            .iter_mut()
+            .for_each(|child| child.query = None);
+    }
+    let summary = run(&account, &Temp::new("urls").0, &[], 1);
+    assert_eq!(summary["posts"]["missing"], 3, "{summary}");
+    assert_eq!(run(&account, &temp.0, &[], 0)["posts"]["kept"], 3);
+}
+
+#[test]
+fn an_album_whose_children_do_not_come_is_kept_by_its_cover() {
+    let empty = json("200 OK", r#"{"data":[]}"#);
+    let lost = json(
+        "400 Bad Request",
+        r#"{"error":{"message":"no such object","code":100,"error_subcode":33}}"#,
+    );
+    for (children, cover, code, ended) in [
+        (&empty, true, 0, "kept"),
+        (&empty, false, 0, "unavailable"),
+        (&lost, true, 1, "missing"),
+        (&lost, false, 1, "missing"),
+    ] {
+        let (odd, temp) = (Odd::new(three()), Temp::new("cover"));
+        {
+            let mut items = odd.account.items.lock().unwrap();
+            (items[1].nested, items[1].cover, items[1].length) = (Some(0), cover, 700);
+        }
+        odd.set("/7/children", children.clone());
+        let summary = run(&odd.account, &temp.0, &[], code);
+        let expected = if ended == "kept" { 3 } else { 1 };
+        assert_eq!(summary["posts"][ended], expected, "{summary}");
+        let held = temp.join("2026/2026-02-03_7.jpg").exists();
+        assert_eq!(held, cover, "{summary}");
+        assert!(temp.join("2026/2026-02-23_9.jpg").exists());
+        // Later they come, by a request of their own.
+        odd.replies.lock().unwrap().clear();
+        run(&odd.account, &temp.0, &[], 0);
+        assert!(temp.join("2026/2026-02-03_7_02_72.jpg").exists());
+        assert_eq!(temp.join("2026/2026-02-03_7.jpg").exists(), cover);
+        // And once they are here, nothing has to come.
+        odd.set("/7/children", children.clone());
+        let files = odd.account.asked("/file/");
+        let summary = run(&odd.account, &temp.0, &[], code);
+        assert_eq!(summary["files"], 5, "{summary}");
+        assert_eq!(odd.account.asked("/file/"), files);
+    }
+}
+
+#[test]
+fn a_file_or_an_album_that_fails_for_good_holds_up_nothing() {
+    let (odd, temp) = (Odd::new(three()), Temp::new("fails"));
+    odd.account.items.lock().unwrap()[1].nested = Some(0);
+    odd.set("/7/children", reply("500 No", &[], "no"));
+    odd.set("/file/9", reply("500 No", &[], "no"));
+    let summary = run(&odd.account, &temp.0, &["--retries", "0"], 1);
+    assert_eq!(summary["posts"]["missing"], 2, "{summary}");
+    assert_eq!(summary["posts"]["kept"], 1, "{summary}");
+    // What the service says is recorded all the same.
+    assert_eq!(
+        note(&temp.0, "2026/2026-02-23_9.json")["caption"],
+        "about 9"
+    );
+    odd.replies.lock().unwrap().clear();
+    run(&odd.account, &temp.0, &[], 0);
+}
+
+#[test]
+fn all_children_of_a_long_album_come() {
+    let children = (0..20).map(|n| Item::image(700 + n, 30, 50 + n)).collect();
+    let (account, temp) = (
+        Account::new(vec![Item::album(7, 30, children)]),
+        Temp::new("long"),
+    );
+    account.items.lock().unwrap()[0].nested = Some(10);
+    let summary = run(&account, &temp.0, &[], 0);
+    assert_eq!(summary["downloaded"], 20, "{summary}");
+    assert!(temp.join("2026/2026-02-03_7_20_719.jpg").exists());
+}
+
+#[test]
+fn a_date_or_number_that_moves_downloads_nothing_again() {
+    let (account, temp) = (Account::new(three()), Temp::new("moves"));
+    run(&account, &temp.0, &[], 0);
+    let (before, files) = (tree(&temp.0), account.asked("/file/"));
+    for timestamp in [
+        "2026-02-24T00:00:01+0000",
+        "nonsense",
+        "2027-01-01T00:00:00+0000",
+    ] {
+        account.items.lock().unwrap()[0].timestamp = timestamp.to_owned();
+        account.items.lock().unwrap()[1].timestamp = timestamp.to_owned();
+        run(&account, &temp.0, &[], 0);
+        assert_eq!(tree(&temp.0), before, "{timestamp}");
+    }
+    // An item leaves its album: it stays here, and the others do not come again.
+    account.items.lock().unwrap()[1].children.remove(0);
+    account.items.lock().unwrap()[1]
+        .children
+        .push(Item::image(73, 30, 60));
+    run(&account, &temp.0, &[], 0);
+    assert_eq!(account.asked("/file/"), files + 1);
+    let after = tree(&temp.0);
+    assert_eq!(after.len(), before.len() + 1, "{after:?}");
+    assert!(before.iter().all(|name| after.contains(name)));
+    // The new one lies beside its album.
+    assert!(
+        temp.join("2026/2026-02-03_7_02_73.jpg").exists(),
+        "{after:?}"
+    );
+    let album = note(&temp.0, "2026/2026-02-03_7.json");
+    let children = album["children"]["data"].as_array().unwrap();
+    let ids: Vec<&str> = children
+        .iter()
+        .map(|child| child["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["72", "73", "71"]);
+    assert_eq!(children[2]["mingram"]["file"]["size"], 900);
+}
+
+#[test]
+fn a_post_on_two_pages_is_counted_once() {
+    let mut items: Vec<Item> = (0..101).map(|n| Item::image(100 + n, 50, 20)).collect();
+    items[100] = items[99].clone();
+    let (account, temp) = (Account::new(items), Temp::in_memory("twice"));
+    let summary = run(&account, &temp.0, &[], 0);
+    assert_eq!(
+        (&summary["media"], &summary["files"]),
+        (&value!(100), &value!(100))
+    );
+    assert_eq!(account.asked("/file/199?"), 1);
+}
+
+#[test]
+fn what_changes_stays_in_the_history() {
+    let (odd, temp) = (Odd::new(three()), Temp::new("history"));
+    odd.account.items.lock().unwrap()[0].more = r#","alt_text":"a cat""#.to_owned();
+    let profile = |rest: &str| {
+        let body = format!(r#"{{"id":"17841405793187218","media_count":3,{rest}}}"#);
+        json("200 OK", &body)
+    };
+    let first = r#""username":"jo","name":"Jo","biography":"I","website":"https://a.example""#;
+    odd.set("/me?", profile(first));
+    run(&odd.account, &temp.0, &[], 0);
+    odd.set(
+        "/me?",
+        profile(r#""username":"joe","name":"","website":"https://b.example""#),
+    );
+    {
+        let mut items = odd.account.items.lock().unwrap();
+        items[0].caption = "better".to_owned();
+        items[0].more = r#","alt_text":"a dog""#.to_owned();
+    }
+    let summary = run(&odd.account, &temp.0, &[], 0);
+    assert_eq!(summary["edited"], value!(["profile", "2026-02-23_9"]));
+    let post = note(&temp.0, "2026/2026-02-23_9.json");
+    assert_eq!(
+        (&post["caption"], &post["alt_text"]),
+        (&value!("better"), &value!("a dog"))
+    );
+    let history = &post["mingram"]["history"];
+    assert_eq!(history[0]["caption"], "about 9");
+    assert_eq!(history[0]["alt_text"], "a cat");
+    assert_eq!(
+        history[0]["seen"].as_str().unwrap().len(),
+        "2026-11-28T12:00:00Z".len()
+    );
+    let owner = note(&temp.0, "profile.json");
+    let history = &owner["mingram"]["history"][0];
+    for (key, before, now) in [
+        ("username", "jo", "joe"),
+        ("name", "Jo", ""),
+        ("website", "https://a.example", "https://b.example"),
+    ] {
+        assert_eq!(
+            (&history[key], &owner[key]),
+            (&value!(before), &value!(now))
+        );
+    }
+    assert_eq!(owner["biography"], "I", "absence is not news");
+    assert_eq!(history.get("biography"), None);
+    // Once: the next run writes nothing.
+    let before = content(&temp.0);
+    run(&odd.account, &temp.0, &[], 0);
+    assert_eq!(content(&temp.0), before);
+}
+
+#[test]
+fn an_old_profile_picture_stays_under_its_date() {
+    let (account, temp) = (Account::new(three()), Temp::new("picture"));
+    let picture = |name| *account.picture.lock().unwrap() = Some(name);
+    let (one, two) = (
+        bytes("one.jpg", "jpg", 0, 700),
+        bytes("two.jpg", "jpg", 0, 700),
+    );
+    picture("one.jpg");
+    run(&account, &temp.0, &[], 0);
+    picture("two.jpg");
+    run(&account, &temp.0, &[], 0);
+    // Without one, and with the first again.
+    *account.picture.lock().unwrap() = None;
+    run(&account, &temp.0, &[], 0);
+    assert_eq!(fs::read(temp.join("profile.jpg")).unwrap(), two);
+    picture("one.jpg");
+    run(&account, &temp.0, &[], 0);
+    let names: Vec<String> = names(&temp.0)
+        .into_iter()
+        .filter(|name| name.ends_with(".jpg"))
+        .collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(fs::read(temp.join("profile.jpg")).unwrap(), one);
+    assert_eq!(fs::read(temp.join(&names[1])).unwrap(), one, "{names:?}");
+    assert_eq!(fs::read(temp.join(&names[2])).unwrap(), two, "{names:?}");
+    let history = &note(&temp.0, "profile.json")["mingram"]["history"];
+    assert_eq!(history[0]["profile_picture"], names[1], "{history}");
+    // The same picture under another name is not kept twice.
+    fs::write(temp.join("profile.jpg"), &two).unwrap();
+    picture("two.jpg");
+    run(&account, &temp.0, &[], 0);
+    assert_eq!(
+        tree(&temp.0)
+            .iter()
+            .filter(|name| name.starts_with("profile"))
+            .count(),
+        4
+    );
+}
+
+#[test]
+fn a_damaged_sidecar_is_made_anew_and_kept_aside() {
+    let (account, temp) = (Account::new(three()), Temp::new("damaged"));
+    run(&account, &temp.0, &[], 0);
+    let name = "2026/2026-02-23_9.json";
+    let whole = note(&temp.0, name);
+    for (damage, cut) in [
+        (String::new(), true),
+        ("\0".repeat(300), true),
+        ("{\"id\"".to_owned(), false),
+    ] {
+        fs::write(temp.join(name), &damage).unwrap();
+        if cut {
+            let picture = temp.join("2026/2026-02-23_9.jpg");
+            fs::write(&picture, &fs::read(&picture).unwrap()[..1000]).unwrap();
+        }
+        let output = backup(&account, &temp.0, &[]);
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(text(&output.stderr).contains("kept as 2026/2026-02-23_9.json.damaged"));
+        assert_eq!(note(&temp.0, name)["caption"], "about 9");
+        // Nobody has recorded what the file was: the service knows.
+        let summary = run(&account, &temp.0, &["--check"], 0);
+        assert_eq!(
+            summary["damaged"].as_array().unwrap().len(),
+            usize::from(cut),
+            "{summary}"
+        );
+        assert_eq!(
+            note(&temp.0, name)["mingram"]["file"]["sha256"],
+            whole["mingram"]["file"]["sha256"]
+        );
+        assert_eq!(
+            run(&account, &temp.0, &["--check"], 0)["damaged"],
+            value!([])
+        );
+    }
+    let aside = names(&temp.join("2026"));
+    let aside: Vec<&String> = aside
+        .iter()
+        .filter(|name| name.contains(".json.damaged"))
+        .collect();
+    assert_eq!(aside.len(), 3, "{aside:?}");
+    fs::remove_file(temp.join(name)).unwrap();
+    run(&account, &temp.0, &[], 0);
+    assert_eq!(note(&temp.0, name)["caption"], "about 9");
+}
+
+#[test]
+fn the_account_of_a_directory_must_be_known() {
+    let temp = Temp::new("whose");
+    let account = Account::new(three());
+    run(&account, &temp.0, &[], 0);
+    let other = Odd::new(vec![Item::image(9, 50, 3000)]);
+    other.set(
+        "/me?",
+        json("200 OK", r#"{"id":"2","username":"other","media_count":1}"#),
+    );
+    let profile = fs::read(temp.join("profile.json")).unwrap();
+    let record = fs::read(temp.join(".mingram/backup.json")).unwrap();
+    for (name, whole) in [
+        ("profile.json", &profile),
+        (".mingram/backup.json", &record),
+    ] {
+        for damage in ["", "\0\0\0\0", "{\"id\":", "{}", "[]"] {
+            fs::write(temp.join(name), damage).unwrap();
+            let before = content(&temp.0);
+            for account in [&other.account, &account] {
+                let summary = run(account, &temp.0, &[], 1);
+                let error = summary["error"].as_str().unwrap();
+                let damaged = error.contains(name) && error.contains("is damaged");
+                assert!(damaged || error.contains("another account"), "{error}");
+                assert_eq!(content(&temp.0), before, "{name}");
+            }
+        }
+        // Any of the two is enough to know it.
+        fs::remove_file(temp.join(name)).unwrap();
+        let error = run(&other.account, &temp.0, &[], 1)["error"].to_string();
+        assert!(
+            error.contains("another account, jayposiris"),
+            "{name}: {error}"
+        );
+        fs::create_dir(temp.join(name)).unwrap();
+        let output = backup(&account, &temp.0, &[]);
+        assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+        fs::remove_dir(temp.join(name)).unwrap();
+        fs::write(temp.join(name), whole).unwrap();
+    }
+    run(&account, &temp.0, &[], 0);
+}
+
+#[test]
+fn a_check_reads_every_file() {
+    let (account, temp) = (Account::new(three()), Temp::new("rot"));
+    run(&account, &temp.0, &[], 0);
+    let summary = run(&account, &temp.0, &["--check"], 0);
+    assert_eq!(
+        summary["verified"],
+        value!({"files": 5, "bytes": 3000 + 900 + 800 + 4000 + 3000})
+    );
+    let rot = |name: &str| {
+        let mut held = fs::read(temp.join(name)).unwrap();
+        held[500] ^= 1;
+        fs::write(temp.join(name), held).unwrap();
+    };
+    let child = "2026/2026-02-03_7_02_72.jpg";
+    rot(child);
+    let output = backup(&account, &temp.0, &["--check"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let damage = format!("damaged: {child}: its SHA-256 is another one\n");
+    assert_eq!(text(&output.stderr), damage);
+    assert!(
+        text(&output.stdout).ends_with(", 4 verified (10.9 kB)\n"),
+        "{}",
+        said(&output)
+    );
+    assert!(fs::read(temp.join(child)).unwrap() == bytes("72", "jpg", 0, 800));
+    // Of what has left the account: a child, and a post.
+    account.items.lock().unwrap()[1].children.pop();
+    account.items.lock().unwrap().pop();
+    assert_eq!(
+        run(&account, &temp.0, &["--check"], 0)["verified"]["files"],
+        5
+    );
+    let video = "2026/2026-01-11_5.mp4";
+    rot(child);
+    rot(video);
+    let before = content(&temp.0);
+    let summary = run(&account, &temp.0, &["--check"], 1);
+    assert_eq!(summary["damaged"].as_array().unwrap().len(), 2, "{summary}");
+    assert_eq!(content(&temp.0), before, "nothing better is known");
+}
+
+/// A directory as version 0.1 wrote it: everything in one directory, and a sidecar for each
+/// child.
+fn old(items: &[Item], dir: &Path) {
+    let write = |name: &str, text: String| fs::write(dir.join(name), text + "\n").unwrap();
+    let file = |name: &str, id: &str, kind: &str, length: u64| {
+        fs::write(
+            dir.join(format!("{name}.{kind}")),
+            bytes(id, kind, 0, length),
+        )
+        .unwrap();
+        format!(r#"{{"size":{length},"etag":"\"{id}\""}}"#)
+    };
+    let node = |stem: &str, item: &Item| {
+        let mut notes = file(stem, &item.id, item.extension(), item.length);
+        notes = format!(r#""file":{notes}"#);
+        if item.media_type == "VIDEO" {
+            let poster = file(&format!("{stem}_poster"), &item.id, "jpg", 3000);
+            notes += &format!(r#","poster":{poster}"#);
+        }
+        format!(
+            r#"{{"id":"{}","media_type":"{}","timestamp":"{}","username":"jayposiris","mingram":{{{notes}}}}}"#,
+            item.id, item.media_type, item.timestamp
+        )
+    };
+    write(
+        "profile.json",
+        r#"{"id":"17841405793187218","username":"jayposiris"}"#.to_owned(),
+    );
+    for item in items {
+        let stem = format!("{}_{}", &item.timestamp[..10], item.id);
+        let mut text = match item.children.is_empty() {
+            true => node(&stem, item),
+            false => format!(r#"{{"id":"{}","media_type":"CAROUSEL_ALBUM"}}"#, item.id),
+        };
+        text.insert_str(1, &format!(r#""caption":"old {}","mine":[1],"#, item.id));
+        for (i, child) in item.children.iter().enumerate() {
+            let stem = format!("{stem}_{:02}_{}", i + 1, child.id);
+            write(&format!("{stem}.json"), node(&stem, child));
+        }
+        write(&format!("{stem}.json"), text);
+    }
+}
+
+#[test]
+fn a_directory_of_version_0_1_is_taken_over() {
+    let (account, temp) = (Account::new(three()), Temp::new("old"));
+    old(&three(), &temp.0);
+    let before = content(&temp.0);
+    let summary = run(&account, &temp.0, &[], 0);
+    assert_eq!(
+        (&summary["already_there"], &summary["downloaded"]),
+        (&value!(5), &value!(0))
+    );
+    assert_eq!(account.asked("/file/") + account.asked("/thumb/"), 0);
+    let after = content(&temp.0);
+    assert_eq!(
+        after.keys().collect::<Vec<_>>(),
+        before.keys().collect::<Vec<_>>()
+    );
+    for (name, bytes) in &before {
+        if !name.ends_with(".json") || name.matches('_').count() > 1 {
+            assert_eq!(&after[name], bytes, "{name}");
+        }
+    }
+    let album = note(&temp.0, "2026-02-03_7.json");
+    assert_eq!(album["children"]["data"][1]["mingram"]["file"]["size"], 800);
+    assert_eq!(album["mingram"]["history"][0]["caption"], "old 7");
+    assert_eq!(album["mine"], value!([1]), "what else is there stays");
+    // The first check gives them sums; what is new lies in its year.
+    account
+        .items
+        .lock()
+        .unwrap()
+        .insert(0, Item::image(10, 60, 50));
+    account.items.lock().unwrap()[2]
+        .children
+        .push(Item::image(73, 30, 60));
+    let summary = run(&account, &temp.0, &["--check"], 0);
+    assert_eq!(summary["verified"]["files"], 5, "{summary}");
+    assert_eq!(account.asked("/file/10?") + account.asked("/file/73?"), 2);
+    assert!(temp.join("2026/2026-03-05_10.jpg").exists());
+    assert!(temp.join("2026-02-03_7_03_73.jpg").exists());
+    let album = note(&temp.0, "2026-02-03_7.json");
+    assert_eq!(
+        album["children"]["data"][1]["mingram"]["file"]["sha256"]
+            .as_str()
+            .unwrap()
+            .len(),
+        64
+    );
+    // Without a sum, what is shorter than at the service comes again; the old one stays.
+    let name = "2026-02-23_9";
+    let mut sidecar = note(&temp.0, &format!("{name}.json"));
+    sidecar["mingram"]["file"] = value!({"size": 1000});
+    fs::write(temp.join(&format!("{name}.json")), sidecar.to_string()).unwrap();
+    fs::write(
+        temp.join(&format!("{name}.jpg")),
+        bytes("9", "jpg", 0, 1000),
+    )
+    .unwrap();
+    let summary = run(&account, &temp.0, &["--check"], 0);
+    let damaged = "2026-02-23_9.jpg: 1000 bytes, and the service has 3000";
+    assert_eq!(summary["damaged"], value!([damaged]));
+    assert!(fs::read(temp.join(&format!("{name}.jpg"))).unwrap() == bytes("9", "jpg", 0, 3000));
+    assert_eq!(
+        fs::read(temp.join(&format!("{name}.jpg.damaged")))
+            .unwrap()
+            .len(),
+        1000
+    );
+}
+
+/// An unfinished file, and a server that cannot send the rest of one.
+#[test]
+fn a_file_whose_rest_does_not_come_is_asked_for_entirely() {
+    const MIB: u64 = 1 << 20;
+    let html = "<html>no</html>";
+    for odd in [
+        reply("400 No", &[], ""),
+        reply("403 No", &[], ""),
+        reply("404 No", &[], ""),
+        reply("412 No", &[], ""),
+        reply("500 No", &[], ""),
+        reply("501 No", &[], ""),
+        "HTTP/1.1 204 No\r\n\r\n".to_owned(),
+        "HTTP/1.1 304 No\r\n\r\n".to_owned(),
+        reply("200 OK", &[("Content-Type", "text/html")], html),
+        reply(
+            "206 Part",
+            &[("Content-Type", "multipart/byteranges; boundary=x")],
+            "--x\r\n",
+        ),
+        String::new(),
+    ] {
+        let reply = odd.clone();
+        let account = Account::with_faults(vec![Item::video(5, 0, 18 * MIB)], move |request, _| {
+            let is_part = request.headers.iter().any(|(name, _)| name == "range");
+            match is_part && request.target.starts_with("/file/") {
+                true if reply.is_empty() => Fault::Silence,
+                true => Fault::Reply(reply.clone()),
+                false => Fault::None,
+            }
+        });
+        let temp = Temp::new("rest");
+        let held = bytes("5", "mp4", 0, 17 * MIB);
+        fs::write(temp.join(".backup-2026-01-01_5.part"), held).unwrap();
+        let version = format!("{} \"5\"\n", 18 * MIB);
+        fs::write(temp.join(".backup-2026-01-01_5.version.part"), version).unwrap();
+        run(&account, &temp.0, &["--retries", "0"], 0);
+        let held = fs::read(temp.join("2026/2026-01-01_5.mp4")).unwrap();
+        assert!(held == bytes("5", "mp4", 0, 18 * MIB), "{odd}");
+        assert!(
+            names(&temp.0).iter().all(|name| !name.ends_with(".part")),
+            "{odd}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_created_is_private_and_links_are_refused() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (account, temp) = (Account::new(three()), Temp::new("private"));
+    let dir = temp.join("backup");
+    run(&account, &dir, &[], 0);
+    for name in ["", "2026", ".mingram"] {
+        let mode = fs::metadata(dir.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{name}");
+    }
+    let record = note(&dir, ".mingram/backup.json");
+    assert_eq!(record["account"]["username"], "jayposiris");
+    assert_eq!(
+        (&record["last_run"]["code"], &record["directory"]),
+        (&value!(0), &value!("backup"))
+    );
+    for name in ["2026", ".mingram"] {
+        fs::rename(dir.join(name), temp.join("elsewhere")).unwrap();
+        symlink(temp.join("elsewhere"), dir.join(name)).unwrap();
+        let files = account.asked("/file/");
+        let error = run(&account, &dir, &[], 5)["error"].to_string();
+        assert!(
+            error.contains("it is a link: put a directory there"),
+            "{error}"
+        );
+        assert_eq!(
+            account.asked("/file/"),
+            files,
+            "before anything is downloaded"
+        );
+        fs::remove_file(dir.join(name)).unwrap();
+        fs::rename(temp.join("elsewhere"), dir.join(name)).unwrap();
+    }
+    run(&account, &dir, &[], 0);
+}
+
+/// The second page comes when a file of the first one has been asked for.
+#[test]
+fn downloads_begin_before_the_list_ends() {
+    let items = (0..120).map(|n| Item::image(100 + n, 50, 30)).collect();
+    let (begun, changed) = (Mutex::new(false), Condvar::new());
+    let account = Account::with_faults(items, move |request, _| {
+        if request.target.starts_with("/file/") {
+            *begun.lock().unwrap() = true;
+            changed.notify_all();
+        } else if common::param(request, "after").is_some() {
+            let wait = Duration::from_secs(30);
+            let held = begun.lock().unwrap();
+            let (held, _) = changed
+                .wait_timeout_while(held, wait, |begun| !*begun)
+                .unwrap();
+            if !*held {
+                return Fault::Reply(reply("404 No", &[], ""));
+            }
+        }
+        Fault::None
+    });
+    let summary = run(&account, &Temp::in_memory("early").0, &[], 0);
+    assert_eq!(summary["downloaded"], 120);
+}
+
+/// A run under strace; `None` if there is none, or if it may not trace.
+#[cfg(target_os = "linux")]
+fn traced(account: &Account, dir: &Path, args: &[&str], log: &Path) -> Option<Output> {
+    let made = command("backup", &account.server.url());
+    let mut strace = std::process::Command::new("strace");
+    for (name, value) in made.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    let strace = strace.args(["-f", "-y", "-o"]).arg(log).args(args);
+    let output = strace
+        .arg(support::program::path())
+        .arg("backup")
+        .arg(dir)
+        .output();
+    match output {
+        Ok(output) if !text(&output.stderr).contains("strace: ") => Some(output),
+        other => {
+            println!("skipped: no strace here: {other:?}");
+            None
+        }
+    }
+}
+
+/// A file is flushed once, its name with many others, and a sidecar only if it replaces what
+/// cannot be fetched again.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_new_file_is_flushed_once() {
+    let items = (0..20).map(|n| Item::image(100 + n, 50, 30)).collect();
+    let (account, temp) = (Account::new(items), Temp::new("fsync"));
+    let (dir, log) = (temp.join("dir"), temp.join("log"));
+    // Pictures, sidecars, and everything.
+    let flushed = || {
+        traced(&account, &dir, &["-e", "trace=fsync,fdatasync"], &log)?;
+        let log = fs::read_to_string(&log).unwrap();
+        let all = log.lines().filter(|line| line.contains("sync("));
+        let of_post = all.clone().filter(|line| line.contains("_1"));
+        let sidecars = of_post.clone().filter(|line| line.contains("json"));
+        let (posts, sidecars) = (of_post.count(), sidecars.count());
+        Some((posts - sidecars, sidecars, all.count()))
+    };
+    let Some((pictures, sidecars, all)) = flushed() else {
+        return;
+    };
+    // And then the profile, the record, and the names of directories.
+    assert_eq!((pictures, sidecars), (20, 0));
+    assert!(all <= 28, "{all}");
+    // Numbers change all the time.
+    for item in account.items.lock().unwrap().iter_mut() {
+        item.more = r#","like_count":1"#.to_owned();
+    }
+    let (pictures, sidecars, all) = flushed().unwrap();
+    assert!((pictures, sidecars) == (0, 0) && all < 8, "{all}");
+    // What a caption was is known nowhere else.
+    account.items.lock().unwrap()[3].caption = "new".to_owned();
+    assert_eq!(flushed().unwrap().1, 1);
+}
+
+/// Shares refuse to flush a directory in their own ways.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_that_cannot_be_flushed_is_one_warning() {
+    for error in ["EIO", "EPERM", "EACCES", "EBADF", "EINVAL", "EOPNOTSUPP"] {
+        let (account, temp) = (Account::new(three()), Temp::new("share"));
+        let dir = temp.join("dir");
+        fs::create_dir_all(dir.join("2026")).unwrap();
+        let inject = format!("inject=fsync:error={error}");
+        let (own, year) = (
+            dir.display().to_string(),
+            dir.join("2026").display().to_string(),
+        );
+        let args = ["-P", &own, "-P", &year, "-e", "trace=fsync", "-e", &inject];
+        let Some(output) = traced(&account, &dir, &args, &temp.join("log")) else {
+            return;
+        };
+        assert!(output.status.success(), "{error}: {}", said(&output));
+        let errors = text(&output.stderr);
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(
+            errors.contains("cannot be flushed to the disk ("),
+            "{errors}"
+        );
+        assert!(
+            text(&output.stdout).contains("5 downloaded"),
+            "{}",
+            said(&output)
+        );
+    }
+}
+
+/// Whatever is wrong with a post, it is in one of the three numbers.
+#[test]
+fn the_counts_add_up() {
+    let refused = AtomicUsize::new(0);
+    let mut items = three();
+    items[0].query = None;
+    items.push(Item {
+        id: "x/y".to_owned(),
+        ..Item::image(1, 3, 9)
+    });
+    items.push(Item::image(8, 4, 90));
+    items.push(Item {
+        nested: Some(0),
+        ..Item::album(6, 5, Vec::new())
+    });
+    items.push(Item {
+        more: r#","owner":5,"permalink":[]"#.to_owned(),
+        ..Item::image(4, 4, 90)
+    });
+    let account = Account::with_faults(items, move |request, _| {
+        match request.target.starts_with("/file/8?") {
+            true => {
+                refused.fetch_add(1, Ordering::SeqCst);
+                Fault::Reply(reply("500 No", &[], "no"))
+            }
+            false => Fault::None,
+        }
+    });
+    let summary = run(&account, &Temp::new("counts").0, &["--retries", "0"], 1);
+    let posts = value!({"listed": 7, "kept": 2, "unavailable": 2, "missing": 3});
+    assert_eq!(summary["posts"], posts, "{summary}");
+}
