@@ -291,6 +291,60 @@ fn a_partial_file_outlives_what_is_not_the_file() {
     assert_eq!(directory.names(), ["a.mp4"]);
 }
 
+/// However a server says that it has no parts, it is asked once for the entire file.
+#[test]
+fn what_cannot_be_continued_is_asked_for_entirely() {
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let length = BLOCK + MIB;
+    let (file, other) = (bytes("v1", length), bytes("v2", length));
+    let range = format!("bytes {BLOCK}-{}/{length}", length - 1);
+    let part = |headers: &[(&str, &str)]| {
+        let headers = [&[("Content-Range", range.as_str())], headers].concat();
+        let mut part = reply("206 Part", &headers, "").into_bytes();
+        let end = part.len() - "0\r\n\r\n".len();
+        part.truncate(end);
+        part.extend_from_slice(format!("{MIB}\r\n\r\n").as_bytes());
+        part.extend_from_slice(&other[BLOCK..]);
+        part
+    };
+    let html = [("Content-Type", "text/html")];
+    let ranges_type = [("Content-Type", "multipart/byteranges; boundary=x")];
+    for (version, answer) in [
+        ("\"v1\"", reply("400 No", &[], "").into_bytes()),
+        ("\"v1\"", reply("403 No", &[], "").into_bytes()),
+        ("\"v1\"", reply("412 No", &[], "").into_bytes()),
+        ("\"v1\"", reply("500 No", &[], "").into_bytes()),
+        ("\"v1\"", b"HTTP/1.1 204 No\r\n\r\n".to_vec()),
+        ("\"v1\"", b"HTTP/1.1 304 No\r\n\r\n".to_vec()),
+        ("\"v1\"", reply("200 OK", &html, "<p>no").into_bytes()),
+        (
+            "\"v1\"",
+            reply("206 Part", &ranges_type, "--x\r\n").into_bytes(),
+        ),
+        ("\"v1\"", Vec::new()),
+        // Two tags, and a tag where there was only a date, are no version.
+        ("\"v1\"", part(&[("ETag", "\"v1\""), ("ETag", "\"v2\"")])),
+        (DATE, part(&[("Last-Modified", DATE), ("ETag", "\"v2\"")])),
+    ] {
+        let (served, odd) = (file.clone(), answer.clone());
+        let server = Server::start(move |request, stream| match header(request, "range") {
+            None => send(request, stream, "v1", &served, usize::MAX),
+            Some(_) => drop(stream.write_all(&odd)),
+        });
+        let (api, url, directory) = (server.api(), server.url(), Folder::new());
+        let path = directory.0.join("a.mp4");
+        fs::write(directory.0.join("a.mp4.part"), &file[..BLOCK + 5]).unwrap();
+        let note = format!("{length} {version}");
+        fs::write(directory.0.join("a.mp4.version.part"), note).unwrap();
+        let answer = String::from_utf8_lossy(&answer[..answer.len().min(200)]).into_owned();
+        let saved = api.download(&url).save_resumable(&path);
+        assert!(saved.is_ok(), "{answer}: {saved:?}");
+        assert!(fs::read(&path).unwrap() == file, "{answer}");
+        assert_eq!(directory.names(), ["a.mp4"], "{answer}");
+        assert_eq!(ranges(&server).len(), 2, "{answer}");
+    }
+}
+
 #[test]
 fn a_cancelled_download_continues_later() {
     let (file, directory) = (bytes("v1", BLOCK + MIB), Folder::new());

@@ -108,6 +108,8 @@ impl Download<'_> {
     ///
     /// - The rest is requested as by [`resume_from`](Download::resume_from), so that two
     ///   versions are never combined. If the file has changed, the download starts again. If
+    ///   the request for the rest is refused, returns other content, or its connection is
+    ///   closed, the entire file is requested once, and the partial file stays if that fails. If
     ///   two processes download to the same path, one of them may fail.
     /// - After a connection broke, the call itself continues at the byte where that happened.
     ///   It gives up after [several](crate::Api::with_retries) failures in a row without
