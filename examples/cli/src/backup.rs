@@ -6,9 +6,11 @@ mod download;
 mod options;
 mod plan;
 mod post;
+mod profile;
 mod progress;
 mod queue;
 mod summary;
+mod work;
 
 use crate::account::fields::{self, Fields};
 use crate::account::source::{self as account, Source};
@@ -186,7 +188,8 @@ fn fill(
         for _ in 0..jobs {
             scope.spawn(|| run.work());
         }
-        let listed = plan.profile(user.clone()).and_then(|()| plan.posts(user));
+        let own = profile::profile(&run, PROFILE, user.clone());
+        let listed = own.and_then(|()| plan.posts(user));
         match &listed {
             Err(Failure::Disk(..) | Failure::Busy(_)) => run.queue.stop(),
             _ => run.queue.close(),

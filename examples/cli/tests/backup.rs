@@ -171,7 +171,7 @@ fn a_summary_for_scripts() {
             "complete": true, "wanted": [], "edited": [], "damaged": [],
             "unavailable": ["2026-01-03_17881042411086627"], "missing": [], "error": null,
             "posts": {"listed": 4, "kept": 3, "unavailable": 1, "missing": 0},
-            "verified": {"files": 0, "bytes": 0}, "refused": [],
+            "verified": {"files": 0, "bytes": 0}, "unverified": [], "refused": [],
         })
     );
     assert_eq!(text(&output.stderr), "");

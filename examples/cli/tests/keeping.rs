@@ -458,6 +458,27 @@ fn a_damaged_sidecar_is_made_anew_and_kept_aside() {
     assert_eq!(note(&temp.0, name)["caption"], "about 9");
 }
 
+/// A sum of a file that may be truncated would be believed for good.
+#[test]
+fn what_cannot_be_compared_gets_no_sum() {
+    let (odd, temp) = (Odd::new(three()), Temp::new("unknown"));
+    run(&odd.account, &temp.0, &[], 0);
+    fs::remove_file(temp.join("2026/2026-02-23_9.json")).unwrap();
+    let picture = temp.join("2026/2026-02-23_9.jpg");
+    fs::write(&picture, &fs::read(&picture).unwrap()[..1000]).unwrap();
+    odd.set("/file/9", reply("404 No", &[], ""));
+    for _ in 0..2 {
+        let summary = run(&odd.account, &temp.0, &["--check"], 0);
+        let name = value!(["2026/2026-02-23_9.jpg"]);
+        assert_eq!(summary["unverified"], name, "{summary}");
+        assert_eq!(summary["verified"]["files"], 4, "{summary}");
+    }
+    odd.replies.lock().unwrap().clear();
+    let summary = run(&odd.account, &temp.0, &["--check"], 0);
+    assert_eq!(summary["downloaded"], 1, "{summary}");
+    assert_eq!(fs::read(&picture).unwrap().len(), 3000);
+}
+
 #[test]
 fn the_account_of_a_directory_must_be_known() {
     let temp = Temp::new("whose");

@@ -12,6 +12,8 @@ use std::path::Path;
 pub enum Verdict {
     /// With what is known of it now.
     Fine(Noted),
+    /// Nothing is recorded, and the service cannot be asked.
+    Unknown,
     Damaged {
         what: String,
         /// By what was recorded, and not only because the service has another one.
@@ -46,14 +48,21 @@ pub fn verify(
         Some(_) => return Verdict::Fine(noted),
         None => {}
     }
-    let length = url.and_then(|url| api.download(url).open().ok()?.total());
-    match length.filter(|length| *length != size) {
-        Some(length) => damaged(format!("{size} bytes, and the service has {length}"), false),
-        None => Verdict::Fine(Noted {
+    let known = match url {
+        Some(url) => api.download(url).open().ok().and_then(|body| body.total()),
+        // It has left the account.
+        None => noted.size,
+    };
+    match known {
+        Some(length) if length != size => {
+            damaged(format!("{size} bytes, and the service has {length}"), false)
+        }
+        Some(_) => Verdict::Fine(Noted {
             size: Some(size),
             sha256: Some(sum),
             ..noted
         }),
+        None => Verdict::Unknown,
     }
 }
 

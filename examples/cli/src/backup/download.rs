@@ -1,7 +1,7 @@
 //! Downloads what was found missing, a few files at a time.
 
 use super::options::Options;
-use super::post::Task;
+use super::post::{Task, Wanted};
 use super::progress::Progress;
 use super::queue::Queue;
 use super::summary::{NOT_TRIED, Summary};
@@ -16,6 +16,7 @@ use mingram::transport::SystemClock;
 use mingram::{Api, MediaField as M, UserField as U};
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
@@ -76,7 +77,7 @@ impl<'a> Run<'a> {
     /// Downloads until nothing more comes, or until nothing more can be written or asked.
     pub fn work(&self) {
         while let Some(task) = self.queue.pop() {
-            let fetched = self.fetch(&task);
+            let fetched = self.fetch(&task.file);
             let placed = fetched.and_then(|fetched| self.place(&task, fetched));
             if let Err(failure) = self.add(task, placed) {
                 self.end(failure);
@@ -96,8 +97,8 @@ impl<'a> Run<'a> {
             let mut outcome = self.outcome.lock().unwrap();
             let is_full = matches!(outcome.fatal, Some(Failure::Disk(..)));
             let folder = Some(self.folder).filter(|_| !is_full);
-            outcome.summary.miss(task.name(), NOT_TRIED);
-            outcome.unfinished.insert(task.name().to_owned());
+            outcome.summary.miss(task.file.name(), NOT_TRIED);
+            outcome.unfinished.insert(task.file.name().to_owned());
             // It is the first failure that counts.
             let _ = settle(&task, true, folder, outcome.summary);
         }
@@ -120,8 +121,8 @@ impl<'a> Run<'a> {
                 }
             }
             Err(failure) => {
-                outcome.summary.miss(task.name(), &failure);
-                outcome.unfinished.insert(task.name().to_owned());
+                outcome.summary.miss(task.file.name(), &failure);
+                outcome.unfinished.insert(task.file.name().to_owned());
                 // This many in a row: the network is gone.
                 outcome.unreached = match failure.is_unreached() {
                     true => outcome.unreached + 1,
@@ -140,12 +141,12 @@ impl<'a> Run<'a> {
 
     /// Gives a file its name, and notes what it is. Returns its length and name.
     fn place(&self, task: &Task, fetched: Fetched) -> Result<(u64, String), Failure> {
-        let folder = self.folder;
-        let note = match task.want.takes(fetched.extension) {
+        let (folder, file) = (self.folder, &task.file);
+        let note = match file.want.takes(fetched.extension) {
             true => None,
             false => Some(format!(
                 "not a {} but {}",
-                task.want.name(),
+                file.want.name(),
                 fetched.extension
             )),
         };
@@ -153,90 +154,80 @@ impl<'a> Run<'a> {
             size: Some(fetched.bytes),
             sha256: Some(fetched.sha256.clone()),
             etag: fetched.etag(),
-            source: task.source.clone(),
+            source: file.source.clone(),
             note,
         };
         let (bytes, name) = (fetched.bytes, fetched.name.clone());
-        let mut replaces = task.replaces.clone();
-        match &replaces {
-            Some(old) if task.source.is_some() => {
-                if let Some(dated) = self.date_picture(task, old, &fetched.sha256)? {
-                    let mut post = task.post.lock().unwrap();
-                    post.sidecar.remember("profile_picture", &dated, self.now);
-                    replaces = None;
-                }
-            }
-            Some(old) if task.keeps_old => {
-                folder.set_aside(old)?;
-                replaces = None;
-            }
-            _ => {}
+        let mut replaces = file.replaces.as_ref();
+        if let Some(old) = replaces.filter(|_| file.keeps_old) {
+            replaces = match file.source {
+                Some(_) if sum(&folder.join(old))? == fetched.sha256 => replaces,
+                Some(_) => self.date_picture(task, old).map(|()| None)?,
+                None => folder.set_aside(old).map(|_| None)?,
+            };
         }
         fetched.place(folder)?;
-        if let Some(old) = replaces.filter(|old| *old != name) {
-            folder.remove(&old)?;
+        if let Some(old) = replaces.filter(|old| **old != name) {
+            folder.remove(old)?;
         }
         let mut post = task.post.lock().unwrap();
-        post.kept += u32::from(task.role == Role::File);
-        post.sidecar.note(task.child(), task.role, noted);
+        post.kept += u32::from(file.role == Role::File);
+        post.sidecar.note(file.child(), file.role, noted);
         Ok((bytes, name))
     }
 
-    /// Gives the old profile picture the name of its day, unless the new one is the same or
-    /// the old one is damaged. Returns that name.
-    fn date_picture(&self, task: &Task, old: &str, sum: &str) -> Result<Option<String>, Failure> {
-        let path = self.folder.join(old);
-        let failed = |error| Failure::of_file(&path, error);
-        let mut file = File::open(&path).map_err(failed)?;
-        let is_same = sha256(&mut file).map_err(failed)?.0 == sum;
-        if is_same || !task.keeps_old {
-            return Ok(None);
-        }
-        let saved = file.metadata().and_then(|meta| meta.modified());
-        let day = dates::day(saved.unwrap_or(self.now));
-        let extension = old.rsplit('.').next().unwrap_or_default();
+    /// Gives the old profile picture the name of its day.
+    fn date_picture(&self, task: &Task, old: &str) -> Result<(), Failure> {
+        let meta = fs::metadata(self.folder.join(old));
+        let saved = meta.and_then(|meta| meta.modified()).unwrap_or(self.now);
+        let (stem, extension) = old.rsplit_once('.').unwrap_or((old, ""));
+        let stem = format!("{stem}_{}", dates::day(saved));
         let names = (1..).map(|number| match number {
-            1 => format!("profile_{day}.{extension}"),
-            _ => format!("profile_{day}_{number}.{extension}"),
+            1 => format!("{stem}.{extension}"),
+            _ => format!("{stem}_{number}.{extension}"),
         });
-        let is_free = |name: &String| fs::symlink_metadata(self.folder.join(name)).is_err();
-        let dated = names.into_iter().find(is_free).unwrap_or_default();
-        self.folder.place(&path, &dated)?;
-        Ok(Some(dated))
+        let dated = self.folder.rename_to_free(old, names)?;
+        let mut post = task.post.lock().unwrap();
+        post.sidecar.remember("profile_picture", &dated, self.now);
+        Ok(())
     }
 
-    fn fetch(&self, task: &Task) -> Result<Fetched, Failure> {
-        let (file, api) = (self.progress.file(), self.api);
+    fn fetch(&self, file: &Wanted) -> Result<Fetched, Failure> {
+        let (progress, api) = (self.progress.file(), self.api);
         Fetch {
             api,
             folder: self.folder,
-            stem: &task.stem,
+            stem: &file.stem,
             // What it is instead is noted.
-            want: match task.source {
+            want: match file.source {
                 Some(_) => Want::Picture,
                 None => Want::Either,
             },
-            published: task.published,
+            published: file.published,
             retries: self.options.retries,
             time: self.options.timeout,
-            renew: &|| match task.role {
-                _ if task.source.is_some() => {
+            renew: &|| match file.role {
+                _ if file.source.is_some() => {
                     Ok(api.me([U::Id, U::ProfilePictureUrl])?.profile_picture_url)
                 }
-                Role::File => Ok(api.media(&task.id, [M::Id, M::MediaUrl])?.media_url),
-                Role::Poster => Ok(api
-                    .media(&task.id, [M::Id, M::ThumbnailUrl])?
-                    .thumbnail_url),
+                Role::File => Ok(api.media(&file.id, [M::Id, M::MediaUrl])?.media_url),
+                Role::Poster => Ok(api.media(&file.id, [M::Id, M::ThumbnailUrl])?.thumbnail_url),
             },
-            begin: &|bytes| file.begin(bytes),
+            begin: &|bytes| progress.begin(bytes),
             piece: &|bytes| {
-                file.piece(bytes);
+                progress.piece(bytes);
                 true
             },
             clock: &SystemClock,
         }
-        .run(&task.url)
+        .run(&file.url)
     }
+}
+
+/// The checksum of a file.
+fn sum(path: &Path) -> Result<String, Failure> {
+    let sum = File::open(path).and_then(|mut file| sha256(&mut file));
+    Ok(sum.map_err(|error| Failure::of_file(path, error))?.0)
 }
 
 /// Settles the post if this was its last file. Without a directory, nothing is written.

@@ -4,7 +4,7 @@ use super::summary::Summary;
 use crate::output;
 use crate::store::directory::Directory;
 use crate::store::failure::Failure;
-use crate::store::names::Want;
+use crate::store::names::{Want, base};
 use crate::store::sidecar::{Role, Sidecar};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -26,6 +26,10 @@ pub struct Post {
 /// One file to download.
 pub struct Task {
     pub post: Arc<Mutex<Post>>,
+    pub file: Wanted,
+}
+
+pub struct Wanted {
     /// The id of the media, and whether it is an album's child.
     pub id: String,
     pub is_child: bool,
@@ -43,15 +47,15 @@ pub struct Task {
     pub source: Option<String>,
 }
 
-impl Task {
+impl Wanted {
     /// The child that the file is of.
     pub fn child(&self) -> Option<&str> {
         self.is_child.then_some(self.id.as_str())
     }
 
-    /// The name in messages.
+    /// The name in messages, and of the unfinished file.
     pub fn name(&self) -> &str {
-        self.stem.rsplit('/').next().unwrap_or_default()
+        base(&self.stem)
     }
 }
 

@@ -16,6 +16,9 @@ pub struct Summary {
     pub posts: Posts,
     /// With `--check`: files that are as they were recorded.
     pub verified: Verified,
+    /// With `--check`: files of which nothing is recorded, while the service does not tell
+    /// their length.
+    pub unverified: Vec<String>,
     /// Fields that the service refuses.
     pub refused: Vec<String>,
     /// Only with `--dry-run`: what would be downloaded.
@@ -80,6 +83,9 @@ impl Summary {
         for name in self.unavailable.iter().filter(|_| output::is_verbose()) {
             output::line(&format!("unavailable: {name}"));
         }
+        for name in self.unverified.iter().filter(|_| output::is_verbose()) {
+            output::line(&format!("not verified: {name}"));
+        }
         for name in self.edited.iter().filter(|_| !output::is_quiet()) {
             output::line(&format!("edited: {name}"));
         }
@@ -120,6 +126,7 @@ impl Summary {
             (&self.unavailable, "unavailable"),
             (&self.edited, "edited"),
             (&self.damaged, "damaged"),
+            (&self.unverified, "not verified"),
         ] {
             if !names.is_empty() {
                 end += &format!(", {} {what}", names.len());

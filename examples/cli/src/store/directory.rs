@@ -219,16 +219,25 @@ impl Directory {
         Ok(())
     }
 
-    /// Gives a file another name that is free: `NAME.damaged`, or with a number. Returns it.
+    /// Renames a file to `NAME.damaged`, or with a number. Returns that name.
     pub fn set_aside(&self, name: &str) -> Result<String, Failure> {
         let names = (1..).map(|number| match number {
             1 => format!("{name}.damaged"),
             _ => format!("{name}.damaged-{number}"),
         });
-        let is_free = |aside: &String| fs::symlink_metadata(self.join(aside)).is_err();
-        let aside = names.into_iter().find(is_free).unwrap_or_default();
-        self.place(&self.join(name), &aside)?;
-        Ok(aside)
+        self.rename_to_free(name, names)
+    }
+
+    /// Gives a file the first of these names that is free. Returns it.
+    pub fn rename_to_free(
+        &self,
+        name: &str,
+        mut names: impl Iterator<Item = String>,
+    ) -> Result<String, Failure> {
+        let is_free = |name: &String| fs::symlink_metadata(self.join(name)).is_err();
+        let free = names.find(is_free).unwrap_or_default();
+        self.place(&self.join(name), &free)?;
+        Ok(free)
     }
 
     fn note_unflushed(&self, path: &Path) {

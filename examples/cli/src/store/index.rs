@@ -4,7 +4,7 @@
 
 use super::directory::Directory;
 use super::failure::Failure;
-use super::names::{EXTENSIONS, POSTER, is_stem, is_year};
+use super::names::{EXTENSIONS, POSTER, id_of, is_stem, is_year};
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
@@ -214,11 +214,6 @@ fn entry_of(name: &str, found: &DirEntry, year: &str) -> Option<(String, Entry)>
         seen: false,
     };
     is_file.then(|| (stem.to_owned(), entry))
-}
-
-/// The id of the node that a stem is of: the last part.
-fn id_of(stem: &str) -> &str {
-    stem.rsplit('_').next().unwrap_or_default()
 }
 
 /// Whether a stem or path is of an album's child.

@@ -36,6 +36,16 @@ pub fn path(published: Option<SystemTime>, id: &str) -> String {
     format!("{year}/{stem}")
 }
 
+/// A path without its directory.
+pub fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// The id of the node that a stem is of: the last part.
+pub fn id_of(stem: &str) -> &str {
+    stem.rsplit('_').next().unwrap_or_default()
+}
+
 /// Whether a directory has the name of a year.
 pub fn is_year(name: &str) -> bool {
     name.len() == 4 && name.bytes().all(|byte| byte.is_ascii_digit())
