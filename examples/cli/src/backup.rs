@@ -27,6 +27,7 @@ use mingram::{Api, User};
 use miniserde::{Serialize, json};
 use options::Options;
 use plan::Plan;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, SystemTime};
 use summary::{Posts, Summary};
@@ -185,8 +186,14 @@ fn fill(
     let mut plan = Plan { run: &run, index };
     let jobs = if options.dry_run { 0 } else { options.jobs };
     let listed = thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| run.work());
+        for started in 0..jobs {
+            let thread = thread::Builder::new().spawn_scoped(scope, || run.work());
+            if let Err(error) = thread {
+                let line = format!("fewer downloads at a time: {error}");
+                output::detail("backup", &line);
+                run.alone.store(started == 0, Ordering::Relaxed);
+                break;
+            }
         }
         let own = profile::profile(&run, PROFILE, user.clone());
         let listed = own.and_then(|()| plan.posts(user));

@@ -18,6 +18,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 /// After this many files in a row whose host could not be reached, the rest is not tried.
@@ -33,6 +34,8 @@ pub struct Run<'a> {
     pub options: &'a Options,
     pub now: SystemTime,
     pub queue: Queue<Task>,
+    /// The thread that lists downloads as well: there is no other one.
+    pub alone: AtomicBool,
     pub progress: Progress,
     pub outcome: Mutex<Outcome<'a>>,
 }
@@ -59,6 +62,7 @@ impl<'a> Run<'a> {
             options,
             now: SystemTime::now(),
             queue: Queue::new(),
+            alone: AtomicBool::new(false),
             progress: Progress::new(),
             outcome: Mutex::new(Outcome {
                 summary,
@@ -77,11 +81,23 @@ impl<'a> Run<'a> {
     /// Downloads until nothing more comes, or until nothing more can be written or asked.
     pub fn work(&self) {
         while let Some(task) = self.queue.pop() {
-            let fetched = self.fetch(&task.file);
-            let placed = fetched.and_then(|fetched| self.place(&task, fetched));
-            if let Err(failure) = self.add(task, placed) {
-                self.end(failure);
-            }
+            self.download(task);
+        }
+    }
+
+    /// Hands out a file to download.
+    pub fn push(&self, task: Task) {
+        match self.alone.load(Ordering::Relaxed) && !self.queue.is_stopped() {
+            true => self.download(task),
+            false => self.queue.push(task),
+        }
+    }
+
+    fn download(&self, task: Task) {
+        let fetched = self.fetch(&task.file);
+        let placed = fetched.and_then(|fetched| self.place(&task, fetched));
+        if let Err(failure) = self.add(task, placed) {
+            self.end(failure);
         }
     }
 

@@ -200,7 +200,7 @@ impl<'a, 'b> Work<'a, 'b> {
         for file in self.wanted {
             run.progress.expect();
             let post = post.clone();
-            run.queue.push(Task { post, file });
+            run.push(Task { post, file });
         }
         Ok(())
     }
