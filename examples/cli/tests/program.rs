@@ -76,7 +76,7 @@ fn without_a_token_the_sample_is_used() {
     let temp = Temp::new("sample");
     let note = "there is no access token, so this is the built-in sample account\n";
     for (command, files, line) in [
-        (&["backup"][..], 34, "12 media, 17 files: "),
+        (&["backup"][..], 4, "12 media, 17 files: "),
         (&["frame", "--once"], 13, ""),
         (&["gallery"], 4, "12 posts, 17 files "),
     ] {
