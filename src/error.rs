@@ -92,7 +92,7 @@ pub enum ErrorKind {
     /// The body is incomplete: the connection ended before all of it arrived, or the JSON in it
     /// ends early.
     Truncated,
-    /// A download has no length, so a truncated file could not be recognised.
+    /// A download has no length and no last chunk, so a truncated file could not be recognised.
     /// See [`Download::accept_unknown_length`](crate::download::Download::accept_unknown_length).
     UnknownLength,
     /// A download is empty, or text where a picture or video was requested. See

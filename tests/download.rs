@@ -59,14 +59,41 @@ fn a_short_file_is_an_error() {
 
 #[test]
 fn a_file_without_a_length_is_an_error_unless_accepted() {
-    for head in [
-        "HTTP/1.1 200 OK\r\n\r\n0123456789",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n",
+    let chunks = |chunks: &str| {
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+    };
+    for (head, shows_end) in [
+        ("HTTP/1.1 200 OK\r\n\r\n0123456789".to_owned(), false),
+        // The last chunk proves that it is complete. minreq does not show whether it came.
+        (chunks("a\r\n0123456789\r\n"), common::DIRECT),
+        (chunks("4\r\n0123\r\n6\r\n456789\r\n"), common::DIRECT),
     ] {
         let server = Server::script([head]);
         let (api, mut file) = (server.api(), Vec::new());
-        let error = api.download(&server.url()).write_to(&mut file).unwrap_err();
-        assert_eq!((error.kind(), file.len()), (ErrorKind::UnknownLength, 0));
+        let outcome = api.download(&server.url()).write_to(&mut file);
+        if shows_end {
+            assert_eq!(outcome.unwrap(), 10);
+            assert_eq!(std::mem::take(&mut file), FILE.as_bytes());
+        } else {
+            let error = outcome.unwrap_err();
+            assert_eq!((error.kind(), file.len()), (ErrorKind::UnknownLength, 0));
+        }
+        let folder = Folder::new();
+        let path = folder.0.join("a.jpg");
+        for resumable in [false, true] {
+            let url = server.url();
+            let saved = match resumable {
+                true => api.download(&url).save_resumable(&path),
+                false => api.download(&url).save(&path),
+            };
+            match saved {
+                Ok(saved) => assert_eq!((shows_end, saved.length, saved.version), (true, 10, None)),
+                Err(error) => {
+                    assert_eq!((shows_end, error.kind()), (false, ErrorKind::UnknownLength))
+                }
+            }
+            assert_eq!(fs::read(&path).ok(), shows_end.then(|| FILE.into()));
+        }
         let url = server.url();
         let body = api.download(&url).accept_unknown_length().open().unwrap();
         assert_eq!(body.total(), None);

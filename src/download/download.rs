@@ -127,7 +127,8 @@ impl<'a> Download<'a> {
 
     /// Accepts a file whose length is not known, although a truncated one may not be
     /// recognised then. Default: such a file is an error,
-    /// [`ErrorKind::UnknownLength`](crate::ErrorKind::UnknownLength).
+    /// [`ErrorKind::UnknownLength`](crate::ErrorKind::UnknownLength), unless it comes in
+    /// chunks and the transport looks for the last one: minreq does not.
     ///
     /// What is recognised as [`Truncated`](crate::ErrorKind::Truncated) depends on the
     /// [transport](crate::transport::DefaultTransport):
@@ -404,6 +405,9 @@ impl<'a> Download<'a> {
             _ => total.and_then(|total| FileVersion::of(&response, total)),
         };
         let (status, has_length) = (response.status, response.length().is_some());
+        // The last chunk proves that the file is complete, if the transport looks for it.
+        let is_chunked = status == 200 && response.header("transfer-encoding").is_some();
+        let shows_end = is_chunked && !response.hides_chunks;
         let content_type = response.header("content-type").map(str::to_owned);
         let is_text = content_type.as_deref().is_some_and(is_text_type) && !self.accept_any_type;
         let mut body = Body {
@@ -420,7 +424,7 @@ impl<'a> Download<'a> {
         if is_text {
             return Err(body.is_wrong(call).with_status(status));
         }
-        if total.is_none() && !self.accept_unknown_length {
+        if total.is_none() && !shows_end && !self.accept_unknown_length {
             let message = "the server did not send the file's length, so a truncated file could not be recognised";
             return Err(Error::new(ErrorKind::UnknownLength, message).with_status(status));
         }
@@ -589,7 +593,7 @@ impl Body {
         self.position
     }
 
-    /// The length of the file; `None` only if
+    /// The length of the file; `None` if it comes in chunks, or if
     /// [`accept_unknown_length`](Download::accept_unknown_length) is set.
     pub fn total(&self) -> Option<u64> {
         self.total

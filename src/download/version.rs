@@ -148,11 +148,7 @@ mod tests {
 
     fn response(headers: &[(&str, &str)]) -> Response {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Response {
-            status: 200,
-            headers: headers.iter().map(owned).collect(),
-            body: Box::new(std::io::empty()),
-        }
+        Response::new(200, headers.iter().map(owned).collect(), std::io::empty())
     }
 
     #[test]

@@ -142,11 +142,7 @@ impl Direct {
         origin: String,
         limits: (Duration, Duration),
     ) -> Result<Response> {
-        let mut response = Response {
-            status: head.status,
-            headers: head.headers,
-            body: Box::new(io::empty()),
-        };
+        let mut response = Response::new(head.status, head.headers, io::empty());
         let framing = match response.length() {
             _ if matches!(head.status, 204 | 304) => Framing::Length(0),
             Some(length) => Framing::Length(length),

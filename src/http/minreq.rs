@@ -62,11 +62,8 @@ impl Transport for Minreq {
         let outgoing = outgoing(request)?;
         let mut pieces = Pieces::start(outgoing, request)?;
         let (status, headers) = pieces.head(request.timeout)?;
-        let mut response = Response {
-            status,
-            headers,
-            body: Box::new(io::empty()),
-        };
+        let mut response = Response::new(status, headers, io::empty());
+        response.hides_chunks = true;
         let left = |limit: Duration| limit.saturating_sub(start.elapsed());
         if needs_proof(&response) {
             let proof = pieces.next_piece(left(request.timeout));

@@ -286,11 +286,7 @@ impl Exchange {
     }
 
     fn response(&self) -> Response {
-        let mut response = Response {
-            status: self.status,
-            headers: self.headers.clone(),
-            body: Box::new(io::empty()),
-        };
+        let mut response = Response::new(self.status, self.headers.clone(), io::empty());
         let mut body = Cursor::new(self.file.clone());
         body.set_position(self.body);
         response.body = Box::new(body.take(response.length().unwrap_or(u64::MAX)));

@@ -42,7 +42,8 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 ///
 ///   mingram enforces what can be seen from outside: lengths that contradict each other are an
 ///   error, a body that is shorter than its `Content-Length` is one, and bytes after that
-///   length are ignored. Only the transport can know that a chunked body is truncated.
+///   length are ignored. Only the transport can know that a chunked body is truncated: a
+///   download without a length is accepted if it is chunked.
 /// - Do not decompress the body: mingram does, and a file's length is that of the bytes sent.
 ///   If your HTTP library decompresses and cannot be told not to, remove `Content-Encoding`
 ///   and `Content-Length`. If you look at bodies yourself, see [`Response::decode`].
@@ -210,6 +211,8 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// Reads the body. See [`Transport`] for where it ends.
     pub body: Box<dyn Read + Send>,
+    /// Set by a transport that takes a chunked body that was cut for a complete one.
+    pub(crate) hides_chunks: bool,
 }
 
 impl Response {
@@ -231,6 +234,7 @@ impl Response {
             status,
             headers,
             body: Box::new(body),
+            hides_chunks: false,
         }
     }
 
