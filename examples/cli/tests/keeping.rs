@@ -263,6 +263,28 @@ fn all_children_of_a_long_album_come() {
     assert!(temp.join("2026/2026-02-03_7_20_719.jpg").exists());
 }
 
+/// Pictures have come without a length.
+#[test]
+fn a_picture_in_chunks_is_complete_with_the_last_one() {
+    let picture = Item::image(9, 50, 3000);
+    let (odd, temp) = (Odd::new(vec![picture]), Temp::new("chunks"));
+    let content = "GIF89a......";
+    let chunk = format!("c\r\n{content}\r\n");
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    odd.set("/file/9", format!("{head}{chunk}"));
+    let summary = run(&odd.account, &temp.0, &["--retries", "0"], 1);
+    assert_eq!(summary["posts"]["missing"], 1, "{summary}");
+    // Nothing says where this one ends.
+    odd.set("/file/9", format!("HTTP/1.1 200 OK\r\n\r\n{content}"));
+    run(&odd.account, &temp.0, &[], 1);
+    odd.set("/file/9", format!("{head}{chunk}0\r\n\r\n"));
+    run(&odd.account, &temp.0, &[], 0);
+    let held = fs::read(temp.join("2026/2026-02-23_9.gif")).unwrap();
+    assert_eq!(held, content.as_bytes());
+    let summary = run(&odd.account, &temp.0, &["--check"], 0);
+    assert_eq!(summary["verified"]["files"], 1, "{summary}");
+}
+
 #[test]
 fn a_date_or_number_that_moves_downloads_nothing_again() {
     let (account, temp) = (Account::new(three()), Temp::new("moves"));
