@@ -6,8 +6,8 @@
 mod model;
 
 #[cfg(feature = "lean")]
-#[path = "../../../../src/http/tls.rs"]
-mod tls;
+#[path = "../../../../src/http/tls/provider.rs"]
+mod provider;
 
 use miniserde::{Deserialize, json};
 use model::{Failure, MEDIA_FIELDS, Page, USER_FIELDS, User};
@@ -125,14 +125,13 @@ fn split(mut reply: Vec<u8>) -> Result<(u16, Vec<u8>), Box<dyn Error>> {
     }
 }
 
-#[cfg(feature = "lean")]
-use tls::config;
-
-#[cfg(not(feature = "lean"))]
 fn config() -> Result<Arc<ClientConfig>, rustls::Error> {
     let roots = rustls::RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
+    #[cfg(feature = "lean")]
+    let provider = Arc::new(provider::provider());
+    #[cfg(not(feature = "lean"))]
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
