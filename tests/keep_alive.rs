@@ -8,8 +8,9 @@ use common::secrets::found;
 use common::{Server, api, feed_page, json, param, reply};
 use mingram::auth::{App, Code};
 use mingram::{Api, ErrorKind};
-use std::io::{self, BufReader, Write};
-use std::sync::{Arc, Mutex};
+use std::io::{self, BufReader, Read, Write};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 const POOLED: bool = common::DIRECT;
 
@@ -304,7 +305,6 @@ fn which_connections_are_kept() {
 /// read to its last byte leaves it, whether or not the end was looked for.
 #[test]
 fn half_read_bodies() {
-    use std::io::Read;
     // Longer than what is read of it when it is opened.
     const LENGTH: usize = 2000;
     let file = "0123456789".repeat(LENGTH / 10);
@@ -319,6 +319,141 @@ fn half_read_bodies() {
         });
         assert_eq!(count, if POOLED { wanted } else { 2 }, "{length}");
     }
+}
+
+/// What a server sends between two requests is no reply to the second, whatever it is: the
+/// connection is dropped with it.
+#[test]
+fn bytes_that_nobody_asked_for() {
+    let other = || json("200 OK", r#"{"id":"2"}"#);
+    let late = || reply("408 Request Timeout", &[("Connection", "close")], "");
+    let kinds = [
+        other(),
+        other()[..20].to_owned(),
+        "\r\n".to_owned(),
+        "x".to_owned(),
+        json("500 Internal Server Error", "{}"),
+        late(),
+        "HTTP/1.1 100 Continue\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 103 Early Hints\r\n\r\n{}", other()),
+        "x".repeat(100_000),
+    ];
+    for unasked in kinds {
+        let (tell, told) = mpsc::channel();
+        let (ask, asked) = mpsc::channel();
+        let channels = Mutex::new(Some((asked, tell)));
+        let bytes = unasked.clone();
+        let server = Server::start(move |_, stream| {
+            let _ = stream.write_all(json("200 OK", r#"{"id":"1"}"#).as_bytes());
+            let Some((asked, tell)) = channels.lock().unwrap().take() else {
+                return;
+            };
+            // After the reply was read, so that it is not a part of that.
+            asked.recv().unwrap();
+            let _ = stream.write_all(&bytes.as_bytes()[..bytes.len().min(4096)]);
+            tell.send(()).unwrap();
+            let _ = stream.write_all(&bytes.as_bytes()[bytes.len().min(4096)..]);
+            let _ = read_request(&mut BufReader::new(stream));
+        });
+        let api = server.api();
+        assert_eq!(api.me("").unwrap().id, "1");
+        ask.send(()).unwrap();
+        told.recv().unwrap();
+        for _ in 0..2 {
+            assert_eq!(api.me("").unwrap().id, "1", "{unasked:.60}");
+        }
+        assert_eq!(server.connections(), 3, "{unasked:.60}");
+    }
+}
+
+/// A connection that is used again has the time limit of the new request, not that of the
+/// one before: neither a shorter one nor a longer one.
+#[test]
+fn a_reused_connection_has_the_time_of_its_request() {
+    const PAUSE: Duration = Duration::from_millis(1200);
+    let server = Server::start(|request, stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut request = request.clone();
+        loop {
+            match request.target.split('?').next() {
+                Some("/slow") => std::thread::sleep(PAUSE),
+                Some("/never") => {
+                    // Until the client hangs up, or for ten seconds.
+                    let _ = stream.read(&mut [0]);
+                    return;
+                }
+                _ => {}
+            }
+            let _ = stream.write_all(json("200 OK", r#"{"id":"1"}"#).as_bytes());
+            match read_request(&mut reader) {
+                Ok(Some(next)) => request = next,
+                _ => return,
+            }
+        }
+    });
+    let api = server.api();
+    let hasty = api.clone().with_timeout(Duration::from_millis(900));
+    hasty.me("").unwrap();
+    api.media("slow", "").unwrap();
+    let file = format!("{}/slow", server.url());
+    hasty.me("").unwrap();
+    let file = api.download(&file).accept_any_type();
+    assert_eq!(file.write_to(io::sink()).unwrap(), 10);
+    assert_eq!(server.connections(), if POOLED { 1 } else { 4 });
+    api.me("").unwrap();
+    let error = hasty.media("never", "").unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(server.connections(), if POOLED { 1 } else { 6 });
+}
+
+/// At most 16 idle connections are kept, those that were used last. The others are closed.
+#[test]
+fn the_number_of_idle_connections_is_limited() {
+    const MOST: usize = 16;
+    const HOSTS: usize = 2 * MOST - 1;
+    let (tell, told) = mpsc::channel();
+    let servers: Vec<Server> = (0..HOSTS)
+        .map(|_| {
+            let tell = Mutex::new(tell.clone());
+            Server::start(move |_, stream| {
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                loop {
+                    let _ = stream.write_all(reply("200 OK", &[], "x").as_bytes());
+                    match read_request(&mut reader) {
+                        Ok(Some(_)) => {}
+                        _ => break,
+                    }
+                }
+                let _ = tell.lock().unwrap().send(());
+            })
+        })
+        .collect();
+    let api = servers[0].api();
+    let visit = |at: usize| {
+        let url = format!("{}/f", servers[at].url());
+        let download = api.download(&url).accept_any_type();
+        assert_eq!(download.write_to(io::sink()).unwrap(), 1);
+        servers[at].connections()
+    };
+    for at in 0..MOST {
+        visit(at);
+    }
+    // Used again: now the others are older.
+    assert_eq!(visit(0), if POOLED { 1 } else { 2 });
+    for at in MOST..HOSTS {
+        visit(at);
+    }
+    if !POOLED {
+        return;
+    }
+    for _ in 1..MOST {
+        told.recv_timeout(Duration::from_secs(8)).unwrap();
+    }
+    for at in [0].into_iter().chain(MOST..HOSTS) {
+        assert_eq!(visit(at), 1, "{at}");
+    }
+    // The last one that was dropped.
+    assert_eq!(visit(MOST - 1), 2);
 }
 
 /// Eight threads on one `Api`, and a server that answers so many requests on
@@ -397,7 +532,7 @@ mod forgotten {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread::{scope, sleep};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     /// From 2 s on a connection is doubtful.
     const IDLE: Duration = Duration::from_millis(2200);
