@@ -578,6 +578,44 @@ fn a_writer_that_fails() {
     assert!(std::error::Error::source(&error).is_some());
 }
 
+/// A writer that buffers finds the full disk when it is flushed.
+#[test]
+fn a_writer_that_fails_at_its_end() {
+    struct Full(bool);
+    impl Write for Full {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            match self.0 {
+                true => Err(io::Error::new(io::ErrorKind::StorageFull, "no space left")),
+                false => Ok(buf.len()),
+            }
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::Error::new(io::ErrorKind::StorageFull, "no space left"))
+        }
+    }
+    let server = whole();
+    let (api, url) = (server.api(), server.url());
+    let large = || io::BufWriter::with_capacity(1000, Full(true));
+    let errors = [
+        api.download(&url).write_to(Full(false)).unwrap_err(),
+        api.download(&url).write_to(large()).unwrap_err(),
+        api.download(&url).write_to(&mut large()).unwrap_err(),
+        {
+            let mut body = api.download(&url).open().unwrap();
+            body.write_to(large()).unwrap_err()
+        },
+        {
+            let resumed = api.download(&url).resume_from(0, &version()).open();
+            entire(resumed).write_to(large()).unwrap_err()
+        },
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        let end = "writing failed after 10 bytes: no space left";
+        assert!(error.to_string().ends_with(end), "{error}");
+    }
+}
+
 #[test]
 fn a_refusal_says_what_came() {
     let server = Server::script([reply(

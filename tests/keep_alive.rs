@@ -683,6 +683,25 @@ mod forgotten {
         assert_eq!((route.server.connections(), route.lost()), (3, 1));
     }
 
+    /// Connections to other hosts do not go with it.
+    #[test]
+    fn other_hosts_keep_theirs() {
+        let (route, files) = (Route::new(answer, answer), Route::new(answer, answer));
+        let api = route.server.api();
+        let url = format!("{}/f", files.server.url());
+        let file = || {
+            let download = api.download(&url).accept_any_type();
+            download.write_to(io::sink()).unwrap()
+        };
+        api.me("").unwrap();
+        file();
+        route.forget();
+        let hasty = api.clone().with_timeout(Duration::from_millis(300));
+        assert!(hasty.me("").unwrap_err().is_timeout());
+        file();
+        assert_eq!(files.server.connections(), 1);
+    }
+
     /// What it costs: to a server that is slower than the trial, a quarter of the timeout
     /// here, the request goes twice.
     #[test]

@@ -872,3 +872,117 @@ fn the_clock_dates_a_token() {
         (1_000, Some(1_060))
     );
 }
+
+/// Two retries unless set otherwise, with the delays that the documentation names; more than
+/// ten count as ten.
+#[test]
+fn the_number_of_retries() {
+    let passing = || Server::script([reply("502 Bad Gateway", &[], "")]);
+    let cases = [
+        (None, 2),
+        (Some(0), 0),
+        (Some(1), 1),
+        (Some(2), 2),
+        (Some(3), 3),
+        (Some(10), 10),
+        (Some(11), 10),
+        (Some(u32::MAX), 10),
+    ];
+    for (set, wanted) in cases {
+        let (server, clock) = (passing(), TestClock::new(0));
+        let mut api = Api::new(TOKEN)
+            .with_base_url(server.url())
+            .with_clock(clock.clone());
+        if let Some(retries) = set {
+            api = api.with_retries(retries);
+        }
+        assert_eq!(api.me("").unwrap_err().status(), Some(502));
+        assert_eq!(server.received().len(), wanted + 1, "{set:?}");
+        assert_eq!(clock.slept().len(), wanted, "{set:?}");
+        for (at, slept) in clock.slept().into_iter().enumerate() {
+            let full = Duration::from_millis(500 << at.min(4));
+            assert!((full / 2..=full).contains(&slept), "{at}: {slept:?}");
+        }
+        // A download has the same number.
+        let file = format!("{}/f", server.url());
+        assert!(api.download(&file).write_to(std::io::sink()).is_err());
+        assert_eq!(server.received().len(), 2 * (wanted + 1), "{set:?}");
+    }
+}
+
+/// A retry waits as long as the service asks for, up to 8 seconds; for more the error comes
+/// at once, with the time in it.
+#[test]
+fn a_retry_waits_at_most_eight_seconds() {
+    for (header, retried) in [
+        ("0", true),
+        ("1", true),
+        ("7", true),
+        ("8", true),
+        ("8.000000001", false),
+        ("9", false),
+        ("60", false),
+        ("99999999999999999999", false),
+    ] {
+        let busy = reply("503 Service Unavailable", &[("Retry-After", header)], "");
+        let server = Server::script([busy.clone(), json("200 OK", ID)]);
+        let clock = TestClock::new(0);
+        let api = server.api().with_retries(1).with_clock(clock.clone());
+        let result = api.me("");
+        assert_eq!(result.is_ok(), retried, "{header}: {result:?}");
+        let slept = clock.slept();
+        if retried {
+            let asked = Duration::from_secs(header.parse().unwrap());
+            let least = asked.max(Duration::from_millis(250));
+            let most = asked.max(Duration::from_millis(500));
+            assert!((least..=most).contains(&slept[0]), "{header}: {slept:?}");
+        } else {
+            let wait = result.unwrap_err().retry_after().unwrap();
+            assert!(wait > Duration::from_secs(8), "{header}: {wait:?}");
+            assert!(slept.is_empty(), "{header}");
+        }
+        assert_eq!(server.received().len(), 1 + usize::from(retried));
+        // The same for a file.
+        let server = Server::script([busy, reply("200 OK", &[], "file")]);
+        let api = server.api().with_retries(1).with_clock(clock);
+        let url = format!("{}/f", server.url());
+        let result = api.download(&url).write_to(std::io::sink());
+        assert_eq!(result.is_ok(), retried, "{header}: {result:?}");
+    }
+}
+
+/// From 1 to 512 bytes of printable ASCII, not beginning or ending with a space.
+#[test]
+fn which_user_agents_are_sent() {
+    let server = good();
+    let sends = |name: &str| match server.api().with_user_agent(name).me("") {
+        Ok(_) => {
+            assert_eq!(header(&server, "user-agent").as_deref(), Some(name));
+            true
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+            false
+        }
+    };
+    for (length, good) in [
+        (0, false),
+        (1, true),
+        (511, true),
+        (512, true),
+        (513, false),
+    ] {
+        assert_eq!(sends(&"a".repeat(length)), good, "{length}");
+        assert_eq!(sends(&"é".repeat(length)), false, "{length}");
+    }
+    let spaced = format!("a{}b", " ".repeat(510));
+    assert!(sends(&spaced));
+    for byte in 0..=127_u8 {
+        let c = char::from(byte);
+        let printable = matches!(c, ' '..='~');
+        assert_eq!(sends(&format!("a{c}b")), printable, "{byte}");
+        for name in [format!("{c}b"), format!("a{c}"), c.to_string()] {
+            assert_eq!(sends(&name), printable && c != ' ', "{name:?}");
+        }
+    }
+}

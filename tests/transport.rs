@@ -3,10 +3,11 @@
 
 mod common;
 
-use common::{Server, json, reply};
+use common::{Folder, Server, json, reply};
 use mingram::transport::{Clock, DefaultTransport, Method, Request, Response, Transport};
 use mingram::{Api, ErrorKind, Result};
-use std::io::Read;
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -168,6 +169,190 @@ fn a_body_ends_where_its_length_says() {
     let mut file = Vec::new();
     let written = api.download("https://h.example/a.jpg").write_to(&mut file);
     assert_eq!((written.unwrap(), file.len()), (4, 4));
+}
+
+/// A body in pieces, which notes that its end was read. Every other read of a rude one is
+/// interrupted by a signal.
+struct Pieces {
+    rest: Vec<u8>,
+    size: usize,
+    rude: bool,
+    interrupted: bool,
+    ended: Arc<AtomicBool>,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.interrupted = self.rude && !self.interrupted;
+        if self.interrupted {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let length = self.size.min(buf.len()).min(self.rest.len());
+        self.ended.fetch_or(length == 0, Ordering::SeqCst);
+        buf[..length].copy_from_slice(&self.rest[..length]);
+        self.rest.drain(..length);
+        Ok(length)
+    }
+}
+
+/// Answers every request so.
+#[derive(Clone)]
+struct InPieces {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: &'static [u8],
+    size: usize,
+    rude: bool,
+    ended: Arc<AtomicBool>,
+}
+
+impl InPieces {
+    fn new(status: u16, has_length: bool, body: &'static [u8]) -> InPieces {
+        let mut headers = vec![("Content-Type".to_owned(), "image/jpeg".to_owned())];
+        if has_length {
+            headers.push(("Content-Length".to_owned(), body.len().to_string()));
+        }
+        InPieces {
+            status,
+            headers,
+            body,
+            size: 3,
+            rude: false,
+            ended: Arc::default(),
+        }
+    }
+
+    fn api(&self) -> Api {
+        Api::new("IGQVJsample")
+            .with_transport(self.clone())
+            .with_retries(0)
+    }
+}
+
+impl Transport for InPieces {
+    fn send(&self, _: &Request<'_>) -> Result<Response> {
+        self.ended.store(false, Ordering::SeqCst);
+        let body = Pieces {
+            rest: self.body.to_owned(),
+            size: self.size,
+            rude: self.rude,
+            interrupted: false,
+            ended: self.ended.clone(),
+        };
+        Ok(Response::new(self.status, self.headers.clone(), body))
+    }
+}
+
+const PICTURE: &[u8] = b"\xff\xd8\xff\xe0 a picture";
+const FILE: &str = "https://h.example/a.jpg";
+
+/// The transport sees the end of every body that was wanted, with and without a length:
+/// without that it could not use the connection again.
+#[test]
+fn the_end_of_a_body_is_read() {
+    for has_length in [true, false] {
+        for size in [1, 3, 1000] {
+            let ends = |status, body, call: &dyn Fn(&Api)| {
+                let mut own = InPieces::new(status, has_length, body);
+                own.size = size;
+                call(&own.api());
+                assert!(
+                    own.ended.load(Ordering::SeqCst),
+                    "{status} {has_length} {size}"
+                );
+            };
+            ends(200, br#"{"id":"7"}"#, &|api| drop(api.me("").unwrap()));
+            ends(200, br#"{"id":"#, &|api| drop(api.me("").unwrap_err()));
+            let refusal = br#"{"error":{"message":"x","code":100}}"#;
+            ends(400, refusal, &|api| drop(api.me("").unwrap_err()));
+            ends(404, b"no", &|api| {
+                api.download(FILE).open().unwrap_err();
+            });
+            ends(200, PICTURE, &|api| {
+                let file = api.download(FILE).accept_unknown_length();
+                assert_eq!(file.write_to(io::sink()).unwrap(), PICTURE.len() as u64);
+            });
+            ends(200, PICTURE, &|api| {
+                let file = api.download(FILE).accept_unknown_length();
+                let mut read = Vec::new();
+                file.open().unwrap().read_to_end(&mut read).unwrap();
+                assert_eq!(read, PICTURE);
+            });
+            let folder = Folder::new();
+            ends(200, PICTURE, &|api| {
+                let file = api.download(FILE).accept_unknown_length();
+                let path = folder.0.join("a.jpg");
+                file.save(&path).unwrap();
+                assert_eq!(std::fs::read(path).unwrap(), PICTURE);
+            });
+        }
+    }
+}
+
+/// A signal that interrupts a read or a write fails nothing: what was interrupted is done
+/// again, for calls, refusals and files.
+#[test]
+fn interrupted_reads_and_writes_are_repeated() {
+    struct Rude(Vec<u8>, bool);
+    impl Write for Rude {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            self.0.extend(&buf[..1]);
+            Ok(1)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for has_length in [true, false] {
+        for size in [1, 3, 1000] {
+            let api = |status, body| {
+                let mut own = InPieces::new(status, has_length, body);
+                (own.size, own.rude) = (size, true);
+                own.api()
+            };
+            assert_eq!(api(200, br#"{"id":"7"}"#).me("").unwrap().id, "7");
+            let refusal = br#"{"error":{"message":"refused so","code":100}}"#;
+            let error = api(400, refusal).me("").unwrap_err();
+            assert_eq!(error.api_error().unwrap().message, "refused so");
+            let error = api(404, b"it is gone").download(FILE).open().unwrap_err();
+            assert!(error.to_string().contains("it is gone"), "{error}");
+
+            let files = api(200, PICTURE);
+            let file = || files.download(FILE).accept_unknown_length();
+            let mut out = Rude(Vec::new(), false);
+            assert_eq!(file().write_to(&mut out).unwrap(), PICTURE.len() as u64);
+            assert_eq!(out.0, PICTURE);
+            let folder = Folder::new();
+            let path = folder.0.join("a.jpg");
+            file().save(&path).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), PICTURE);
+            let mut read = Vec::new();
+            file().open().unwrap().read_to_end(&mut read).unwrap();
+            assert_eq!(read, PICTURE);
+            // One that reads by hand is told, and continues.
+            let (mut body, mut read) = (file().open().unwrap(), Vec::<u8>::new());
+            loop {
+                let mut piece = [0; 5];
+                match body.read(&mut piece) {
+                    Ok(0) => break,
+                    Ok(length) => read.extend(&piece[..length]),
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::Interrupted),
+                }
+            }
+            assert_eq!(read, PICTURE);
+            // A page of text is still named as one.
+            let text = api(200, b"<html>sign in</html>");
+            let error = text.download(FILE).accept_unknown_length().open();
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WrongContent, "{error}");
+            assert!(error.to_string().contains("sign in"), "{error}");
+        }
+    }
 }
 
 /// Answers once.

@@ -194,3 +194,118 @@ fn size(line: &[u8]) -> Option<u64> {
         size.checked_mul(16)?.checked_add(digit.into())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The chunk that these bytes begin, and how many bytes are left after its size.
+    fn next(bytes: &[u8], before: &Chunk) -> io::Result<(Option<u64>, usize)> {
+        let mut reader = bytes;
+        let left = match next_chunk(&mut reader, before)? {
+            Chunk::Left(left) => Some(left),
+            _ => None,
+        };
+        Ok((left, reader.len()))
+    }
+
+    /// All sizes of one and two bytes, with an independent reading of them.
+    #[test]
+    fn every_byte_of_a_chunk_size() {
+        for first in 0..=255_u8 {
+            for second in 0..=255_u8 {
+                if first == b'\n' || second == b'\n' {
+                    continue;
+                }
+                let line = [&[first, second][..], b"\r\n\r\n"].concat();
+                let digits: &[u8] = match (first, second) {
+                    (b';', _) => b"",
+                    // White space and an extension are no part of it.
+                    (first, b' ' | b'\t' | b'\r' | 12 | b';') => &[first],
+                    _ => &[first, second],
+                };
+                let text = std::str::from_utf8(digits).unwrap_or("?");
+                let is_hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let wanted = u64::from_str_radix(text, 16)
+                    .ok()
+                    .filter(|_| is_hexadecimal);
+                let read = next(&line, &Chunk::First);
+                let shown = String::from_utf8_lossy(&line).into_owned();
+                match read {
+                    Ok((Some(size), rest)) => {
+                        assert_eq!((Some(size), rest), (wanted, 2), "{shown:?}");
+                    }
+                    Ok((None, rest)) => assert_eq!((wanted, rest), (Some(0), 0), "{shown:?}"),
+                    Err(_) => assert_eq!(wanted, None, "{shown:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_of_chunks() {
+        for (line, wanted) in [
+            ("0", Some(0)),
+            ("00000000000000000000000A", Some(10)),
+            ("ffffffffffffffff", Some(u64::MAX)),
+            ("FFFFFFFFFFFFFFFF", Some(u64::MAX)),
+            ("10000000000000000", None),
+            ("10;a=b;c=\"d\"", Some(16)),
+            ("10 ;a", Some(16)),
+            (" 10", None),
+            ("1 0", None),
+            ("1_0", None),
+            ("+10", None),
+            ("-0", None),
+            ("0x10", None),
+            ("10h", None),
+            (";", None),
+            ("", None),
+        ] {
+            assert_eq!(size(format!("{line}\r").as_bytes()), wanted, "{line}");
+            assert_eq!(size(line.as_bytes()), None, "{line} without CR");
+        }
+    }
+
+    /// Between two chunks there is a line end and nothing else.
+    #[test]
+    fn ends_of_chunks() {
+        let end = Chunk::Left(0);
+        assert_eq!(next(b"\r\n5\r\nabcde", &end).unwrap(), (Some(5), 5));
+        for bad in [
+            "5\r\n",
+            "\n5\r\n",
+            "x\r\n5\r\n",
+            "\r5\r\n",
+            "\rx\n5\r\n",
+            "\r\r\n5\r\n",
+            " \r\n5\r\n",
+        ] {
+            assert!(next(bad.as_bytes(), &end).is_err(), "{bad:?}");
+        }
+        // After the last one there may be trailers.
+        for (trailers, rest) in [("\r\n", 0), ("A: b\r\n\r\nHTTP", 4), ("A: b\n\nHTTP", 4)] {
+            let bytes = format!("0\r\n{trailers}");
+            assert_eq!(next(bytes.as_bytes(), &Chunk::First).unwrap(), (None, rest));
+        }
+        for cut in ["", "5", "5\r", "0\r\n", "0\r\nA: b\r\n", "0\r\nA: b"] {
+            let error = next(cut.as_bytes(), &Chunk::First).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{cut:?}");
+        }
+    }
+
+    /// A line with a size may have 1,024 bytes, to the byte, and trailers 64 KiB.
+    #[test]
+    fn the_longest_lines() {
+        for (length, fits) in [(MAX_CHUNK_LINE, true), (MAX_CHUNK_LINE + 1, false)] {
+            let line = format!("5;{}\r\nabcde", "x".repeat(length - 4));
+            let read = next(line.as_bytes(), &Chunk::First);
+            assert_eq!(read.is_ok(), fits, "{length}");
+        }
+        for (length, fits) in [(MAX_HEAD_BYTES, true), (MAX_HEAD_BYTES + 1, false)] {
+            let trailers = format!("0\r\nA: {}\r\n\r\n", "x".repeat(length - 7));
+            let read = next(trailers.as_bytes(), &Chunk::First);
+            assert_eq!(read.is_ok(), fits, "{length}");
+        }
+    }
+}

@@ -172,3 +172,171 @@ pub(super) fn read_line(
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::transport::Method;
+
+    fn parse(bytes: &[u8]) -> Result<Head> {
+        read_one(&mut &bytes[..], &mut { MAX_HEAD_BYTES })
+    }
+
+    /// Every byte in every place of a status line. What is read is what it says.
+    #[test]
+    fn every_byte_of_a_status_line() {
+        let good = b"HTTP/1.1 207 Ok\r\n\r\n";
+        let line = good.len() - 4;
+        for at in 0..line {
+            for byte in 0..=255_u8 {
+                if byte == b'\n' {
+                    // A shorter line, and another one.
+                    continue;
+                }
+                let mut bytes = good.to_vec();
+                bytes[at] = byte;
+                let digits = &bytes[9..12];
+                let is_text = |byte: u8| byte == b'\t' || !matches!(byte, 0..32 | 127);
+                let accepted = match at {
+                    7 => matches!(byte, b'0' | b'1'),
+                    9 => matches!(byte, b'1'..=b'5'),
+                    10 | 11 => byte.is_ascii_digit(),
+                    13.. => is_text(byte) || byte == b'\r' && at == line - 1,
+                    _ => byte == good[at],
+                };
+                let read = parse(&bytes);
+                let shown = String::from_utf8_lossy(&bytes).into_owned();
+                assert_eq!(
+                    read.is_ok(),
+                    accepted && byte != b'\r',
+                    "{at} {byte}: {shown}"
+                );
+                if let Ok(head) = read {
+                    let status: u16 = std::str::from_utf8(digits).unwrap().parse().unwrap();
+                    assert_eq!(head.status, status, "{shown}");
+                    assert_eq!(head.reusable, bytes[7] == b'1', "{shown}");
+                }
+            }
+        }
+    }
+
+    /// Every byte in a header's name and value, at each end and inside.
+    #[test]
+    fn every_byte_of_a_header() {
+        for byte in 0..=255_u8 {
+            let header = |line: &[u8]| {
+                let bytes = [b"HTTP/1.1 200 OK\r\n", line, b"\r\n\r\n"].concat();
+                parse(&bytes).map(|head| head.headers).ok()
+            };
+            let character = match byte {
+                0..128 => char::from(byte).to_string(),
+                // Latin-1.
+                _ => char::from(byte).to_string(),
+            };
+            let of_name = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            let lines: [(&[u8], &[u8]); 3] = [(b"", b"ame: v"), (b"n", b"me: v"), (b"nam", b": v")];
+            for (before, after) in lines {
+                let line = [before, &[byte], after].concat();
+                let blank_end = before == b"nam" && byte.is_ascii_whitespace() && byte != b'\n';
+                let blank_end = blank_end && byte != b'\r';
+                match header(&line) {
+                    Some(headers) if byte == b':' => {
+                        assert!(!before.is_empty());
+                        assert_eq!(headers[0].0.as_bytes(), before);
+                    }
+                    Some(headers) => {
+                        assert!(of_name || blank_end, "{byte}");
+                        let name = line.split(|&byte| byte == b':').next().unwrap();
+                        assert_eq!(headers[0].0.as_bytes(), name.trim_ascii_end());
+                    }
+                    None => assert!(!of_name && !blank_end && (byte != b':' || before.is_empty())),
+                }
+            }
+            let is_text = byte == b'\t' || !matches!(byte, 0..32 | 127);
+            if byte != b'\n' {
+                let headers = header(&[b"n:a", &[byte][..], b"b"].concat());
+                let wanted = format!("a{character}b");
+                let wanted = is_text.then(|| vec![("n".to_owned(), wanted)]);
+                assert_eq!(headers, wanted, "{byte}");
+            }
+        }
+    }
+
+    /// Whether the connection is kept.
+    #[test]
+    fn the_header_connection() {
+        for (version, value, reusable) in [
+            ("1.1", None, true),
+            ("1.0", None, false),
+            ("1.1", Some("keep-alive"), true),
+            ("1.0", Some("keep-alive"), false),
+            ("1.1", Some("close"), false),
+            ("1.1", Some("CLOSE"), false),
+            ("1.1", Some("Keep-Alive,\t close "), false),
+            ("1.1", Some("close, upgrade"), false),
+            ("1.1", Some("closed"), true),
+            ("1.1", Some("not-close"), true),
+        ] {
+            let header = value.map_or(String::new(), |value| format!("CONNECTION:{value}\r\n"));
+            let head = parse(format!("HTTP/{version} 200 OK\r\n{header}\r\n").as_bytes());
+            assert_eq!(head.unwrap().reusable, reusable, "{version} {value:?}");
+        }
+        let twice = b"HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: x\r\n\r\n";
+        assert!(!parse(twice).unwrap().reusable);
+    }
+
+    /// A head may have 64 KiB, to the byte.
+    #[test]
+    fn the_largest_head() {
+        for (length, fits) in [
+            (MAX_HEAD_BYTES, true),
+            (MAX_HEAD_BYTES + 1, false),
+            (MAX_HEAD_BYTES + 2, false),
+        ] {
+            let mut bytes = b"HTTP/1.1 200 OK\r\nA: ".to_vec();
+            bytes.resize(length - 4, b'a');
+            bytes.extend(b"\r\n\r\n");
+            match parse(&bytes) {
+                Ok(head) => {
+                    assert!(fits);
+                    assert_eq!(head.headers[0].1.len(), length - 24);
+                }
+                Err(error) => {
+                    assert!(!fits, "{error}");
+                    assert_eq!(error.kind(), ErrorKind::TooLarge);
+                }
+            }
+        }
+    }
+
+    /// The port is in `Host` unless it is the scheme's own.
+    #[test]
+    fn requests() {
+        for (url, line, host) in [
+            ("https://h.example/a?b=c", "/a?b=c", "h.example"),
+            ("https://h.example:443/a", "/a", "h.example"),
+            ("https://h.example:80/a", "/a", "h.example:80"),
+            ("https://h.example:8443", "/", "h.example:8443"),
+            ("https://h.example?b", "/?b", "h.example"),
+            ("https://[2001:db8::1]:444/", "/", "[2001:db8::1]:444"),
+            ("http://127.0.0.1/", "/", "127.0.0.1"),
+            ("http://127.0.0.1:80/", "/", "127.0.0.1"),
+            ("http://127.0.0.1:443/", "/", "127.0.0.1:443"),
+            ("http://localhost:1/", "/", "localhost:1"),
+        ] {
+            let parsed = Url::parse(url).unwrap();
+            let headers = [("X-One", "1"), ("X-Two", "2")];
+            let mut get = Request::new(Method::Get, url);
+            get.headers = &headers;
+            let wanted = format!("{line} HTTP/1.1\r\nHost: {host}\r\nX-One: 1\r\nX-Two: 2\r\n");
+            let bytes = request(&get, &parsed);
+            assert_eq!(bytes, format!("GET {wanted}\r\n").into_bytes(), "{url}");
+            let mut post = get.clone();
+            post.method = Method::Post;
+            post.body = Some("d=é");
+            let bytes = request(&post, &parsed);
+            let wanted = format!("POST {wanted}Content-Length: 4\r\n\r\nd=é");
+            assert_eq!(bytes, wanted.into_bytes(), "{url}");
+        }
+    }
+}
