@@ -307,6 +307,9 @@ fn malformed_http() {
         row("a status of letters", status("HTTP/1.1 OK 200"), me, lost()),
         row("a negative status", status("HTTP/1.1 -200 OK"), me, lost()),
         row("a status of two digits", status("HTTP/1.1 20 OK"), me, lost()),
+        row("a status with a letter", status("HTTP/1.1 2x0 OK"), me, lost()),
+        row("a status that ends in a letter", status("HTTP/1.1 20O OK"), me, lost()),
+        row("a status with a plus", status("HTTP/1.1 +20 OK"), me, either(malformed("not a valid HTTP status"), invalid())),
         row("status 0", status("HTTP/1.1 0 OK"), me, lost()),
         row("status 600", status("HTTP/1.1 600 OK"), me, malformed("not a valid HTTP status")),
         row("status 65536", status("HTTP/1.1 65536 OK"), me, lost()),
@@ -341,6 +344,8 @@ fn malformed_http() {
         row("identity", with_headers("Transfer-Encoding: identity\r\n"), me, malformed("transfer-encoding other than chunked")),
         row("good chunks", chunks("5;a=b\r\n{\"id\"\r\n015\r\n:\"17841405793187218\"}\r\n0\r\nA: b\r\n\r\n"), me, gives(WHOLE)),
         row("chunk size of letters", chunks("zz\r\n{}\r\n0\r\n\r\n"), me, chunk()),
+        row("chunk size with a letter too many", chunks("2g\r\n{}\r\n0\r\n\r\n"), me, chunk()),
+        row("chunk size of g", chunks("g\r\n{\"id\":\"12345678\"}\r\n0\r\n\r\n"), me, chunk()),
         row("negative chunk size", chunks("-1\r\n{}\r\n0\r\n\r\n"), me, chunk()),
         row("huge chunk size", chunks("FFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n"), me, chunk()),
         row("the largest chunk size", chunks("FFFFFFFFFFFFFFFF\r\n{"), me, match cfg!(target_pointer_width = "32") && !common::DIRECT {
@@ -381,6 +386,8 @@ fn malformed_http() {
         row("chunk size with a plus", chunks(&format!("+1A\r\n{ID}\r\n0\r\n\r\n")), me, either(gives(WHOLE), chunk())),
         row("chunk size with a prefix", chunks(&format!("0x1A\r\n{ID}\r\n0\r\n\r\n")), me, chunk()),
         row("chunk size with spaces behind it", chunks(&format!("1A \t\r\n{ID}\r\n0\r\n\r\n")), me, gives(WHOLE)),
+        row("chunk size with a CR behind it", chunks(&format!("1A\r\r\n{ID}\r\n0\r\n\r\n")), me, either(gives(WHOLE), chunk())),
+        row("a CR behind a header's name", with_headers("Content-Length\r: 26\r\n"), me, loose()),
         // A bare LF ends a line of the headers and no line of a chunk.
         row("chunks with bare LFs", chunks(&format!("1A\n{ID}\n0\n\n")), me, either(gives(WHOLE), chunk())),
         row("a bare LF after a chunk's size", chunks(&format!("1A\n{ID}\r\n0\r\n\r\n")), me, either(gives(WHOLE), chunk())),

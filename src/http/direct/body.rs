@@ -1,7 +1,7 @@
 //! The body of a response: of a known length, chunked, or until the connection ends.
 
 use super::failure::timed_out;
-use super::head::{read_line, too_large};
+use super::head::{read_line, too_large, without_blanks};
 use super::lock::lock;
 use super::pool::{Connection, Pool};
 use crate::error::{Error, ErrorKind};
@@ -185,7 +185,7 @@ fn next_chunk(reader: &mut impl BufRead, before: &Chunk) -> io::Result<Chunk> {
 
 fn size(line: &[u8]) -> Option<u64> {
     let line = line.strip_suffix(b"\r")?;
-    let digits = line.split(|&byte| byte == b';').next()?.trim_ascii_end();
+    let digits = without_blanks(line.split(|&byte| byte == b';').next()?);
     if digits.is_empty() {
         return None;
     }
@@ -219,11 +219,11 @@ mod tests {
                 }
                 let line = [&[first, second][..], b"\r\n\r\n"].concat();
                 let digits: &[u8] = match (first, second) {
-                    (b';', _) => b"",
                     // White space and an extension are no part of it.
-                    (first, b' ' | b'\t' | b'\r' | 12 | b';') => &[first],
+                    (first, b' ' | b'\t' | b';') => &[first],
                     _ => &[first, second],
                 };
+                // `;` and white space are no digits either.
                 let text = std::str::from_utf8(digits).unwrap_or("?");
                 let is_hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
                 let wanted = u64::from_str_radix(text, 16)
