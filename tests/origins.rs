@@ -402,3 +402,21 @@ fn versions() {
         }
     }
 }
+
+/// A URL may have 32 KiB, to the byte, whatever makes it long.
+#[test]
+fn the_longest_url() {
+    const MOST: usize = 32 * 1024;
+    let base = format!("https://graph.instagram.com/me?a=&access_token={TOKEN}").len();
+    for (length, fits) in [(MOST - 1, true), (MOST, true), (MOST + 1, false)] {
+        let heard = Heard::default();
+        let value = "x".repeat(length - base);
+        let result = heard.api().node::<mingram::User>("me", &[("a", &value)]);
+        assert_eq!(result.is_ok(), fits, "{length}: {result:?}");
+        let url = format!("https://h.example/{}", "x".repeat(length - 18));
+        let _ = file(&heard.api(), &url);
+        let lengths: Vec<usize> = heard.take().iter().map(String::len).collect();
+        let wanted = if fits { vec![length; 2] } else { Vec::new() };
+        assert_eq!(lengths, wanted);
+    }
+}

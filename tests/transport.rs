@@ -57,6 +57,20 @@ fn a_request_made_by_hand_is_sent_as_it_is() {
     }
 }
 
+/// A read into no room reads nothing and loses nothing.
+#[test]
+fn a_read_into_no_room() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n0\r\n\r\n";
+    for sent in [json("200 OK", "[1]"), chunked.to_owned()] {
+        let server = Server::script([sent]);
+        let url = server.url();
+        let request = Request::new(Method::Get, &url);
+        let mut response = DefaultTransport::default().send(&request).unwrap();
+        assert_eq!(response.body.read(&mut []).unwrap(), 0);
+        assert_eq!(text(response), "[1]");
+    }
+}
+
 #[test]
 fn debug_shows_no_secret() {
     let mut request = Request::new(Method::Post, "https://h/me?access_token=SECRET");

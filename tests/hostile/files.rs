@@ -243,6 +243,36 @@ fn a_body_stays_ended() {
     }
 }
 
+/// The same without a length: what failed once is no end, however often it is read.
+#[test]
+fn a_failure_stays_a_failure() {
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    if !common::DIRECT {
+        // minreq does not show where chunks end.
+        return;
+    }
+    for (chunks, kind) in [
+        ("4\r\nfile\r\n", K::Truncated),
+        ("8\r\nfile", K::Truncated),
+        ("4\r\nfile\r\ng\r\n", K::Malformed),
+        ("4\r\nfile1\r\n", K::Malformed),
+    ] {
+        let server = Server::script([format!("{CHUNKED}{chunks}")]);
+        let api = api_for(&server);
+        let url = format!("{}/f", server.url());
+        let download = api.download(&url);
+        let download = download.accept_unknown_length().accept_any_type();
+        let mut body = download.open().unwrap();
+        let mut text = Vec::new();
+        let error = body.read_to_end(&mut text).unwrap_err();
+        assert_eq!(mingram::Error::from(error).kind(), kind, "{chunks:?}");
+        for _ in 0..3 {
+            assert!(body.read(&mut [0; 8]).is_err(), "{chunks:?}");
+        }
+        assert_eq!(text, b"file");
+    }
+}
+
 /// A file that is dropped half-read leaves nothing behind that goes on reading.
 #[test]
 fn a_file_that_is_dropped_ends_the_connection() {
