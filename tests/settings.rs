@@ -986,3 +986,132 @@ fn which_user_agents_are_sent() {
         }
     }
 }
+
+/// Answers with so many bytes, and notes the time limits that it was given.
+#[derive(Clone, Default)]
+struct Sized(usize, Arc<Mutex<Vec<[Duration; 2]>>>);
+
+impl Transport for Sized {
+    fn send(&self, request: &Request<'_>) -> Result<Response> {
+        self.1
+            .lock()
+            .unwrap()
+            .push([request.timeout, request.budget]);
+        let mut body = br#"{"id":"1"}"#.to_vec();
+        body.resize(self.0.max(body.len()), b' ');
+        Ok(Response::new(200, Vec::new(), std::io::Cursor::new(body)))
+    }
+}
+
+/// What is not set is as documented: 30 s, of which a call has five for its attempt, an hour
+/// for a download, and replies of 8 MiB.
+#[test]
+fn defaults() {
+    const LIMIT: usize = 8 * 1024 * 1024;
+    for (length, fits) in [(LIMIT, true), (LIMIT + 1, false)] {
+        let api = Api::new(TOKEN).with_transport(Sized(length, Arc::default()));
+        let kind = api.me("").map(drop).map_err(|error| error.kind());
+        let wanted = if fits {
+            Ok(())
+        } else {
+            Err(ErrorKind::TooLarge)
+        };
+        assert_eq!(kind, wanted, "{length}");
+    }
+    let own = Sized::default();
+    let api = Api::new(TOKEN).with_transport(own.clone());
+    api.me("").unwrap();
+    let file = api.download("https://h.example/f").accept_any_type();
+    let file = file.accept_unknown_length();
+    file.write_to(std::io::sink()).unwrap();
+    let given = own.1.lock().unwrap();
+    for (given, seconds) in given.iter().zip([150, 3600]) {
+        assert_eq!(given[0], Duration::from_secs(30));
+        // Some of it is spent already.
+        let budget = Duration::from_secs(seconds);
+        assert!(given[1] <= budget && budget - given[1] < Duration::from_secs(60));
+    }
+    assert_eq!(given.len(), 2);
+}
+
+/// A parameter without a value is sent, except `fields`, whose absence means ids alone.
+#[test]
+fn parameters_without_a_value() {
+    let server = good();
+    let params = [("a", ""), ("fields", ""), ("b", "")];
+    server.api().node::<mingram::User>("me", &params).unwrap();
+    let target = format!("/me?a=&b=&access_token={TOKEN}");
+    assert_eq!(server.received()[0].target, target);
+}
+
+/// Redirects a number of times, then answers.
+#[derive(Clone)]
+struct Redirecting {
+    status: u16,
+    times: usize,
+    sent: Arc<Mutex<Vec<String>>>,
+}
+
+impl Transport for Redirecting {
+    fn send(&self, request: &Request<'_>) -> Result<Response> {
+        let mut sent = self.sent.lock().unwrap();
+        sent.push(request.url.to_owned());
+        let content_type = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case("content-type");
+        let has_type = request.headers.iter().any(content_type);
+        assert_eq!(has_type, request.body.is_some());
+        if sent.len() > self.times {
+            let body = br#"{"id":"1","access_token":"IGnew"}"#;
+            return Ok(Response::new(200, Vec::new(), &body[..]));
+        }
+        let to = format!("/moved{}", sent.len());
+        let location = vec![("Location".to_owned(), to)];
+        Ok(Response::new(self.status, location, &b""[..]))
+    }
+}
+
+/// Five statuses lead elsewhere, at most five times in a row; a form is never sent again.
+#[test]
+fn which_redirects_are_followed() {
+    let app = App::new("1", "SECRET", "https://example.com/");
+    type Send<'a> = &'a dyn Fn(&Api) -> Result<()>;
+    let file = |api: &Api| {
+        let file = api.download("https://h.example/f").accept_any_type();
+        let file = file.accept_unknown_length();
+        file.write_to(std::io::sink()).map(drop)
+    };
+    let calls: [(Send<'_>, bool); 4] = [
+        (&|api| api.me("").map(drop), true),
+        (&|api| api.refresh_token().map(drop), true),
+        (&file, true),
+        (
+            &|api| api.exchange_code(&app, &Code::new("C")).map(drop),
+            false,
+        ),
+    ];
+    for (call, follows) in calls {
+        let send = |status, times| {
+            let own = Redirecting {
+                status,
+                times,
+                sent: Arc::default(),
+            };
+            let api = Api::new(TOKEN).with_transport(own.clone()).with_retries(0);
+            let kind = call(&api).map_err(|error| error.kind());
+            (kind, own.sent.lock().unwrap().len())
+        };
+        for status in 300..400 {
+            let is_redirect = matches!(status, 301 | 302 | 303 | 307 | 308);
+            let wanted = match is_redirect {
+                true if follows => (Ok(()), 2),
+                true => (Err(ErrorKind::Redirect), 1),
+                false => (Err(ErrorKind::Status), 1),
+            };
+            assert_eq!(send(status, 1), wanted, "{status}");
+        }
+        if follows {
+            assert_eq!(send(302, 5), (Ok(()), 6));
+            assert_eq!(send(302, 6), (Err(ErrorKind::Redirect), 6));
+            assert_eq!(send(302, usize::MAX), (Err(ErrorKind::Redirect), 6));
+        }
+    }
+}
