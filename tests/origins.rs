@@ -6,6 +6,7 @@ mod common;
 use common::replay::{Received, TOKEN, read_request};
 use common::{Server, json, reply};
 use mingram::auth::{App, Code};
+use mingram::insights::Metric;
 use mingram::transport::{Request, Response, Transport};
 use mingram::{Api, ErrorKind, Result};
 use std::collections::BTreeSet;
@@ -418,5 +419,82 @@ fn the_longest_url() {
         let lengths: Vec<usize> = heard.take().iter().map(String::len).collect();
         let wanted = if fits { vec![length; 2] } else { Vec::new() };
         assert_eq!(lengths, wanted);
+    }
+}
+
+/// Redirects everything to one place, and notes where requests go.
+#[derive(Clone)]
+struct Astray(String, Arc<Mutex<Vec<String>>>);
+
+impl Transport for Astray {
+    fn send(&self, request: &Request<'_>) -> Result<Response> {
+        self.1.lock().unwrap().push(request.url.to_owned());
+        let location = vec![("Location".to_owned(), self.0.clone())];
+        Ok(Response::new(302, location, &b""[..]))
+    }
+}
+
+/// No call and no login follows a redirect to another origin, whatever differs: its URL has
+/// the token or the secret in it.
+#[test]
+fn no_redirect_leads_a_secret_astray() {
+    let app = App::new("1", "SECRET", "https://x.example/");
+    type Send<'a> = &'a dyn Fn(&Api) -> Result<()>;
+    let calls: [Send<'_>; 6] = [
+        &|api| api.me("").map(drop),
+        &|api| api.my_media("").pages().next().unwrap().map(drop),
+        &|api| api.media_insights("1", &[Metric::Reach]).map(drop),
+        &|api| api.refresh_token().map(drop),
+        &|api| api.exchange_token(&app).map(drop),
+        &|api| api.exchange_code(&app, &Code::new("C")).map(drop),
+    ];
+    let secrets = format!("?access_token={TOKEN}&client_secret=SECRET");
+    for to in [
+        "https://evil.example/",
+        "//evil.example/",
+        "https://127.0.0.1/",
+        "https://127.0.0.1:8442/",
+        "https://127.0.0.2:8443/",
+        "https://localhost:8443/",
+        "https://127.0.0.1:8443.evil.example/",
+        "https://127.0.0.1:8443@evil.example/",
+        "http://127.0.0.1:8443/",
+        "http://localhost/",
+        "\\\\evil.example\\",
+        "ftp://127.0.0.1:8443/",
+    ] {
+        for to in [to.to_owned(), format!("{to}{secrets}")] {
+            for (at, call) in calls.iter().enumerate() {
+                let own = Astray(to.clone(), Arc::default());
+                let base = "https://127.0.0.1:8443";
+                let api = Api::new(TOKEN).with_transport(own.clone()).with_retries(0);
+                let error = call(&api.with_base_url(base).with_login_url(base)).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Redirect, "{at} {to}: {error}");
+                let sent = own.1.lock().unwrap();
+                assert_eq!(sent.len(), 1, "{at} {to}: {sent:?}");
+            }
+        }
+    }
+}
+
+/// A file may move to any host, but not from https to plain http, even on this machine.
+#[test]
+fn a_file_that_is_encrypted_stays_so() {
+    for (from, to, followed) in [
+        ("https://h.example/f", "https://other.example/f", true),
+        ("https://127.0.0.1/f", "http://127.0.0.1/f", false),
+        ("https://h.example/f", "http://localhost/f", false),
+        ("https://h.example/f", "http://h.example/f", false),
+        ("http://127.0.0.1/f", "https://h.example/f", true),
+        ("http://127.0.0.1/f", "http://localhost/f", true),
+        ("http://127.0.0.1/f", "http://h.example/f", false),
+    ] {
+        let own = Astray(to.to_owned(), Arc::default());
+        let api = Api::new(TOKEN).with_transport(own.clone()).with_retries(0);
+        let error = file(&api.with_base_url("http://127.0.0.1:9"), from).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Redirect, "{error}");
+        let sent = own.1.lock().unwrap();
+        assert_eq!(sent.contains(&to.to_owned()), followed, "{from} {to}");
+        assert!(!sent.iter().any(|url| url.contains(TOKEN)), "{sent:?}");
     }
 }

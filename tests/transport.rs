@@ -71,6 +71,27 @@ fn a_read_into_no_room() {
     }
 }
 
+/// The budget is the time of all reads together, though none of them waits for long.
+#[test]
+fn a_body_that_drips_has_a_budget() {
+    let server = Server::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n");
+        for _ in 0..40 {
+            std::thread::sleep(Duration::from_millis(100));
+            if stream.write_all(b"x").is_err() {
+                return;
+            }
+        }
+    });
+    let url = server.url();
+    let mut request = Request::new(Method::Get, &url);
+    request.timeout = Duration::from_secs(1);
+    request.budget = Duration::from_secs(1);
+    let mut response = DefaultTransport::default().send(&request).unwrap();
+    let error = response.body.read_to_end(&mut Vec::new()).unwrap_err();
+    assert!(mingram::Error::from(error).is_timeout() || !common::DIRECT);
+}
+
 #[test]
 fn debug_shows_no_secret() {
     let mut request = Request::new(Method::Post, "https://h/me?access_token=SECRET");
