@@ -453,6 +453,7 @@ fn no_redirect_leads_a_secret_astray() {
         "https://evil.example/",
         "//evil.example/",
         "https://127.0.0.1/",
+        "https://127.0.0.1:8443/",
         "https://127.0.0.1:8442/",
         "https://127.0.0.2:8443/",
         "https://localhost:8443/",
@@ -463,15 +464,19 @@ fn no_redirect_leads_a_secret_astray() {
         "\\\\evil.example\\",
         "ftp://127.0.0.1:8443/",
     ] {
-        for to in [to.to_owned(), format!("{to}{secrets}")] {
-            for (at, call) in calls.iter().enumerate() {
-                let own = Astray(to.clone(), Arc::default());
-                let base = "https://127.0.0.1:8443";
-                let api = Api::new(TOKEN).with_transport(own.clone()).with_retries(0);
-                let error = call(&api.with_base_url(base).with_login_url(base)).unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::Redirect, "{at} {to}: {error}");
-                let sent = own.1.lock().unwrap();
-                assert_eq!(sent.len(), 1, "{at} {to}: {sent:?}");
+        for base in ["https://127.0.0.1:8443", "http://127.0.0.1:8443"] {
+            if to.strip_prefix(base) == Some("/") {
+                continue;
+            }
+            for to in [to.to_owned(), format!("{to}{secrets}")] {
+                for (at, call) in calls.iter().enumerate() {
+                    let own = Astray(to.clone(), Arc::default());
+                    let api = Api::new(TOKEN).with_transport(own.clone()).with_retries(0);
+                    let error = call(&api.with_base_url(base).with_login_url(base)).unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::Redirect, "{at} {to}: {error}");
+                    let sent = own.1.lock().unwrap();
+                    assert_eq!(sent.len(), 1, "{at} {to}: {sent:?}");
+                }
             }
         }
     }
