@@ -482,6 +482,26 @@ fn no_redirect_leads_a_secret_astray() {
     }
 }
 
+/// The same origin, written in other ways: such a redirect is followed.
+#[test]
+fn a_redirect_to_the_same_origin() {
+    for (base, to) in [
+        ("https://h.example", "https://H.Example/a"),
+        ("https://H.EXAMPLE", "https://h.example/a"),
+        ("https://h.example", "HTTPS://h.example:443/a"),
+        ("https://h.example:443", "https://h.example/a"),
+        ("http://localhost", "http://LOCALHOST:80/a"),
+        ("https://h.example", "//h.example/a"),
+        ("https://h.example", "/a"),
+    ] {
+        let own = Astray(to.to_owned(), Arc::default());
+        let api = Api::new(TOKEN).with_transport(own.clone()).with_retries(0);
+        // It leads to itself for ever, which ends after five.
+        api.with_base_url(base).me("").unwrap_err();
+        assert_eq!(own.1.lock().unwrap().len(), 6, "{base} {to}");
+    }
+}
+
 /// A file may move to any host, but not from https to plain http, even on this machine.
 #[test]
 fn a_file_that_is_encrypted_stays_so() {

@@ -267,6 +267,7 @@ mod tests {
             ("Graph.example", 8443, "/a/b?c=d")
         );
         assert_eq!(Url::parse("https://h").unwrap().port, 443);
+        assert_eq!(Url::parse("http://localhost").unwrap().port, 80);
         assert_eq!(Url::parse("http://[::1]:99/x").unwrap().port, 99);
         for bad in [
             "ftp://h/",
