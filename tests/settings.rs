@@ -973,7 +973,7 @@ fn which_user_agents_are_sent() {
         (513, false),
     ] {
         assert_eq!(sends(&"a".repeat(length)), good, "{length}");
-        assert_eq!(sends(&"é".repeat(length)), false, "{length}");
+        assert!(!sends(&"é".repeat(length)), "{length}");
     }
     let spaced = format!("a{}b", " ".repeat(510));
     assert!(sends(&spaced));
