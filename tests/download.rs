@@ -1109,3 +1109,79 @@ fn two_lengths_of_a_transport_are_refused() {
     let error = file.write_to(&mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Malformed, "{error}");
 }
+
+/// What the rest of a file begins with is not its beginning, and a part that names the
+/// version by its date alone is of that version.
+#[test]
+fn a_rest_that_looks_like_text() {
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for validator in ["\"v\"", DATE] {
+        let name = if validator == DATE {
+            "Last-Modified"
+        } else {
+            "ETag"
+        };
+        let version: FileVersion = format!("10 {validator}").parse().unwrap();
+        for rest in ["<html>", "{\"a\":1", "[1, 2]"] {
+            let range = format!("bytes {}-9/10", 10 - rest.len());
+            let headers = [("Content-Range", range.as_str()), (name, validator)];
+            let server = Server::script([reply("206 Partial Content", &headers, rest)]);
+            let (api, url) = (server.api(), server.url());
+            let from = 10 - rest.len() as u64;
+            let resumed = api.download(&url).resume_from(from, &version).open();
+            let Resumed::Rest(mut body) = resumed.unwrap() else {
+                panic!("{rest}: not the rest");
+            };
+            assert_eq!(body.version(), Some(&version));
+            let mut text = Vec::new();
+            assert_eq!(body.write_to(&mut text).unwrap(), 10);
+            assert_eq!(text, rest.as_bytes());
+        }
+    }
+}
+
+/// Only a partial file that has all bytes is complete, whatever the server answers.
+#[test]
+fn a_part_is_not_complete() {
+    let version: FileVersion = "10 \"v\"".parse().unwrap();
+    let none = [("Content-Range", "bytes */10"), ("ETag", "\"v\"")];
+    let refused = reply("416 Range Not Satisfiable", &none, "");
+    let all = reply("200 OK", &[("ETag", "\"v\"")], "0123456789");
+    for first in [refused, all.clone()] {
+        for (byte, complete) in [(1, false), (9, false), (10, true)] {
+            let server = Server::script([first.clone(), all.clone()]);
+            let (api, url) = (server.api(), server.url());
+            let resumed = api.download(&url).resume_from(byte, &version).open();
+            match resumed.unwrap() {
+                Resumed::Complete => assert!(complete, "{byte}: {first}"),
+                Resumed::Entire(mut body) => {
+                    assert!(!complete, "{byte}: {first}");
+                    assert_eq!(body.write_to(io::sink()).unwrap(), 10);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// A refusal is no file that has not changed, though it has the same version.
+#[test]
+fn a_refusal_with_the_same_version() {
+    let version: FileVersion = "10 \"v\"".parse().unwrap();
+    let headers = [("ETag", "\"v\"")];
+    for status in [
+        "403 Forbidden",
+        "404 Not Found",
+        "201 Created",
+        "503 Service Unavailable",
+    ] {
+        let server = Server::script([reply(status, &headers, FILE)]);
+        let (api, url) = (server.api(), server.url());
+        let error = api.download(&url).unless(&version).open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Status, "{error}");
+    }
+    let server = Server::script([reply("200 OK", &headers, FILE)]);
+    let (api, url) = (server.api(), server.url());
+    let same = api.download(&url).unless(&version).open().unwrap();
+    assert!(same.is_none());
+}
