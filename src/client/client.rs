@@ -301,23 +301,23 @@ impl Client {
         let further = call.headers.iter();
         headers.extend(further.map(|(name, value)| (*name, value.as_str())));
         let mut url = call.url.clone();
+        let mut status = 0;
         for hop in 0..=MAX_REDIRECTS {
             let sent = self.exchange(call, &url, &headers, attempt);
             let response = sent.map_err(|error| match hop {
                 0 => error,
                 _ => error.after_redirect(),
             })?;
-            check_lengths(&response.headers)?;
-            if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+            status = response.status;
+            check_lengths(&response.headers).map_err(|error| error.with_status(status))?;
+            if !matches!(status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
             }
             url = redirect_target(call, &url, &response)
-                .map_err(|error| error.with_status(response.status))?;
+                .map_err(|error| error.with_status(status))?;
         }
-        Err(Error::new(
-            ErrorKind::Redirect,
-            format!("more than {MAX_REDIRECTS} redirects in a row"),
-        ))
+        let message = format!("more than {MAX_REDIRECTS} redirects in a row");
+        Err(Error::new(ErrorKind::Redirect, message).with_status(status))
     }
 
     /// Sends one request, and tells the observer.
