@@ -549,3 +549,49 @@ fn a_cursor_in_the_link_alone_leads_on() {
         }
     }
 }
+
+/// The first page of `take` is as large as the edge's own limit allows.
+#[test]
+fn pages_of_take_are_as_large_as_each_edge_allows() {
+    struct Empty(Mutex<String>);
+    impl Transport for Empty {
+        fn send(&self, request: &Request<'_>) -> Result<Response> {
+            *self.0.lock().unwrap() = request.url.to_owned();
+            Ok(Response::new(200, Vec::new(), &br#"{"data":[]}"#[..]))
+        }
+    }
+    let empty = Arc::new(Empty(Mutex::default()));
+    let api = Api::new("SECRET").with_transport(empty.clone());
+    let limits: [(&str, u32, fn(&Api, usize)); 6] = [
+        ("/me/media", 100, |api, n| {
+            drop(api.my_media("").take(n).next())
+        }),
+        ("/1/media", 100, |api, n| {
+            drop(api.user_media("1", "").take(n).next())
+        }),
+        ("/1/children", 100, |api, n| {
+            drop(api.children("1", "").take(n).next())
+        }),
+        ("/1/comments", 50, |api, n| {
+            drop(api.comments("1", "").take(n).next())
+        }),
+        ("/1/replies", 50, |api, n| {
+            drop(api.replies("1", "").take(n).next())
+        }),
+        ("/me/tags", 100, |api, n| {
+            drop(api.edge::<Media>("me/tags").take(n).next());
+        }),
+    ];
+    for (path, most, take) in limits {
+        for count in [1, most - 1, most, most + 1, u32::MAX] {
+            take(&api, count as usize);
+            let url = empty.0.lock().unwrap().clone();
+            let wanted = format!("limit={}", count.min(most));
+            assert!(url.contains(path), "{url}");
+            assert!(
+                url.split(['?', '&']).any(|pair| pair == wanted),
+                "{path} {count}: {url}"
+            );
+        }
+    }
+}

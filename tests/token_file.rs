@@ -142,6 +142,30 @@ fn every_time_is_kept_or_refused() {
             );
         }
     }
+    // Both sides of the limit, however the token was made.
+    let most = Duration::from_secs(i64::MAX as u64);
+    for (life, fits) in [
+        (most - second, true),
+        (most, true),
+        (most + half, true),
+        (most + second, false),
+        (Duration::from_secs(u64::MAX), false),
+        (Duration::MAX, false),
+    ] {
+        let before = file.load().unwrap();
+        let made = LongLivedToken::new("IGQVJ", Some(life), epoch);
+        for saved in [file.save(&made), file.import("IGQVJ", Some(life)).map(drop)] {
+            assert_eq!(saved.is_ok(), fits, "{life:?}");
+            let whole = Duration::from_secs(life.as_secs());
+            let wanted = if fits { Some(whole) } else { before.expires_in };
+            assert_eq!(file.load().unwrap().expires_in, wanted, "{life:?}");
+        }
+        assert_eq!(made.to_json().is_ok(), fits, "{life:?}");
+        // Neither is such a life believed, nor does it overflow.
+        assert_eq!(made.refresh_due_at(), epoch + days(1), "{life:?}");
+        let _ = made.expires_at();
+        file.save(&token).unwrap();
+    }
     // The longest line that is read back.
     for (length, fits) in [(65_000, true), (66_000, false)] {
         let mut long = token.clone();
@@ -250,7 +274,9 @@ fn refuses_a_file_that_others_may_read() {
     let folder = Folder::new();
     let file = file_in(&folder);
     file.save(&token("IGQVJsecret", 0)).unwrap();
-    for open in [0o604, 0o640, 0o644, 0o602, 0o610, 0o777] {
+    // Whatever the owner may do: one bit for others is enough.
+    let modes = (0..0o1000).filter(|mode| mode & 0o077 != 0);
+    for open in modes {
         fs::set_permissions(file.path(), Permissions::from_mode(open)).unwrap();
         let error = file.load().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -261,6 +287,11 @@ fn refuses_a_file_that_others_may_read() {
                  run `chmod 600 'DIR/token.json'`"
             )
         );
+    }
+    // What only the owner may do, as long as reading is among it, is private.
+    for private in [0o400, 0o500, 0o600, 0o700] {
+        fs::set_permissions(file.path(), Permissions::from_mode(private)).unwrap();
+        assert_eq!(file.load().unwrap().token.expose(), "IGQVJsecret");
     }
     // What the message says does mend it, and so does a save.
     fs::set_permissions(file.path(), Permissions::from_mode(0o600)).unwrap();
