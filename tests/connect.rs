@@ -14,8 +14,7 @@ use std::time::{Duration, Instant};
 /// An emulator is slow.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// The message of a call that is over in its time, with a second for a busy
-/// machine.
+/// The message of a call that is over in its time, with three seconds for a busy machine.
 #[track_caller]
 fn timeout_of<T>(api: &Api, call: impl FnOnce(&Api) -> mingram::Result<T>) -> String {
     let api = api.clone().with_timeout(SHORT);
@@ -23,7 +22,7 @@ fn timeout_of<T>(api: &Api, call: impl FnOnce(&Api) -> mingram::Result<T>) -> St
     let error = call(&api).map(drop).unwrap_err();
     let took = start.elapsed();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
-    assert!(took < SHORT + Duration::from_secs(1), "took {took:?}");
+    assert!(took < SHORT + Duration::from_secs(3), "took {took:?}");
     error.to_string()
 }
 
@@ -291,8 +290,9 @@ mod direct {
             start.elapsed()
         };
         let (first, second) = (timed(), timed());
-        assert!(first < Duration::from_secs(3), "{first:?}");
-        assert!(second < Duration::from_secs(1), "{second:?}");
+        // Not the timeout, and not the two seconds of the first again.
+        assert!(first < Duration::from_secs(10), "{first:?}");
+        assert!(second < Duration::from_secs(2), "{second:?}");
     }
 
     /// Two hundred handshakes that are never answered: half of them get nothing, the

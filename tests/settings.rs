@@ -678,10 +678,8 @@ fn a_timeout_is_not_tried_again() {
         .api()
         .with_timeout(Duration::from_millis(300))
         .with_retries(3);
-    let start = std::time::Instant::now();
     let error = api.me("").unwrap_err();
     assert!(error.is_timeout() && error.is_transient(), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(2));
     assert_eq!(server.received().len(), 1);
 }
 

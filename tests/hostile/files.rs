@@ -6,7 +6,6 @@ use crate::{DEADLINE, Do, TOKEN, api_for, fails, gives, row, sends, try_all};
 use mingram::download::{FileVersion, Resumed};
 use mingram::{Api, ErrorKind as K};
 use std::io::{self, Read, Write};
-use std::time::Instant;
 
 /// What the servers here call the version of a file of ten bytes.
 fn version() -> FileVersion {
@@ -173,14 +172,12 @@ fn a_silent_refusal_is_not_retried() {
         .with_download_timeout(DEADLINE)
         .with_retries(5)
         .with_clock(common::TestClock::new(0));
-    let start = Instant::now();
     let error = file(&api, &server).unwrap_err();
     assert_eq!(
         (error.kind(), error.status()),
         (K::Timeout, Some(503)),
         "{error}"
     );
-    assert!(start.elapsed() < 2 * DEADLINE, "{:?}", start.elapsed());
     assert_eq!(server.received().len(), 1);
 }
 

@@ -2,7 +2,7 @@
 //! what the caller is told. Real sockets on the loopback interface, through
 //! the default transport.
 //!
-//! Of every row it is checked that it ends within its deadline and a second, and
+//! Of every row it is checked that it ends within its deadline and three seconds, and
 //! before the deadline where it is to come to something else, that nothing
 //! panics, and that no error shows the token.
 
@@ -33,6 +33,9 @@ pub const CODE: &str = "AQD-code/of%20the=login";
 
 /// What `Api::with_timeout` is set to where the time is to run out.
 pub const DEADLINE: Duration = Duration::from_secs(1);
+
+/// How much later a call may be over on a busy machine. minreq's own limit is five deadlines.
+const BUSY: Duration = Duration::from_secs(3);
 
 /// What it is set to where it is not, on the slowest of machines.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -170,8 +173,8 @@ pub fn api_for(server: &Server) -> Api {
         .with_body_limit(CAP)
 }
 
-/// Makes the call, which is over a second after its time at the latest, and whose
-/// error shows no secret.
+/// Makes the call, which is over three seconds after its time at the latest, even on a busy
+/// machine, and whose error shows no secret.
 #[track_caller]
 pub fn timed<T>(
     timeout: Duration,
@@ -180,7 +183,7 @@ pub fn timed<T>(
     let start = Instant::now();
     let outcome = call();
     let took = start.elapsed();
-    assert!(took < timeout + Duration::from_secs(1), "took {took:?}");
+    assert!(took < timeout + BUSY, "took {took:?}");
     if let Err(error) = &outcome {
         assert_eq!(found(&shown(error), &[TOKEN, CLIENT_SECRET, CODE]), None);
     }
@@ -231,8 +234,8 @@ fn try_row(row: Row) -> Result<(), String> {
     });
     // What waits for nothing has no need of its time.
     let (timeout, most) = match row.want {
-        Want::Fails(ErrorKind::Timeout, _) => (DEADLINE, DEADLINE + Duration::from_secs(1)),
-        _ => (PATIENCE, PATIENCE),
+        Want::Fails(ErrorKind::Timeout, _) => (DEADLINE, DEADLINE + BUSY),
+        _ => (PATIENCE, PATIENCE + BUSY),
     };
     let api = api_for(&server)
         .with_timeout(timeout)

@@ -13,7 +13,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const ID: &str = r#"{"id":"17841405793187218"}"#;
 const LENGTH: usize = ID.len();
@@ -795,10 +795,8 @@ fn a_timed_out_call_can_be_made_again() {
         let _ = stream.write_all(&json(ID));
     });
     let api = api_for(&server);
-    let start = Instant::now();
     let hasty = api.clone().with_timeout(DEADLINE);
     assert!(hasty.user("bad", "").unwrap_err().is_timeout());
-    assert!(start.elapsed() < 2 * DEADLINE);
     assert_eq!(api.user("good", "").unwrap().id, WHOLE);
 }
 

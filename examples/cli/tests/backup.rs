@@ -423,7 +423,8 @@ fn a_signal_ends_it_and_a_rerun_resumes() {
         assert!(kill.unwrap().success());
         let status = child.wait().unwrap();
         let time = begun.elapsed();
-        assert!(time < Duration::from_secs(2), "{time:?}");
+        // Not the timeout of the request, 30 s.
+        assert!(time < Duration::from_secs(15), "{time:?}");
         assert_eq!(status.code(), Some(130), "{signal} {hangs_at}");
         let (mut out, mut err) = (String::new(), String::new());
         child

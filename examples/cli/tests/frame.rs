@@ -435,7 +435,8 @@ fn signals_end_it_cleanly() {
         assert!(kill.unwrap().success());
         let status = running.0.wait().unwrap();
         let time = begun.elapsed();
-        assert!(time < Duration::from_secs(2), "{told}: {time:?}");
+        // Not the timeout of the request, 30 s.
+        assert!(time < Duration::from_secs(15), "{told}: {time:?}");
         assert_eq!(status.code(), Some(0), "{told}");
         let mut errors = String::new();
         std::io::Read::read_to_string(&mut running.0.stderr.take().unwrap(), &mut errors).unwrap();
