@@ -5,7 +5,7 @@ mod common;
 
 use common::TestClock;
 use mingram::transport::{Request, Response, Transport};
-use mingram::{Api, Edge, ErrorKind, Media, Result};
+use mingram::{Api, Edge, ErrorKind, Media, Result, miniserde};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -304,6 +304,64 @@ fn limited() -> (Api, Arc<Mutex<Vec<Params>>>) {
     })
 }
 
+/// Without a page size none is sent again as soon as the default would be.
+#[test]
+fn the_default_page_size_comes_back() {
+    let (api, asked) = service(|number, params| {
+        let size = params.iter().find(|(name, _)| name == "limit");
+        let size = size.map_or(25, |(_, size)| size.parse().unwrap());
+        match number {
+            0 => (400, TOO_MUCH.to_owned()),
+            _ => page(number * 100 + size, &format!(r#""next":"?after={number}""#)),
+        }
+    });
+    let taken: Vec<String> = ids(api.my_media("").into_iter().take(20));
+    let last_digits = taken.iter().map(|id| &id[id.len() - 2..]);
+    let wanted = ["12"; 8].into_iter().chain(["24"; 8]).chain(["25"; 4]);
+    assert!(last_digits.eq(wanted), "{taken:?}");
+    assert!(text(&asked.lock().unwrap()[17]).starts_with("after="));
+}
+
+/// A page of which nothing can be read is one of these items if a link leads on, or if an item
+/// has an id: then only that item is an error. Else the reply is something else.
+#[test]
+fn a_page_that_cannot_be_read_at_all() {
+    const NEXT: &str = r#""next":"?after=a""#;
+    const PREVIOUS: &str = r#""previous":"?before=b""#;
+    for (item, paging, forwards, backwards) in [
+        ("7", "", false, false),
+        (r#"{"ID":"1"}"#, "", false, false),
+        ("7", NEXT, true, false),
+        ("7", PREVIOUS, false, true),
+        (r#"{"ID":"1"}"#, NEXT, true, false),
+        (r#"{"ID":"1"}"#, PREVIOUS, false, true),
+        (r#"{"id":"1"}"#, "", true, true),
+        (r#"{"id":1}"#, PREVIOUS, true, true),
+        (r#"{"id":""}"#, "", false, false),
+    ] {
+        for (turn, is_item) in [(false, forwards), (true, backwards)] {
+            let body = format!(r#"{{"data":[{item}],"paging":{{{paging}}}}}"#);
+            let (api, _) = service(move |_, _| (200, body.clone()));
+            let edge: Edge<Needs> = api.edge("me/media");
+            let edge = if turn { edge.before("z") } else { edge };
+            let error = edge.items().next().unwrap().unwrap_err();
+            assert_eq!(
+                error.is_unreadable_item(),
+                is_item,
+                "{item} {paging}: {error}"
+            );
+            assert_eq!(error.kind(), ErrorKind::Decode, "{item} {paging}: {error}");
+        }
+    }
+}
+
+/// An item with a field that none has.
+#[derive(Debug, miniserde::Deserialize)]
+struct Needs {
+    #[allow(dead_code, reason = "read for its error")]
+    missing: String,
+}
+
 /// However the page size was set and whatever else was: a page that is too much is halved, and
 /// every request of it says the rest, too.
 #[test]
@@ -564,22 +622,22 @@ fn pages_of_take_are_as_large_as_each_edge_allows() {
     let api = Api::new("SECRET").with_transport(empty.clone());
     let limits: [(&str, u32, fn(&Api, usize)); 6] = [
         ("/me/media", 100, |api, n| {
-            drop(api.my_media("").take(n).next())
+            drop(api.my_media("").clone().take(n).next())
         }),
         ("/1/media", 100, |api, n| {
-            drop(api.user_media("1", "").take(n).next())
+            drop(api.user_media("1", "").clone().take(n).next())
         }),
         ("/1/children", 100, |api, n| {
-            drop(api.children("1", "").take(n).next())
+            drop(api.children("1", "").clone().take(n).next())
         }),
         ("/1/comments", 50, |api, n| {
-            drop(api.comments("1", "").take(n).next())
+            drop(api.comments("1", "").clone().take(n).next())
         }),
         ("/1/replies", 50, |api, n| {
-            drop(api.replies("1", "").take(n).next())
+            drop(api.replies("1", "").clone().take(n).next())
         }),
         ("/me/tags", 100, |api, n| {
-            drop(api.edge::<Media>("me/tags").take(n).next());
+            drop(api.edge::<Media>("me/tags").clone().take(n).next());
         }),
     ];
     for (path, most, take) in limits {
