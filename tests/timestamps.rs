@@ -32,11 +32,13 @@ fn length(year: i64, month: i64) -> i64 {
     }
 }
 
-/// The first, second, last but one and last days of all months.
+/// The first, second, last but one and last days of all months: of the four centuries after
+/// which the calendar repeats itself, wherever they begin, and of the first and last years.
 fn ends_of_months() -> impl Iterator<Item = ([i64; 3], i64)> {
     calendar().filter(|([year, month, day], _)| {
+        let is_near = matches!(*year, 0..=9 | 1800..=2210 | 9990..);
         let length = length(*year, *month);
-        *day <= 2 || length - day <= 1
+        is_near && (*day <= 2 || length - day <= 1)
     })
 }
 
@@ -57,7 +59,7 @@ fn published(timestamp: &str) -> Option<SystemTime> {
 }
 
 #[test]
-fn every_month_of_every_year() {
+fn every_month_of_four_centuries() {
     let mut count = 0;
     for ([year, month, day], midnight) in ends_of_months() {
         count += 1;
@@ -70,7 +72,7 @@ fn every_month_of_every_year() {
             }
         }
     }
-    assert_eq!(count, 10_000 * 12 * 4);
+    assert_eq!(count, (10 + 411 + 10) * 12 * 4);
     for month in [0, 13, 20, 99] {
         let text = format!("2017-{month:02}-01T00:00:00Z");
         assert_eq!(published(&text), None, "{text}");
