@@ -653,3 +653,54 @@ fn pages_of_take_are_as_large_as_each_edge_allows() {
         }
     }
 }
+
+/// Once all items were returned, the position is the same before and after the iteration says
+/// what follows: the end, or an error. Nothing is returned twice from there.
+#[test]
+fn a_position_after_the_last_item() {
+    for (first, second, wanted) in [
+        ("", "", "v1&end"),
+        (r#""next":"?after=a""#, "", "v1&end"),
+        (r#""next":"?offset=1""#, "", "v1&end"),
+        (r#""next":"?until=5""#, "", "v1&end"),
+        (r#""next":"?page=2""#, "", "v1&start&item=0"),
+        (
+            r#""next":"?after=a""#,
+            r#""next":"?page=2""#,
+            "v1&after=a&item=1",
+        ),
+        (
+            r#""next":"?offset=1""#,
+            r#""next":"?page=2""#,
+            "v1&next&offset=1&item=1",
+        ),
+    ] {
+        let (api, _) = service(move |_, params| match params.is_empty() {
+            true => page(0, first),
+            false => page(1, second),
+        });
+        let count = if first.contains("page") || first.is_empty() {
+            1
+        } else {
+            2
+        };
+        let mut items = api.my_media("").items();
+        assert_eq!(ids(items.by_ref().take(count)).len(), count, "{first}");
+        assert_eq!(items.position().to_string(), wanted, "{first} {second}");
+        let last = items.next().map(|item| item.unwrap_err().kind());
+        let is_end = wanted == "v1&end";
+        assert_eq!(
+            last,
+            (!is_end).then_some(ErrorKind::Paging),
+            "{first} {second}"
+        );
+        assert_eq!(items.position().to_string(), wanted, "{first} {second}");
+        let mut rest = api.my_media("").resume(&items.position()).items();
+        let last = rest.next().map(|item| item.unwrap_err().kind());
+        assert_eq!(
+            last,
+            (!is_end).then_some(ErrorKind::Paging),
+            "{first} {second}"
+        );
+    }
+}

@@ -260,9 +260,8 @@ fn every_month_as_an_http_date() {
         error.retry_after().map(|wait| wait.as_secs() as i64)
     };
     let sent = "Sat, 01 Jan 2000 00:00:00 GMT";
-    let years = 2000..2040;
-    for ([year, month, day], midnight) in
-        ends_of_months().filter(|([year, ..], _)| years.contains(year))
+    let is_near = |year: i64| matches!(year, 2000..=2004 | 2024..=2028 | 2035..=2037);
+    for ([year, month, day], midnight) in ends_of_months().filter(|([year, ..], _)| is_near(*year))
     {
         let name = MONTHS[month as usize - 1];
         for (hour, minute, second) in [(0, 0, 0), (9, 10, 19), (23, 59, 59), (23, 59, 60)] {
