@@ -704,3 +704,41 @@ fn a_position_after_the_last_item() {
         );
     }
 }
+
+/// The last item before a page is known across empty pages, too.
+#[test]
+fn a_position_after_empty_pages() {
+    let empty = |next: &str| {
+        (
+            200,
+            format!(r#"{{"data":[],"paging":{{"next":"?after={next}"}}}}"#),
+        )
+    };
+    let (api, _) = service(move |number, _| match number {
+        0 => page(7, r#""next":"?after=a""#),
+        1 => empty("b"),
+        2 => empty("c"),
+        _ => (400, r#"{"error":{"code":100}}"#.to_owned()),
+    });
+    let mut items = api.my_media("").items();
+    assert_eq!(items.next().unwrap().unwrap().id, "7");
+    assert!(items.next().unwrap().is_err());
+    assert_eq!(items.position().to_string(), "v1&after=c&last=7");
+}
+
+/// The place to resume at is looked for once on each page, up to the end.
+#[test]
+fn a_lost_position_costs_a_request_per_page() {
+    for pages in 1..4 {
+        let (api, asked) = service(move |number, _| match number + 1 < pages {
+            true => page(number, &format!(r#""next":"?after={number}""#)),
+            false => page(number, ""),
+        });
+        let edge = api
+            .my_media("")
+            .resume(&"v1&after=z&item=99".parse().unwrap());
+        let error = edge.items().next().unwrap().unwrap_err();
+        assert!(error.is_position_lost(), "{error}");
+        assert_eq!(asked.lock().unwrap().len(), pages);
+    }
+}

@@ -291,4 +291,25 @@ fn every_month_as_an_http_date() {
             assert_eq!(wait(sent, date.clone()), None, "{date}");
         }
     }
+    // A year of two digits is at most 50 years ahead, and else past: no wait.
+    for year in 78..100 {
+        let date = format!("Monday, 06-Nov-{year} 08:49:37 GMT");
+        assert_eq!(wait(sent, date.clone()), Some(0), "{date}");
+    }
+    // Each digit of each form, replaced; only the day of one form may begin with a space.
+    for good in [
+        "Sun, 06 Nov 2005 08:49:37 GMT",
+        "Sunday, 06-Nov-05 08:49:37 GMT",
+        "Sun Nov 06 08:49:37 2005",
+    ] {
+        assert!(wait(sent, good.to_owned()).is_some(), "{good}");
+        for (at, _) in good.match_indices(|c: char| c.is_ascii_digit()) {
+            for other in [" ", "x", "-", ":", ""] {
+                let bad = format!("{}{other}{}", &good[..at], &good[at + 1..]);
+                let may_be_space = at == 8 && other == " " && good.starts_with("Sun N");
+                let wanted = may_be_space.then(|| wait(sent, good.to_owned())).flatten();
+                assert_eq!(wait(sent, bad.clone()), wanted, "{bad}");
+            }
+        }
+    }
 }

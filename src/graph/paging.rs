@@ -267,7 +267,8 @@ impl<T> Pages<T> {
             is_open: ids.len() > 0 || next == Next::Unknown,
             ids,
             passed,
-            last: None,
+            // Of the pages before an empty one.
+            last: self.current.last.take(),
         };
         Ok(Some(page))
     }
