@@ -541,6 +541,26 @@ fn every_combination_of_a_link() {
     }
 }
 
+/// Of parameters that a link has twice, the first that says something is sent, once.
+#[test]
+fn of_two_equal_parameters_of_a_link_the_first_counts() {
+    for (link, wanted) in [
+        ("?until=5&until=6", "until=5"),
+        ("?until=&until=6&until=7", "until=6"),
+        ("?since=1&until=5&since=2", "since=1 until=5"),
+        ("?offset=3&%6Fffset=4", "offset=3"),
+        ("?after=A&after=B", "after=A"),
+        ("?after=&after=B&until=5", "after=B"),
+    ] {
+        let (api, asked) = service(move |number, _| match number {
+            0 => page(0, &format!(r#""next":"{link}""#)),
+            _ => page(1, ""),
+        });
+        assert_eq!(ids(api.my_media("")), ["0", "1"], "{link}");
+        assert_eq!(text(&asked.lock().unwrap()[1]), wanted, "{link}");
+    }
+}
+
 /// A cursor that stands in the link alone, in both directions: the page says it, and the
 /// iteration follows it.
 #[test]
@@ -620,7 +640,8 @@ fn pages_of_take_are_as_large_as_each_edge_allows() {
     }
     let empty = Arc::new(Empty(Mutex::default()));
     let api = Api::new("SECRET").with_transport(empty.clone());
-    let limits: [(&str, u32, fn(&Api, usize)); 6] = [
+    type Take = fn(&Api, usize);
+    let limits: [(&str, u32, Take); 6] = [
         ("/me/media", 100, |api, n| {
             drop(api.my_media("").clone().take(n).next())
         }),
