@@ -259,7 +259,9 @@ fn only_a_broken_connection_is_tried_again() {
         // Nothing at all is an answer where the status says so.
         let (error, requests) = error_of(call, reply(204, ""));
         assert_eq!((error.kind(), requests), (ErrorKind::NotJson, 1), "{name}");
-        // Text that is not JSON has no end that could be missing.
+        // Text that is not JSON has no end that could be missing, nor has a half character in it.
+        let (error, requests) = error_of(call, reply(200, b"<\xc3".to_vec()));
+        assert_eq!((error.kind(), requests), (ErrorKind::NotJson, 1), "{name}");
         let (error, requests) = error_of(call, reply(200, "<htm"));
         assert_eq!((error.kind(), requests), (ErrorKind::NotJson, 1), "{name}");
     }
