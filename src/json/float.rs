@@ -17,40 +17,12 @@ pub(crate) fn float(text: &str) -> f64 {
 
 /// The bits of the nearest float, without its sign.
 fn nearest(text: &str) -> u64 {
-    // The digits as an integer, times ten to `exponent`.
-    let mut number = Vec::new();
-    let mut digits = 0;
-    let mut exponent = 0;
-    // Whether anything was cut off below the number.
-    let mut inexact = false;
-    let mut fraction = 0;
-    let mut bytes = text.bytes();
-    for byte in &mut bytes {
-        match byte {
-            b'.' => fraction = 1,
-            b'e' | b'E' => break,
-            b'-' => {}
-            _ if digits < DIGITS => {
-                multiply(&mut number, 10, u32::from(byte - b'0'));
-                digits += usize::from(!number.is_empty());
-                exponent -= fraction;
-            }
-            _ => {
-                inexact |= byte > b'0';
-                exponent += 1 - fraction;
-            }
-        }
-    }
-    let mut written = 0;
-    let mut sign = 1;
-    for byte in bytes {
-        match byte {
-            b'+' => {}
-            b'-' => sign = -1,
-            _ => written = (written * 10 + i64::from(byte - b'0')).min(FAR),
-        }
-    }
-    exponent += sign * written;
+    let Decimal {
+        mut number,
+        digits,
+        mut exponent,
+        mut inexact,
+    } = Decimal::parse(text);
     let size = exponent + digits as i64;
     if number.is_empty() || size < -400 {
         return 0;
@@ -60,13 +32,13 @@ fn nearest(text: &str) -> u64 {
     }
     // Ten is five times two, and the power of two is added at the end. The number is
     // shifted by whole limbs, so that a quotient has 64 bits or more.
-    let twos = exponent as i32;
-    let mut shifted = 0;
+    let mut twos = exponent as i32;
     if exponent < 0 {
-        shifted = exponent.unsigned_abs() as usize * 7 / 96 + 3;
+        let shifted = exponent.unsigned_abs() as usize * 7 / 96 + 3;
         let mut scaled = vec![0; shifted];
         scaled.append(&mut number);
         number = scaled;
+        twos -= 32 * shifted as i32;
     }
     while exponent != 0 {
         let step = exponent.clamp(-13, 13);
@@ -77,6 +49,57 @@ fn nearest(text: &str) -> u64 {
         }
         exponent -= step;
     }
+    round(&number, twos, inexact)
+}
+
+/// A decimal number: an integer, times ten to `exponent`.
+#[derive(Default)]
+struct Decimal {
+    number: Vec<u32>,
+    /// The number of its digits.
+    digits: usize,
+    exponent: i64,
+    /// Whether anything was cut off below the number.
+    inexact: bool,
+}
+
+impl Decimal {
+    fn parse(text: &str) -> Decimal {
+        let mut it = Decimal::default();
+        let mut fraction = 0;
+        let mut bytes = text.bytes();
+        for byte in &mut bytes {
+            match byte {
+                b'.' => fraction = 1,
+                b'e' | b'E' => break,
+                b'-' => {}
+                _ if it.digits < DIGITS => {
+                    multiply(&mut it.number, 10, u32::from(byte - b'0'));
+                    it.digits += usize::from(!it.number.is_empty());
+                    it.exponent -= fraction;
+                }
+                _ => {
+                    it.inexact |= byte > b'0';
+                    it.exponent += 1 - fraction;
+                }
+            }
+        }
+        let mut written = 0;
+        let mut sign = 1;
+        for byte in bytes {
+            match byte {
+                b'+' => {}
+                b'-' => sign = -1,
+                _ => written = (written * 10 + i64::from(byte - b'0')).min(FAR),
+            }
+        }
+        it.exponent += sign * written;
+        it
+    }
+}
+
+/// The bits of the float nearest to a number times two to `twos`.
+fn round(number: &[u32], twos: i32, mut inexact: bool) -> u64 {
     // Its highest 64 bits; the lowest is set if anything below them is.
     let mut high = 0u128;
     for limb in number.iter().rev().chain(&[0, 0]).take(3) {
@@ -87,7 +110,7 @@ fn nearest(text: &str) -> u64 {
     inexact |= high as u64 > 0 || number.iter().rev().skip(3).any(|&limb| limb > 0);
     let high = (high >> 64) as u64 | u64::from(inexact);
     // The highest bit stands for two to the power of this.
-    let power = 32 * (number.len() as i32 - shifted as i32 + 1) - 1 - zeros as i32 + twos;
+    let power = 32 * (number.len() as i32 + 1) - 1 - zeros as i32 + twos;
     if power > 1023 {
         return f64::INFINITY.to_bits();
     }
