@@ -1,7 +1,7 @@
 //! The Comment node.
 
 use super::media::{MediaProductType, Owner};
-use super::node::node;
+use super::node::{node, sets};
 use super::page::Page;
 use crate::json::lenient::object;
 use crate::timestamp;
@@ -82,16 +82,12 @@ node! {
     }
 }
 
-impl CommentField {
-    /// The fields that any comment has and that need no permission besides the one that
-    /// the edge needs.
-    pub const BASIC: &'static [CommentField] = &[
-        CommentField::Id,
-        CommentField::Text,
-        CommentField::Timestamp,
-        CommentField::Hidden,
-        CommentField::LikeCount,
-    ];
+sets! {
+    CommentField {
+        /// The fields that any comment has and that need no permission besides the one that
+        /// the edge needs.
+        BASIC = [Id Text Timestamp Hidden LikeCount];
+    }
 }
 
 /// Who wrote a comment.

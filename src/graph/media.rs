@@ -1,7 +1,7 @@
 //! The Media node.
 
 use super::fields::Fields;
-use super::node::node;
+use super::node::{node, sets};
 use crate::http::query::param;
 use crate::json::lenient::object;
 use crate::json::words::open_enum;
@@ -130,61 +130,36 @@ node! {
 }
 
 impl MediaField {
-    /// The fields of the Basic Display API that any media has:
-    /// [`Children`](MediaField::Children) and
-    /// [`IsSharedToFeed`](MediaField::IsSharedToFeed) are not included.
-    pub const BASIC: &'static [MediaField] = &[
-        MediaField::Id,
-        MediaField::Caption,
-        MediaField::MediaType,
-        MediaField::MediaUrl,
-        MediaField::Permalink,
-        MediaField::ThumbnailUrl,
-        MediaField::Timestamp,
-        MediaField::Username,
-    ];
-
-    /// The fields of an album's children: [`BASIC`](MediaField::BASIC) without the
-    /// caption.
-    pub const CHILD: &'static [MediaField] = &[
-        MediaField::Id,
-        MediaField::MediaType,
-        MediaField::MediaUrl,
-        MediaField::Permalink,
-        MediaField::ThumbnailUrl,
-        MediaField::Timestamp,
-        MediaField::Username,
-    ];
-
     /// [`BASIC`](MediaField::BASIC) and, in the same call, the children of albums with
     /// the fields of [`CHILD`](MediaField::CHILD).
     pub const WITH_CHILDREN: Fields = Fields::known(
         "id,caption,media_type,media_url,permalink,thumbnail_url,timestamp,username,\
          children{id,media_type,media_url,permalink,thumbnail_url,timestamp,username}",
     );
+}
 
-    /// [`BASIC`](MediaField::BASIC) and the fields that any media of an Instagram Login
-    /// account has in addition. A hidden like count is absent from the reply.
-    ///
-    /// Two of them may be refused (code 100): Meta's *Media* page marks `caption` and
-    /// `media_product_type` as Facebook Login only. Users report that
-    /// graph.instagram.com returns both.
-    /// [`Error::refused_field`](crate::Error::refused_field) names a refused field:
-    /// request the others with [`Fields::without`].
-    pub const PROFESSIONAL: &'static [MediaField] = &[
-        MediaField::Id,
-        MediaField::Caption,
-        MediaField::MediaType,
-        MediaField::MediaProductType,
-        MediaField::MediaUrl,
-        MediaField::Permalink,
-        MediaField::ThumbnailUrl,
-        MediaField::Timestamp,
-        MediaField::Username,
-        MediaField::LikeCount,
-        MediaField::CommentsCount,
-        MediaField::Shortcode,
-    ];
+sets! {
+    MediaField {
+        /// The fields of the Basic Display API that any media has:
+        /// [`Children`](MediaField::Children) and
+        /// [`IsSharedToFeed`](MediaField::IsSharedToFeed) are not included.
+        BASIC = [Id Caption MediaType MediaUrl Permalink ThumbnailUrl Timestamp Username];
+
+        /// The fields of an album's children: [`BASIC`](MediaField::BASIC) without the
+        /// caption.
+        CHILD = [Id MediaType MediaUrl Permalink ThumbnailUrl Timestamp Username];
+
+        /// [`BASIC`](MediaField::BASIC) and the fields that any media of an Instagram Login
+        /// account has in addition. A hidden like count is absent from the reply.
+        ///
+        /// Two of them may be refused (code 100): Meta's *Media* page marks `caption` and
+        /// `media_product_type` as Facebook Login only. Users report that
+        /// graph.instagram.com returns both.
+        /// [`Error::refused_field`](crate::Error::refused_field) names a refused field:
+        /// request the others with [`Fields::without`].
+        PROFESSIONAL = [Id Caption MediaType MediaProductType MediaUrl Permalink
+            ThumbnailUrl Timestamp Username LikeCount CommentsCount Shortcode];
+    }
 }
 
 /// The user that a media or comment belongs to.

@@ -71,6 +71,16 @@ macro_rules! node {
 }
 pub(super) use node;
 
+/// Declares the sets of fields that a node has: each with its documentation and its variants.
+macro_rules! sets {
+    ($fields:ident { $($(#[$docs:meta])* $name:ident = [$($field:ident)*];)* }) => {
+        impl $fields {
+            $($(#[$docs])* pub const $name: &'static [$fields] = &[$($fields::$field),*];)*
+        }
+    };
+}
+pub(super) use sets;
+
 #[cfg(test)]
 mod tests {
     use crate::error::ErrorKind;

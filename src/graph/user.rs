@@ -1,7 +1,7 @@
 //! The User node.
 
 use super::media::Media;
-use super::node::node;
+use super::node::{node, sets};
 use super::page::Page;
 use crate::json::words::open_enum;
 
@@ -86,28 +86,16 @@ node! {
     }
 }
 
-impl UserField {
-    /// All fields of the Basic Display API.
-    pub const BASIC: &'static [UserField] = &[
-        UserField::Id,
-        UserField::Username,
-        UserField::AccountType,
-        UserField::MediaCount,
-    ];
+sets! {
+    UserField {
+        /// All fields of the Basic Display API.
+        BASIC = [Id Username AccountType MediaCount];
 
-    /// The fields that Meta's *Instagram API with Instagram Login* page lists for `/me`:
-    /// safe on any account of Instagram Login, all of which are professional.
-    pub const PROFESSIONAL: &'static [UserField] = &[
-        UserField::Id,
-        UserField::UserId,
-        UserField::Username,
-        UserField::Name,
-        UserField::AccountType,
-        UserField::ProfilePictureUrl,
-        UserField::FollowersCount,
-        UserField::FollowsCount,
-        UserField::MediaCount,
-    ];
+        /// The fields that Meta's *Instagram API with Instagram Login* page lists for `/me`:
+        /// safe on any account of Instagram Login, all of which are professional.
+        PROFESSIONAL = [Id UserId Username Name AccountType ProfilePictureUrl
+            FollowersCount FollowsCount MediaCount];
+    }
 }
 
 open_enum! {
