@@ -162,6 +162,7 @@
 mod api;
 mod atomic_file;
 mod error;
+mod lock;
 mod redact;
 mod timestamp;
 mod token_file;

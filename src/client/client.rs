@@ -13,9 +13,10 @@ use crate::http::default_transport::DefaultTransport;
 use crate::http::query::push_param;
 use crate::http::transport::{MAX_TIMEOUT, Request, Response, Transport, check_lengths};
 use crate::http::url::{Url, check_length};
+use crate::lock::lock;
 use crate::redact::redact;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 const MAX_REDIRECTS: usize = 5;
@@ -430,7 +431,7 @@ impl Client {
 
     /// The clock is read while this is locked, so that its readings are in order.
     pub(crate) fn limits(&self) -> MutexGuard<'_, Limits> {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.limits)
     }
 }
 

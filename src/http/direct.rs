@@ -9,17 +9,16 @@ mod config;
 mod connect;
 mod failure;
 mod head;
-mod lock;
 mod pool;
 mod stream;
 
 use super::transport::{MAX_TIMEOUT, Method, Request, Response, Transport};
 use super::url::{Url, in_brackets};
 use crate::error::{Error, Result};
+use crate::lock::lock;
 use body::{Chunk, FramedBody, Framing};
 use failure::{WAITING, failed};
 use head::Head;
-use lock::lock;
 use pool::{Connection, Pool};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;

@@ -42,13 +42,14 @@ use super::tls;
 use super::transport::{MAX_HEAD_BYTES, MAX_TIMEOUT, Method, Request, Response, Transport};
 use super::url::{Url, in_brackets};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use std::any::Any;
 use std::io::{self, Read};
 use std::mem;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -174,11 +175,6 @@ struct Shared {
     piece: Option<io::Result<usize>>,
     /// Where it is. The thread reads into the buffer that the caller gave back.
     buf: Vec<u8>,
-}
-
-/// A panic leaves no inconsistent state, so poisoning is ignored.
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the thread does: it sends the request, and then reads a piece of the body whenever

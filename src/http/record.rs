@@ -7,6 +7,7 @@ use super::transport::{Request, Response, Transport};
 use super::url::Url;
 use crate::atomic_file::AtomicFile;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use crate::redact::{prefix, redact};
 use crate::timestamp::date;
 use scrub::{Keep, Scrub, Secrets, is_id};
@@ -15,7 +16,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 /// The longest body that is recorded, in bytes.
@@ -231,10 +232,6 @@ struct Entry {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
-}
-
-fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
-    tape.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Records the exchange if it can be a fixture, and returns what the caller would have got.

@@ -5,11 +5,12 @@ use super::query::decode;
 use super::transport::{Request, Response, Transport};
 use super::url::Url;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use std::fmt;
 use std::fs;
 use std::io::{self, Cursor, Read};
 use std::path::{MAIN_SEPARATOR_STR, Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Parameters that are not compared: secrets, which no fixture should contain.
 const IGNORED: &[&str] = &["access_token", "client_secret"];
@@ -179,7 +180,7 @@ impl Replay {
     }
 
     fn recording(&self) -> MutexGuard<'_, Recording> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

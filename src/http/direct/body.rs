@@ -2,11 +2,11 @@
 
 use super::failure::timed_out;
 use super::head::{read_line, too_large, without_blanks};
-use super::lock::lock;
 use super::pool::{Connection, Pool};
 use crate::error::{Error, ErrorKind};
 use crate::http::failure::from_io;
 use crate::http::transport::MAX_HEAD_BYTES;
+use crate::lock::lock;
 use std::io::{self, BufRead, Read};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -2,11 +2,11 @@
 //! after another, each for its share of the time.
 
 use super::failure::timed_out;
-use super::lock::lock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::failure::from_io;
 use crate::http::system::NO_THREAD;
 use crate::http::url::in_brackets;
+use crate::lock::lock;
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
