@@ -6,7 +6,7 @@
 //! the stack that it needs, and later the drop of what was read.
 
 use super::float::float;
-use miniserde::de::{Deserialize, Seq, Visitor};
+use miniserde::de::{Deserialize, Visitor};
 use miniserde::{Error, Result};
 use std::cell::Cell;
 use std::mem;
@@ -289,8 +289,11 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.enter()?;
         let mut seq = visitor.seq()?;
-        if self.tolerance.is_some_and(|list| list.begins.take()) {
-            return self.list(start, &mut *seq);
+        let is_list = self.tolerance.is_some_and(|list| list.begins.take());
+        if is_list {
+            // Of duplicate keys the last counts.
+            self.elements = Elements::default();
+            self.element_depth = self.depth + 1;
         }
         if self.space() == b']' {
             self.at += 1;
@@ -301,7 +304,9 @@ impl<'a> Reader<'a> {
                     self.space();
                     return self.refuse(self.at, "element");
                 };
-                if self.value(slot).is_err() {
+                if is_list {
+                    self.element(slot)?;
+                } else if self.value(slot).is_err() {
                     let step = format!("[{index}]");
                     self.expect(slot).or_else(|Error| self.under(&step))?;
                 }
@@ -310,6 +315,9 @@ impl<'a> Reader<'a> {
                     break;
                 }
             }
+        }
+        if is_list {
+            self.element_depth = 0;
         }
         self.depth -= 1;
         let missing = "array, it has too few elements";
@@ -323,32 +331,7 @@ impl<'a> Reader<'a> {
         matches!(key, Some([b'"', b'i', b'd', b'"']))
     }
 
-    /// Reads the array of the [`Tolerance`].
-    fn list(&mut self, start: usize, seq: &mut dyn Seq) -> Result<()> {
-        // Of duplicate keys the last counts.
-        self.elements = Elements::default();
-        self.element_depth = self.depth + 1;
-        if self.space() == b']' {
-            self.at += 1;
-        } else {
-            loop {
-                let Ok(slot) = seq.element() else {
-                    self.space();
-                    return self.refuse(self.at, "element");
-                };
-                self.element(slot)?;
-                if self.ends(b']', "`,` or `]`")? {
-                    break;
-                }
-            }
-        }
-        self.element_depth = 0;
-        self.depth -= 1;
-        let missing = "array, it has too few elements";
-        seq.finish().or_else(|Error| self.refuse(start, missing))
-    }
-
-    /// Reads an element of the list, and ignores one that the visitor refuses.
+    /// Reads an element of the [`Tolerance`]'s list, and ignores one that the visitor refuses.
     fn element(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
         let (at, depth, containers) = (self.at, self.depth, self.containers);
         self.id = (0, 0);
