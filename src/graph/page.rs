@@ -317,47 +317,32 @@ impl<T> Page<T> {
 impl<T: Serialize> Serialize for Page<T> {
     fn begin(&self) -> Fragment<'_> {
         let mut entries: Vec<Entry<'_>> = vec![("data", Box::new(&self.data))];
-        let has_links = self.has_next() || self.has_previous();
-        if has_links || self.cursors != <Cursors as Default>::default() {
-            entries.push(("paging", Box::new(Paging::of(self))));
+        let has_cursors = self.cursors != <Cursors as Default>::default();
+        if self.has_next() || self.has_previous() || has_cursors {
+            let paging = Paging {
+                cursors: has_cursors.then(|| self.cursors.clone()),
+                previous: self.previous.as_ref().map(Link::text),
+                next: self.next.as_ref().map(Link::text),
+            };
+            entries.push(("paging", Box::new(paging)));
         }
         Entries::fragment(entries)
     }
 }
 
 /// `{"cursors":{…},"previous":"?before=…","next":"?after=…"}`
-struct Paging<'a> {
-    cursors: &'a Cursors,
-    links: [(&'static str, Option<String>); 2],
+#[derive(Default)]
+struct Paging {
+    cursors: Option<Cursors>,
+    previous: Option<String>,
+    next: Option<String>,
 }
 
-impl Paging<'_> {
-    fn of<T>(page: &Page<T>) -> Paging<'_> {
-        let text = |link: &Option<Link>| link.as_ref().map(Link::text);
-        Paging {
-            cursors: &page.cursors,
-            links: [
-                ("previous", text(&page.previous)),
-                ("next", text(&page.next)),
-            ],
-        }
-    }
-}
-
-impl Serialize for Paging<'_> {
-    fn begin(&self) -> Fragment<'_> {
-        let mut entries: Vec<Entry<'_>> = Vec::new();
-        if *self.cursors != <Cursors as Default>::default() {
-            entries.push(("cursors", Box::new(self.cursors)));
-        }
-        for (name, link) in &self.links {
-            if let Some(link) = link {
-                entries.push((name, Box::new(link)));
-            }
-        }
-        Entries::fragment(entries)
-    }
-}
+object!(Paging {
+    cursors,
+    previous,
+    next
+});
 
 serde_impls!(Page<T>, T);
 
