@@ -214,6 +214,8 @@ struct Tape {
     name: String,
     /// Those that are taken, in lower case: some file systems ignore the case.
     names: HashSet<String>,
+    /// Where requests went: scheme, host and port.
+    origins: HashSet<String>,
     secrets: Secrets,
     keep: Keep,
 }
@@ -222,9 +224,8 @@ struct Tape {
 struct Entry {
     name: String,
     method: &'static str,
-    /// Scheme, host and port, and as what they are written.
+    /// Scheme, host and port, as they are written.
     origin: String,
-    written: String,
     /// Path and query.
     target: String,
     form: String,
@@ -298,11 +299,11 @@ impl Tape {
             }
         }
         let origin = url.origin().to_ascii_lowercase();
+        self.origins.insert(origin.clone());
         let entry = Entry {
             name: self.next_name(url.rest),
             method: request.method.as_str(),
-            written: stands_for(url).map_or(origin.clone(), str::to_owned),
-            origin,
+            origin: stands_for(url).map_or(origin, str::to_owned),
             target: url.rest.to_owned(),
             form: request.body.unwrap_or_default().to_owned(),
             at: SystemTime::now(),
@@ -327,9 +328,7 @@ impl Tape {
     }
 
     fn fixtures(&self) -> Result<Vec<Fixture>> {
-        let entries = self.entries.iter();
-        let origins = entries.map(|entry| entry.origin.clone()).collect();
-        let mut scrub = Scrub::new(self.keep, self.secrets.clone(), origins);
+        let mut scrub = Scrub::new(self.keep, self.secrets.clone(), self.origins.clone());
         // Twice: a name or token that comes late may be in a text that came early.
         for entry in &self.entries {
             entry.file(1, &mut scrub);
@@ -356,13 +355,13 @@ impl Tape {
 impl Entry {
     /// As a fixture: comments, the request, an empty line, and the reply.
     fn file(&self, number: usize, scrub: &mut Scrub) -> String {
-        let (_, host) = self.written.split_once("://").unwrap_or_default();
+        let (_, host) = self.origin.split_once("://").unwrap_or_default();
         let mut file = format!(
             "# Recorded {} from {host}, {}.\n# Exchange {number}.\n{} {}{}\n",
             date(self.at),
             self.version(),
             self.method,
-            self.written,
+            self.origin,
             scrub.target(&self.target, true),
         );
         if !self.form.is_empty() {

@@ -86,14 +86,14 @@ impl Secrets {
 }
 
 /// The stand-ins, and what they stand for.
+#[derive(Default)]
 pub(super) struct Scrub {
     keep: Keep,
     secrets: Secrets,
     /// Where requests went: scheme, host and port.
     origins: HashSet<String>,
-    /// By sort and original: the stand-in's number.
-    numbers: HashMap<(&'static str, String), usize>,
-    counts: HashMap<&'static str, usize>,
+    /// By sort, and then by original: the stand-in's number.
+    numbers: HashMap<&'static str, HashMap<String, usize>>,
     /// The cursors and times that replies have handed out so far.
     given: HashSet<String>,
 }
@@ -104,9 +104,7 @@ impl Scrub {
             keep,
             secrets,
             origins,
-            numbers: HashMap::new(),
-            counts: HashMap::new(),
-            given: HashSet::new(),
+            ..Scrub::default()
         }
     }
 
@@ -116,14 +114,9 @@ impl Scrub {
     }
 
     fn number(&mut self, sort: &'static str, original: &str) -> usize {
-        let key = (sort, original.to_owned());
-        if let Some(number) = self.numbers.get(&key) {
-            return *number;
-        }
-        let count = self.counts.entry(sort).or_default();
-        *count += 1;
-        self.numbers.insert(key, *count);
-        *count
+        let known = self.numbers.entry(sort).or_default();
+        let next = known.len() + 1;
+        *known.entry(original.to_owned()).or_insert(next)
     }
 
     /// `Caption 1`, `user2`, `CURSOR3`, …
@@ -132,7 +125,8 @@ impl Scrub {
     }
 
     fn has(&self, sort: &'static str, original: &str) -> bool {
-        self.numbers.contains_key(&(sort, original.to_owned()))
+        let known = self.numbers.get(sort);
+        known.is_some_and(|known| known.contains_key(original))
     }
 
     /// An id: as many digits, so that it is above 2^53 where it was. A short number is none.
@@ -465,21 +459,19 @@ impl Scrub {
 
     /// What had to be replaced and is still in the text, however it is encoded.
     pub(super) fn leak(&self, text: &str) -> Option<&'static str> {
-        let is_cursor = |(sort, original): &&(&str, String)| {
-            *sort == CURSOR && original.len() >= MIN_SECRET && !original.starts_with(CURSOR)
-        };
-        let cursors = self.numbers.keys().filter(is_cursor);
-        let cursors: Vec<&str> = cursors.map(|(_, cursor)| cursor.as_str()).collect();
+        let secrets = self.secrets.0.iter().map(|(what, secret)| (*what, secret));
+        let is_cursor =
+            |cursor: &&String| cursor.len() >= MIN_SECRET && !cursor.starts_with(CURSOR);
+        let cursors = self.numbers.get(CURSOR).into_iter();
+        let cursors = cursors.flat_map(HashMap::keys).filter(is_cursor);
+        let cursors = cursors.map(|cursor| (A_CURSOR, cursor));
+        let private: Vec<(&'static str, &String)> = secrets.chain(cursors).collect();
         layers(text).into_iter().find_map(|layer| {
             let layer = layer.replace(TOKEN, ANY);
-            let mut secrets = self.secrets.0.iter();
-            match secrets.find(|(_, secret)| layer.contains(secret)) {
+            let mut private = private.iter();
+            match private.find(|(_, original)| layer.contains(*original)) {
                 Some((what, _)) => Some(*what),
-                None if has_token(&layer) => Some(ACCESS_TOKEN),
-                None => cursors
-                    .iter()
-                    .any(|cursor| layer.contains(cursor))
-                    .then_some(A_CURSOR),
+                None => has_token(&layer).then_some(ACCESS_TOKEN),
             }
         })
     }
