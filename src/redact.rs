@@ -133,8 +133,9 @@ pub(crate) fn layers(text: &str) -> Vec<String> {
     layers
 }
 
-/// Decodes the escapes that begin with this sign.
-fn decode(text: &str, sign: char) -> String {
+/// Decodes the escapes that begin with this sign: `\\` for JSON, `%` for URLs. Invalid ones are
+/// kept, invalid UTF-8 becomes U+FFFD.
+pub(crate) fn decode(text: &str, sign: char) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut text = text.as_bytes();
     while let Some(&first) = text.first() {

@@ -1,5 +1,7 @@
 //! Paths and query strings, percent-encoded by hand (RFC 3986).
 
+use crate::redact;
+
 /// Appends `text` to `out`, percent-encoding all but RFC 3986's unreserved
 /// characters and the comma. Meta's guide writes the comma as it is
 /// (`fields=id,username`); it has no special meaning in a query.
@@ -78,27 +80,7 @@ pub(crate) fn params<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = 
 /// Percent-decodes leniently: invalid escapes are kept, invalid UTF-8 becomes
 /// U+FFFD.
 pub(crate) fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let digit = |at: usize| (*bytes.get(at)? as char).to_digit(16);
-        match (byte, digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high << 4 | low) as u8);
-                at += 3;
-            }
-            (b'+', ..) => {
-                out.push(b' ');
-                at += 1;
-            }
-            _ => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    redact::decode(&text.replace('+', " "), '%')
 }
 
 #[cfg(test)]
