@@ -5,7 +5,6 @@ use super::state::{State, single_param};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::query::push_param;
 use crate::http::url::query_of;
-use std::fmt;
 
 /// The login product, which decides the authorize URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,7 +105,7 @@ impl App {
 }
 
 /// The result of a login: valid for one hour and for one use.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code(pub(crate) Secret);
 
 impl Code {
@@ -160,12 +159,6 @@ impl Code {
             "login code",
             "take it from the redirect URL with Code::from_redirect",
         )
-    }
-}
-
-impl fmt::Debug for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Code(..)")
     }
 }
 

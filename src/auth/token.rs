@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::json::value::Json;
 use crate::timestamp::from_unix;
 use miniserde::json;
-use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +14,7 @@ use std::time::{Duration, SystemTime};
 /// White space around the text is trimmed. A token must not be empty and may have
 /// at most 4096 bytes of visible ASCII. The first call rejects a malformed token
 /// before anything is sent; [`check`](Token::check) rejects it immediately.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token(Secret);
 
 impl Token {
@@ -85,12 +84,6 @@ impl From<ShortLivedToken> for Token {
 impl From<LongLivedToken> for Token {
     fn from(token: LongLivedToken) -> Token {
         token.token
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
     }
 }
 
