@@ -514,13 +514,8 @@ impl Error {
     /// The network failed: no connection, a broken one, a truncated reply, or a timeout.
     /// [Transient](Error::is_transient), except after sending a login code.
     pub fn is_network(&self) -> bool {
-        matches!(
-            self.0.kind,
-            ErrorKind::Connect
-                | ErrorKind::ConnectionLost
-                | ErrorKind::Truncated
-                | ErrorKind::Timeout
-        )
+        use ErrorKind::{Connect, ConnectionLost, Timeout, Truncated};
+        [Connect, ConnectionLost, Timeout, Truncated].contains(&self.0.kind)
     }
 
     /// The same call may succeed later: a [network](Error::is_network) failure,
@@ -579,10 +574,16 @@ impl Error {
         self.0.message.push_str(&advice);
     }
 
+    /// What follows after the words of an [`ADVICE`], if a message contains them.
+    fn advice_of(&self, text: &'static str) -> Option<&'static str> {
+        let (words, advice) = text.split_at(text.find(';')?);
+        self.says(words).then_some(advice)
+    }
+
     fn advice(&self) -> &'static str {
         if self.is_app_disabled() {
             "; the app is switched off: reactivate it in Meta's app dashboard, then get a new token"
-        } else if let Some((_, advice)) = ADVICE.iter().find(|(words, _)| self.says(words)) {
+        } else if let Some(advice) = ADVICE.into_iter().find_map(|text| self.advice_of(text)) {
             advice
         } else if self.is_token_invalid() {
             "; the access token is expired, revoked or of the wrong kind: log in again for a new one"
@@ -610,42 +611,21 @@ fn is_permanent(code: Option<i64>) -> bool {
     matches!(code, Some(10 | 100 | 102 | 190 | 200..=299 | 2500))
 }
 
-/// What to do about an error with these words, in lower case (reported by users).
-const ADVICE: [(&str, &str); 8] = [
-    (
-        "cannot parse access token",
-        "; this host takes tokens of Instagram Login only",
-    ),
-    (
-        "unsupported request - method type",
-        "; it names no field, so fewer fields may not help: users report that a new login did",
-    ),
-    (
-        "before business account conversion",
-        "; this media has no insights, others do",
-    ),
-    (
-        "for this media product type",
-        "; request the other metrics: this kind of media does not have this one",
-    ),
-    (
-        "invalid platform app",
-        "; give the Instagram app id, not the Meta app id: in the app dashboard it is under \
-         Instagram, API setup with Instagram login",
-    ),
-    (
-        "insufficient developer role",
-        "; the Instagram tester must accept the invitation: on instagram.com, Settings, Website \
-         permissions, Apps and websites, Tester invites",
-    ),
-    (
-        "invalid redirect_uri",
-        "; it must be letter for letter the one in the app dashboard",
-    ),
-    (
-        "error validating client secret",
-        "; give the Instagram app secret as it is in the app dashboard, not the Meta app's",
-    ),
+/// Words of a message, in lower case, and what to do about it (reported by users).
+const ADVICE: [&str; 8] = [
+    "cannot parse access token; this host takes tokens of Instagram Login only",
+    "unsupported request - method type; it names no field, so fewer fields may not help: users \
+     report that a new login did",
+    "before business account conversion; this media has no insights, others do",
+    "for this media product type; request the other metrics: this kind of media does not have \
+     this one",
+    "invalid platform app; give the Instagram app id, not the Meta app id: in the app dashboard \
+     it is under Instagram, API setup with Instagram login",
+    "insufficient developer role; the Instagram tester must accept the invitation: on \
+     instagram.com, Settings, Website permissions, Apps and websites, Tester invites",
+    "invalid redirect_uri; it must be letter for letter the one in the app dashboard",
+    "error validating client secret; give the Instagram app secret as it is in the app \
+     dashboard, not the Meta app's",
 ];
 
 /// The item of a field list that has a dot or brace where none may be: `… "Expected end of
