@@ -95,6 +95,12 @@ const fn without_quic(suite: &'static SupportedCipherSuite) -> Tls13CipherSuite 
     }
 }
 
+macro_rules! schemes {
+    ($($scheme:ident = [$($algorithm:ident)*];)*) => {
+        &[$((SignatureScheme::$scheme, &[$(verify::$algorithm),*])),*]
+    };
+}
+
 /// The list of rustls's ring provider without Ed25519.
 static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
@@ -112,41 +118,17 @@ static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
         verify::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
         verify::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
     ],
-    mapping: &[
-        // TLS 1.2 does not fix the curve; TLS 1.3 uses the first of each.
-        (
-            SignatureScheme::ECDSA_NISTP384_SHA384,
-            &[verify::ECDSA_P384_SHA384, verify::ECDSA_P256_SHA384],
-        ),
-        (
-            SignatureScheme::ECDSA_NISTP256_SHA256,
-            &[verify::ECDSA_P256_SHA256, verify::ECDSA_P384_SHA256],
-        ),
-        (
-            SignatureScheme::RSA_PSS_SHA512,
-            &[verify::RSA_PSS_2048_8192_SHA512_LEGACY_KEY],
-        ),
-        (
-            SignatureScheme::RSA_PSS_SHA384,
-            &[verify::RSA_PSS_2048_8192_SHA384_LEGACY_KEY],
-        ),
-        (
-            SignatureScheme::RSA_PSS_SHA256,
-            &[verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY],
-        ),
-        (
-            SignatureScheme::RSA_PKCS1_SHA512,
-            &[verify::RSA_PKCS1_2048_8192_SHA512],
-        ),
-        (
-            SignatureScheme::RSA_PKCS1_SHA384,
-            &[verify::RSA_PKCS1_2048_8192_SHA384],
-        ),
-        (
-            SignatureScheme::RSA_PKCS1_SHA256,
-            &[verify::RSA_PKCS1_2048_8192_SHA256],
-        ),
-    ],
+    // TLS 1.2 does not fix the curve; TLS 1.3 uses the first of each.
+    mapping: schemes! {
+        ECDSA_NISTP384_SHA384 = [ECDSA_P384_SHA384 ECDSA_P256_SHA384];
+        ECDSA_NISTP256_SHA256 = [ECDSA_P256_SHA256 ECDSA_P384_SHA256];
+        RSA_PSS_SHA512 = [RSA_PSS_2048_8192_SHA512_LEGACY_KEY];
+        RSA_PSS_SHA384 = [RSA_PSS_2048_8192_SHA384_LEGACY_KEY];
+        RSA_PSS_SHA256 = [RSA_PSS_2048_8192_SHA256_LEGACY_KEY];
+        RSA_PKCS1_SHA512 = [RSA_PKCS1_2048_8192_SHA512];
+        RSA_PKCS1_SHA384 = [RSA_PKCS1_2048_8192_SHA384];
+        RSA_PKCS1_SHA256 = [RSA_PKCS1_2048_8192_SHA256];
+    },
 };
 
 /// Random numbers from ring, and no private keys: mingram has no client certificate,
