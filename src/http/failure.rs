@@ -24,6 +24,25 @@ pub(super) fn from_io(error: io::Error, otherwise: &str) -> Error {
     Error::new(ErrorKind::ConnectionLost, message).with_source(error)
 }
 
+/// The error of a body that cannot be read on. The client has its own messages for those that
+/// stay as they are.
+pub(super) fn of_body(error: io::Error) -> io::Error {
+    use io::ErrorKind as K;
+    match error.kind() {
+        K::TimedOut | K::UnexpectedEof | K::ConnectionReset => error,
+        _ if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => error,
+        _ => io::Error::other(from_io(
+            error,
+            "the connection broke while reading the body",
+        )),
+    }
+}
+
+pub(super) fn malformed_chunk() -> Error {
+    let message = "a chunk of the reply has no valid size";
+    Error::new(ErrorKind::Malformed, message)
+}
+
 /// The causes that have words here.
 fn reason(error: &io::Error) -> Option<(ErrorKind, &'static str)> {
     use io::ErrorKind as K;

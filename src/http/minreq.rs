@@ -36,7 +36,7 @@
 //!   `Location` is followed, and a truncated status line looks like an empty file.
 //!   See [`needs_proof`].
 
-use super::failure::from_io;
+use super::failure::{from_io, malformed_chunk, of_body};
 use super::system::NO_THREAD;
 use super::tls;
 use super::transport::{MAX_HEAD_BYTES, MAX_TIMEOUT, Method, Request, Response, Transport};
@@ -240,21 +240,10 @@ fn body_error(error: io::Error) -> io::Error {
         Ok(::minreq::Error::IoError(error)) | Err(error) => error,
         Ok(error) => return io::Error::other(from_minreq(error)),
     };
-    match error.kind() {
-        // The client has its own messages for these.
-        io::ErrorKind::TimedOut | io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
-            error
-        }
-        _ if error
-            .get_ref()
-            .is_some_and(|inner| inner.is::<std::num::ParseIntError>()) =>
-        {
-            io::Error::other(malformed_chunk().with_source(error))
-        }
-        _ => io::Error::other(from_io(
-            error,
-            "the connection broke while reading the body",
-        )),
+    let inner = error.get_ref();
+    match inner.is_some_and(|inner| inner.is::<std::num::ParseIntError>()) {
+        true => io::Error::other(malformed_chunk().with_source(error)),
+        false => of_body(error),
     }
 }
 
@@ -340,13 +329,6 @@ impl Read for Pieces {
         self.unread.start += length;
         Ok(length)
     }
-}
-
-fn malformed_chunk() -> Error {
-    Error::new(
-        ErrorKind::Malformed,
-        "a chunk of the reply has no valid size",
-    )
 }
 
 /// A panic of minreq: its header arithmetic, on our thread or its own, or std, which

@@ -3,8 +3,7 @@
 use super::failure::timed_out;
 use super::head::{read_line, too_large, without_blanks};
 use super::pool::{Connection, Pool};
-use crate::error::{Error, ErrorKind};
-use crate::http::failure::from_io;
+use crate::http::failure::{malformed_chunk, of_body};
 use crate::http::transport::MAX_HEAD_BYTES;
 use crate::lock::lock;
 use std::io::{self, BufRead, Read};
@@ -112,13 +111,7 @@ impl Read for FramedBody {
                     io::ErrorKind::TimedOut => {
                         io::Error::other(timed_out("while reading the body"))
                     }
-                    // The client has its own messages for these.
-                    io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => error,
-                    _ if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => error,
-                    _ => io::Error::other(from_io(
-                        error,
-                        "the connection broke while reading the body",
-                    )),
+                    _ => of_body(error),
                 })
             }
         }
@@ -156,10 +149,7 @@ impl Framing {
 /// its line must end in CRLF: RFC 9112 permits a bare LF in the head (section 2.2) but not
 /// here (section 7.1), and a proxy that disagrees would find the chunks elsewhere.
 fn next_chunk(reader: &mut impl BufRead, before: &Chunk) -> io::Result<Chunk> {
-    let malformed = || {
-        let message = "a chunk of the reply has no valid size";
-        io::Error::other(Error::new(ErrorKind::Malformed, message))
-    };
+    let malformed = || io::Error::other(malformed_chunk());
     let mut line = Vec::new();
     if matches!(before, Chunk::Left(_)) && !(read_line(reader, &mut line, &mut 2)? && line == b"\r")
     {
