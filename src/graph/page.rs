@@ -2,7 +2,7 @@
 
 use super::position::{At, LINK_PARAMS};
 use crate::client::usage::Usage;
-use crate::http::query::{decode, push_param};
+use crate::http::query::{decode, pairs, push_param};
 use crate::json::lenient::{
     Entries, Entry, Lenient, List, nullable, object, required, serde_impls,
 };
@@ -60,8 +60,7 @@ impl Link {
         let (_, query) = link.split_once('?').unwrap_or_default();
         let query = query.split('#').next().unwrap_or_default();
         let mut params: Vec<(&str, String)> = Vec::new();
-        for pair in query.split('&') {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for (key, value) in pairs(query) {
             let key = decode(key);
             let mut names = [cursor].into_iter().chain(LINK_PARAMS);
             let Some(name) = names.find(|name| *name == key) else {

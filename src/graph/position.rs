@@ -1,7 +1,7 @@
 //! Where an iteration over an edge stopped, as a value and as text.
 
 use crate::error::{Error, Result};
-use crate::http::query::{decode, push_param};
+use crate::http::query::{decode, pairs, push_param};
 use crate::json::reader::Ids;
 use std::fmt;
 use std::str::FromStr;
@@ -204,10 +204,7 @@ impl FromStr for Position {
 }
 
 fn read(text: &str) -> Option<Position> {
-    let mut parts = text.split('&').map(|part| {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        (name, decode(value))
-    });
+    let mut parts = pairs(text).map(|(name, value)| (name, decode(value)));
     parts.next().filter(|(name, _)| *name == VERSION)?;
     let (name, cursor) = parts.next()?;
     let (at, backwards) = match name {

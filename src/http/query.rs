@@ -71,10 +71,14 @@ pub(crate) fn param(query: &str, name: &str) -> Option<String> {
 
 /// The values of a parameter that is repeated: see [`param`].
 pub(crate) fn params<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
-    query.split('&').filter_map(move |pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key) == name).then(|| decode(value))
-    })
+    let values = pairs(query).filter(move |(key, _)| decode(key) == name);
+    values.map(|(_, value)| decode(value))
+}
+
+/// The parameters of a query or form, encoded. Without a `=`, the value is empty.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = query.split('&');
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// Percent-decodes leniently: invalid escapes are kept, invalid UTF-8 becomes

@@ -1,7 +1,7 @@
 //! A transport that plays recorded exchanges, for tests without a network.
 
 use super::coding::{codings, remove_coding};
-use super::query::decode;
+use super::query::{decode, pairs};
 use super::transport::{Request, Response, Transport};
 use super::url::Url;
 use crate::error::{Error, ErrorKind, Result};
@@ -347,8 +347,7 @@ impl Target {
         let (path, query) = url.rest.split_once('?').unwrap_or((url.rest, ""));
         let stands_for = stands_for(&url);
         let mut params = Vec::new();
-        for pair in query.split('&').chain(form.split('&')) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for (name, value) in pairs(query).chain(pairs(form)) {
             let name = decode(name);
             if !name.is_empty() && !IGNORED.contains(&name.as_str()) {
                 params.push((name, (value != "*").then(|| decode(value))));

@@ -5,7 +5,7 @@
 //! spaces, and how slashes, percent signs and emoji are escaped. What it does not know counts
 //! as private.
 
-use crate::http::query::decode;
+use crate::http::query::{decode, pairs};
 use crate::http::replay::stands_for;
 use crate::http::transport::Request;
 use crate::http::url::Url;
@@ -59,8 +59,7 @@ impl Secrets {
     pub(super) fn learn(&mut self, request: &Request<'_>) {
         let query = request.url.split_once('?').map_or("", |(_, query)| query);
         let form = request.body.unwrap_or_default();
-        for param in query.split('&').chain(form.split('&')) {
-            let (name, value) = param.split_once('=').unwrap_or_default();
+        for (name, value) in pairs(query).chain(pairs(form)) {
             let what = match name {
                 "access_token" => ACCESS_TOKEN,
                 "client_secret" => "the client secret",
