@@ -246,11 +246,8 @@ fn take(tape: &Mutex<Tape>, request: &Request<'_>, mut response: Response) -> Re
         return response;
     }
     let mut body = Vec::new();
-    let read = response
-        .body
-        .by_ref()
-        .take(MAX_BYTES)
-        .read_to_end(&mut body);
+    let mut start = response.body.by_ref().take(MAX_BYTES);
+    let read = start.read_to_end(&mut body);
     let bodiless = matches!(response.status, 204 | 304);
     let length = response.length().filter(|_| !bodiless);
     let text = match (&read, std::str::from_utf8(&body)) {
@@ -384,19 +381,17 @@ impl Entry {
 
     /// The version of the API: that of the request, or else the one in the reply's headers.
     fn version(&self) -> String {
-        let of_reply = |(name, _): &&(String, String)| {
-            let known = ["instagram-api-version", "facebook-api-version"];
-            known.iter().any(|known| name.eq_ignore_ascii_case(known))
-        };
         let path = self.target.split('?').next().unwrap_or_default();
         if let Some(version) = path.split('/').find(|part| is_version(part)) {
             return format!("API {version}");
         }
+        let known = ["instagram-api-version", "facebook-api-version"];
+        let of_reply = |(name, value): &&(String, String)| {
+            known.iter().any(|known| name.eq_ignore_ascii_case(known)) && is_version(value)
+        };
         match self.headers.iter().find(of_reply) {
-            Some((_, version)) if is_version(version) => {
-                format!("API {version} (no version in the request)")
-            }
-            _ => "no API version".to_owned(),
+            Some((_, version)) => format!("API {version} (no version in the request)"),
+            None => "no API version".to_owned(),
         }
     }
 }
@@ -441,17 +436,16 @@ fn is_version(text: &str) -> bool {
 }
 
 fn check_directory(directory: &Path) -> Result<()> {
+    let shown = directory.display();
     let failed = |error: io::Error| {
-        let directory = directory.display();
-        let message = format!("cannot create or read {directory}: {error}");
+        let message = format!("cannot create or read {shown}: {error}");
         Error::new(ErrorKind::Io, message).with_source(error)
     };
     fs::create_dir_all(directory).map_err(failed)?;
     for entry in fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.extension().is_some_and(|ending| ending == "http") {
-            let directory = directory.display();
-            let message = format!("{directory} has a recording in it: use another directory");
+            let message = format!("{shown} has a recording in it: use another directory");
             return Err(Error::invalid(message));
         }
     }
