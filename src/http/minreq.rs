@@ -70,10 +70,8 @@ impl Transport for Minreq {
             let proof = pieces.next_piece(left(request.timeout));
             proof.map_err(Error::of_body)?;
             if pieces.unread.is_empty() {
-                return Err(Error::new(
-                    ErrorKind::Truncated,
-                    "the reply ended in or after its headers, which may be incomplete",
-                ));
+                let message = "the reply ended in or after its headers, which may be incomplete";
+                return Err(Error::new(ErrorKind::Truncated, message));
             }
         }
         pieces.budget = left(request.budget);
@@ -148,10 +146,8 @@ fn check_status(reply: &::minreq::ResponseLazy) -> Result<()> {
         reply.status_code == 503 && reply.reason_phrase == "Server did not provide a status line";
     // A status of one or two digits is a truncated one.
     if made_up || reply.status_code < 100 {
-        return Err(Error::new(
-            ErrorKind::ConnectionLost,
-            "the connection ended without a reply, or the reply is not HTTP",
-        ));
+        let message = "the connection ended without a reply, or the reply is not HTTP";
+        return Err(Error::new(ErrorKind::ConnectionLost, message));
     }
     if reply.status_code < 200 {
         return malformed(

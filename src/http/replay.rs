@@ -172,10 +172,8 @@ impl Replay {
     /// added.
     pub fn unused(&self) -> Vec<String> {
         let recording = self.recording();
-        let unused = recording
-            .exchanges
-            .iter()
-            .filter(|exchange| !exchange.played);
+        let exchanges = recording.exchanges.iter();
+        let unused = exchanges.filter(|exchange| !exchange.played);
         unused.map(|exchange| exchange.name.clone()).collect()
     }
 
@@ -191,10 +189,8 @@ impl Transport for Replay {
             Target::new(request.method.as_str(), request.url, form).map_err(Error::invalid)?;
         let mut recording = self.recording();
         let repeating = recording.repeating;
-        let mut matching = recording
-            .exchanges
-            .iter_mut()
-            .filter(|e| e.target.matches(&target));
+        let exchanges = recording.exchanges.iter_mut();
+        let mut matching = exchanges.filter(|exchange| exchange.target.matches(&target));
         let Some(mut last) = matching.next() else {
             return Err(recording.no_match(&target));
         };
@@ -203,11 +199,10 @@ impl Transport for Replay {
                 Some(next) => last = next,
                 None if repeating => break,
                 None => {
-                    let message = format!(
-                        "{target} is recorded as {}, which was played already: record it again or use `repeating`",
-                        last.name
-                    );
-                    return Err(Error::invalid(message));
+                    let name = &last.name;
+                    return Err(Error::invalid(format!(
+                        "{target} is recorded as {name}, which was played already: record it again or use `repeating`"
+                    )));
                 }
             }
         }
@@ -380,9 +375,8 @@ impl Target {
         let mut common = 0;
         for (name, value) in &self.params {
             let equal = other.params.iter().find(|(other, _)| other == name);
-            common += equal.map_or(0, |(_, other)| {
-                1 + usize::from(value.is_none() || other == value)
-            });
+            let is_same = |other| value.is_none() || other == value;
+            common += equal.map_or(0, |(_, other)| 1 + usize::from(is_same(other)));
         }
         for segment in self.path.split('/') {
             common += usize::from(other.path.split('/').any(|other| other == segment));
