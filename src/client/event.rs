@@ -92,11 +92,10 @@ pub enum Event<'a> {
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Request {
-                request,
-                attempt: 1,
-            } => f.write_str(request),
-            Event::Request { request, attempt } => write!(f, "{request} (attempt {attempt})"),
+            Event::Request { request, attempt } => match attempt {
+                1 => f.write_str(request),
+                _ => write!(f, "{request} (attempt {attempt})"),
+            },
             Event::Reply {
                 request,
                 status,
