@@ -2,7 +2,7 @@
 
 use crate::api::Api;
 use crate::api::refresh::{Refresh, RefreshOutcome};
-use crate::atomic_file::AtomicFile;
+use crate::atomic_file::{AtomicFile, parent};
 use crate::auth::token::{LongLivedToken, Token};
 use crate::error::{Error, ErrorKind, Result};
 use std::fs::{self, File};
@@ -101,11 +101,7 @@ impl TokenFile {
         if self.path.file_name().is_none() {
             return Err(self.refused("has no file name at its end"));
         }
-        let directory = self
-            .path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        if directory.is_some_and(|directory| !directory.is_dir()) {
+        if !parent(&self.path).is_dir() {
             return Err(self.refused("is in a directory that does not exist: create it first"));
         }
         let failed = |error| self.failed("cannot be written", error);

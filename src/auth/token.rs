@@ -214,10 +214,8 @@ impl LongLivedToken {
     /// that would not be read back as they are: with a fraction of a second, or beyond 2^63
     /// seconds.
     pub fn to_json(&self) -> Result<String> {
-        let mut text = format!(
-            r#"{{"access_token":{}"#,
-            json::to_string(self.token.checked()?)
-        );
+        let token = json::to_string(self.token.checked()?);
+        let mut text = format!(r#"{{"access_token":{token}"#);
         if let Some(token_type) = &self.token_type {
             text += &format!(r#","token_type":{}"#, json::to_string(token_type));
         }
