@@ -299,10 +299,8 @@ impl Error {
             inner.call = redact(call, secrets);
         }
         inner.message = redact(&inner.message, secrets);
-        let mut cause = inner
-            .source
-            .as_deref()
-            .map(|source| source as &dyn StdError);
+        let source = inner.source.as_deref();
+        let mut cause = source.map(|source| source as &dyn StdError);
         while let Some(error) = cause {
             if has_secret(&format!("{error} {error:?}"), secrets) {
                 inner.source = Some(NOT_SHOWN.into());
@@ -638,11 +636,9 @@ fn misplaced_item(message: &str) -> Option<&str> {
     let (before, after) = fields.split_at_checked(at)?;
     let sign = after.chars().next().filter(|sign| ".{".contains(*sign))?;
     // The list may not be the one that was counted in.
-    let named = found.trim_start_matches([' ', '\\', '"']);
-    let named = named
-        .strip_prefix("instead of")
-        .map(|sign| sign.trim_start_matches([' ', '\\', '"']));
-    if named.is_some_and(|named| !named.starts_with(sign)) {
+    let quotes = [' ', '\\', '"'];
+    let named = found.trim_start_matches(quotes).strip_prefix("instead of");
+    if named.is_some_and(|named| !named.trim_start_matches(quotes).starts_with(sign)) {
         return None;
     }
     let is_end = |c| ",{}".contains(c);
@@ -690,8 +686,11 @@ impl ApiError {
     /// The code and subcode after a word, if there is a code.
     fn code_after(&self, word: &str) -> Option<String> {
         let subcode = self.subcode.map(|subcode| format!("/{subcode}"));
-        let code = self.code?;
-        Some(format!("{word} {code}{}", subcode.unwrap_or_default()))
+        Some(format!(
+            "{word} {}{}",
+            self.code?,
+            subcode.unwrap_or_default()
+        ))
     }
 
     /// All that a message says of the error.
@@ -733,11 +732,10 @@ impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
         match error.downcast::<Error>() {
             Ok(error) => error,
-            Err(error) => Error::new(
-                ErrorKind::Io,
-                format!("reading or writing a file failed: {error}"),
-            )
-            .with_source(error),
+            Err(error) => {
+                let message = format!("reading or writing a file failed: {error}");
+                Error::new(ErrorKind::Io, message).with_source(error)
+            }
         }
     }
 }
