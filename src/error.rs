@@ -647,6 +647,13 @@ fn misplaced_item(message: &str) -> Option<&str> {
     Some(&fields[start..end])
 }
 
+impl Error {
+    /// The text without the call.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (call, message) = (self.call(), &self.0.message);

@@ -47,15 +47,16 @@
 //!
 //! - A call is one request, besides redirects and retries, over a new connection: a TCP and a
 //!   TLS handshake, with the TLS session resumed from the second call on. With the feature
-//!   `keep-alive` connections are reused. You can also set your own [`Transport`](transport::Transport).
+//!   `keep-alive` connections are reused. You can also set your own
+//!   [`Transport`](transport::Transport).
 //! - With `keep-alive`, a router may have forgotten a connection, and then no side is told. So
 //!   one that was idle for 2 s or longer has a quarter of the timeout, at most 3 s, to begin
 //!   its reply; then it is dropped with the others to this host, and the request is sent over
 //!   a new one. A server that is only slow gets such a request twice. Login calls always use
 //!   a new connection.
 //! - Iterating sends one request per page, and none before the first item is requested. More
-//!   are sent for pages that are refused as too much data, and to find the place to resume at. The service returns 25 items per page, or up to 100 with
-//!   [`Edge::page_size`].
+//!   are sent for pages that are refused as too much data, and to find the place to resume at.
+//!   The service returns 25 items per page, or up to 100 with [`Edge::page_size`].
 //! - One reply is in memory at a time, at most 8 MiB ([`Api::with_body_limit`]), then one
 //!   page of structs, plus eight bytes for each earlier page. A download uses 32 KiB.
 //! - With the feature `gzip` a page of media takes about a quarter of the bytes; reading it
@@ -210,7 +211,7 @@ pub mod auth {
     pub use token::{LongLivedToken, ShortLivedToken};
 }
 
-/// Pictures and videos: what [`Api::download`] returns, and what becomes of it.
+/// Pictures and videos: what [`Api::download`] returns, and what its calls return.
 pub mod download {
     mod content;
     #[expect(clippy::module_inception, reason = "its struct is `Download`")]

@@ -190,7 +190,7 @@ fn has_word(text: &str, word: &str) -> bool {
     !word.is_empty() && finds(text, word, &is_alone)
 }
 
-/// Whether a word begins like an access token and goes on like one.
+/// Whether a word begins like an access token and continues like one.
 pub(crate) fn has_token(text: &str) -> bool {
     let is_token = |before: &str, after: &str| {
         let graphic = after.chars().filter(char::is_ascii_graphic);

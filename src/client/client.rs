@@ -109,7 +109,8 @@ impl Client {
         url.push_str(path);
         url.push('?');
         let is_set = |name: &str| params.iter().any(|(set, _)| *set == name);
-        if is_set("access_token") {
+        let is_token = |(name, _): &(&str, _)| name.eq_ignore_ascii_case("access_token");
+        if params.iter().any(is_token) {
             return Err(Error::invalid(
                 "the Api adds the access token: remove the parameter `access_token`",
             ));

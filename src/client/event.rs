@@ -115,7 +115,8 @@ impl fmt::Display for Event<'_> {
                 time,
             } => {
                 let time = time.as_millis();
-                write!(f, "{request}: no reply after {time} ms ({error})")
+                let message = error.message();
+                write!(f, "{request}: no reply after {time} ms: {message}")
             }
             Event::Retry { error, wait } => {
                 let wait = wait.as_secs_f64();
@@ -132,7 +133,7 @@ impl fmt::Display for Event<'_> {
     }
 }
 
-/// Calls the observer. If it panics, the call goes on. Calls that it makes itself are not
+/// Calls the observer. If it panics, the call continues. Calls that it makes itself are not
 /// reported to any, or it would never end.
 pub(crate) fn tell(observer: &Observer, event: &Event<'_>) {
     if OBSERVING.replace(true) {

@@ -405,9 +405,7 @@ impl<'a> Download<'a> {
             _ => total.and_then(|total| FileVersion::of(&response, total)),
         };
         let (status, has_length) = (response.status, response.length().is_some());
-        // The last chunk proves that the file is complete, if the transport looks for it.
-        let is_chunked = status == 200 && response.header("transfer-encoding").is_some();
-        let shows_end = is_chunked && !response.hides_chunks;
+        let shows_end = status == 200 && response.shows_end();
         let content_type = response.header("content-type").map(str::to_owned);
         let is_text = content_type.as_deref().is_some_and(is_text_type) && !self.accept_any_type;
         let mut body = Body {

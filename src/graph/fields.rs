@@ -41,7 +41,7 @@ const MAX_DEPTH: u32 = 16;
 /// [`MediaField`]: crate::MediaField
 /// [`CommentField`]: crate::comments::CommentField
 #[doc(alias = "expansion")]
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Fields(Parsed<Cow<'static, str>>);
 
 type Parsed<T> = std::result::Result<T, Fault>;
@@ -164,6 +164,12 @@ impl fmt::Display for Fields {
             Ok(list) => f.pad(list),
             Err(_) => f.pad("(invalid list of fields)"),
         }
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Fields").field(&self.to_string()).finish()
     }
 }
 

@@ -26,7 +26,7 @@
 //!   closes the connection, which may be never.
 //! - Redirects are followed to any host. They are turned off; the client decides.
 //! - IPv6 literals are cut at their first colon. They are refused.
-//! - It does not check URLs, wants a lower-case scheme, and sends no `/` before a query
+//! - It does not check URLs, requires a lower-case scheme, and sends no `/` before a query
 //!   without a path. It gets what [`Url`] makes of them.
 //! - A truncated body reads as complete. The client compares the length. A chunked body has
 //!   none, and minreq does not show whether its last chunk came: what is read of one that is

@@ -238,6 +238,11 @@ impl Response {
         }
     }
 
+    /// Whether the last chunk proves that the body is complete.
+    pub(crate) fn shows_end(&self) -> bool {
+        self.header("transfer-encoding").is_some() && !self.hides_chunks
+    }
+
     /// The first value of a header, trimmed. Ignores the case of the name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers

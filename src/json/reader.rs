@@ -411,7 +411,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads an escape. Returns where the text to copy goes on.
+    /// Reads an escape. Returns where the text to copy continues.
     fn escape(&mut self) -> Result<usize> {
         let start = self.at + 1;
         self.at = start;

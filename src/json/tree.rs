@@ -59,12 +59,12 @@ impl<'de> IntoDeserializer<'de, value::Error> for Tree {
     }
 }
 
-macro_rules! numbers {
+macro_rules! keys {
     ($($method:ident $visit:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
             match &self.value {
                 Value::String(key) if self.is_key => match key.parse() {
-                    Ok(number) => visitor.$visit(number),
+                    Ok(key) => visitor.$visit(key),
                     Err(_) => self.deserialize_any(visitor),
                 },
                 _ => self.deserialize_any(visitor),
@@ -125,14 +125,15 @@ impl<'de> Deserializer<'de> for Tree {
         Tree::located(&self.step, result)
     }
 
-    numbers! {
+    keys! {
         deserialize_i8 visit_i8 deserialize_i16 visit_i16 deserialize_i32 visit_i32
         deserialize_i64 visit_i64 deserialize_u8 visit_u8 deserialize_u16 visit_u16
-        deserialize_u32 visit_u32 deserialize_u64 visit_u64
+        deserialize_u32 visit_u32 deserialize_u64 visit_u64 deserialize_i128 visit_i128
+        deserialize_u128 visit_u128 deserialize_bool visit_bool
     }
 
     forward_to_deserialize_any! {
-        bool i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
         tuple_struct map struct identifier ignored_any
     }
 }
