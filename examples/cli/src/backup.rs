@@ -24,7 +24,8 @@ use crate::store::sidecar::object;
 use crate::{dates, output, signals};
 use download::Run;
 use mingram::{Api, User};
-use miniserde::{Serialize, json};
+use miniserde::Serialize;
+use miniserde::json::{self, Object, Value};
 use options::Options;
 use plan::Plan;
 use std::sync::atomic::Ordering;
@@ -133,7 +134,7 @@ fn copy(api: &Api, options: &Options, summary: &mut Summary) -> std::result::Res
     let user = fields::me(api, &mut fields)?;
     summary.refused.extend_from_slice(fields.refused());
     let record = Record::new("backup");
-    record.check(&folder, PROFILE, &user)?;
+    record.check(&folder, Some(PROFILE), &user)?;
     tell_unfinished(&folder);
     let done = fill(api, &folder, options, summary, index, &user);
     if options.dry_run {
@@ -147,7 +148,9 @@ fn copy(api: &Api, options: &Options, summary: &mut Summary) -> std::result::Res
         error: summary.error.clone(),
         posts: summary.posts,
     };
-    let written = record.write(&folder, &user, object(&last_run));
+    let last_run = Value::Object(object(&last_run));
+    let last_run = Object::from_iter([("last_run".to_owned(), last_run)]);
+    let written = record.write(&folder, &user, last_run);
     done.and(written)
 }
 

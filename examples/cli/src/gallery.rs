@@ -4,21 +4,30 @@ mod atom;
 mod collect;
 mod image;
 mod json;
+mod keep;
+mod merge;
 mod page;
+mod plan;
 mod text;
 
+use crate::account::fields::{self, Fields};
+use crate::account::listing::{self, Listed, Listing};
 use crate::account::sample;
-use crate::account::source::{self as account, Source, lacks_a_field};
+use crate::account::source::{self as account, Source};
 use crate::exit::{FAILED, Failure as Exit, INTERRUPTED, Result};
 use crate::options::{Arg, Args, Command};
 use crate::store::directory::Directory;
 use crate::store::failure::Failure;
+use crate::store::record;
 use crate::{output, signals};
 use collect::{Collector, is_profile};
-use json::Post;
-use mingram::{Api, Fields, Media, MediaField as M, User, UserField as U};
+use json::{MEDIA, Post};
+use keep::{Extent, Kept};
+use merge::merge;
+use mingram::{Api, User};
 use miniserde::Serialize;
 use page::Profile;
+use plan::{Planned, not_an_id, plan};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
@@ -44,11 +53,14 @@ DIR is created if it is missing. It receives:
   instagram.json   the posts, for Hugo, Zola, Eleventy and the like
   feed.xml         an Atom feed
 
-Run it again to update: what did not change is not downloaded or written again,
-and posts that are no longer in the account are removed. If a run fails, the old
+Run it again to update: what did not change is not downloaded or written again.
+What does not come is counted as missing, and the gallery is made of the rest and
+of what an earlier run has kept. A post is removed when it is not listed any more
+and the service, asked for it, refuses it. If a run ends with an error, the old
 gallery stays as it was. Media that the service gives no file for (often because
 of copyrighted music) are counted as unavailable and do not make the run fail;
--v names them.
+-v names them. DIR/.mingram has whose gallery it is, and which files it has
+downloaded: it removes no others.
 
 Options:
   -n, --count N          the newest N posts (default: 100, at most 10000)
@@ -61,6 +73,11 @@ type Outcome<T> = std::result::Result<T, Failure>;
 
 /// How unfinished files in the folder begin.
 const UNFINISHED: &str = ".gallery-";
+
+const PAGE: &str = "index.html";
+const FEED: &str = "feed.xml";
+const LIST: &str = "instagram.json";
+const RECORD: &str = ".mingram/gallery.json";
 
 struct Options {
     dir: PathBuf,
@@ -134,15 +151,12 @@ fn open(args: &Args, options: &Options) -> Result<Api> {
 }
 
 fn has_sample(folder: &Directory) -> bool {
-    is_gallery(folder)
-        && folder
-            .read("feed.xml")
-            .contains(&atom::id(sample::ACCOUNT_ID))
+    is_gallery(folder) && folder.read(FEED).contains(&atom::id(sample::ACCOUNT_ID))
 }
 
 /// Whether an earlier run made a gallery here.
 fn is_gallery(folder: &Directory) -> bool {
-    folder.read("feed.xml").contains(atom::GENERATOR)
+    folder.read(FEED).contains(atom::GENERATOR) || folder.join(RECORD).is_file()
 }
 
 /// What a run did.
@@ -154,12 +168,29 @@ struct Report {
     removed: usize,
     /// Files that were not received, with the reason.
     missing: Vec<String>,
+    listing: Counts,
     /// Media that the service gives no file for.
     unavailable: Vec<String>,
     error: Option<String>,
 }
 
+/// The posts of the listing. Each is one of the others.
+#[derive(Default, Serialize)]
+struct Counts {
+    listed: usize,
+    shown: usize,
+    unavailable: usize,
+    missing: usize,
+}
+
 impl Report {
+    /// Counts a post that cannot be read.
+    fn unreadable(&mut self, why: String) {
+        self.listing.listed += 1;
+        self.listing.missing += 1;
+        self.missing.push(why);
+    }
+
     fn text(&self, options: &Options) -> String {
         let main = match options.html {
             true => "index.html",
@@ -182,104 +213,189 @@ impl Report {
 /// removes what is no longer used. Whatever ends the run, the gallery is whole.
 fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
     let folder = Directory::open(&options.dir, UNFINISHED)?;
-    let may_write_page = is_free(&folder, "index.html", page::GENERATOR)?;
+    check_places(&folder, options)?;
+    let user = fields::me(api, &mut Fields::user_all("gallery"))?;
+    let was_sample = has_sample(&folder) && user.id != sample::USER_ID;
+    if !was_sample {
+        check_feed(&folder, &user)?;
+    }
+    let mut kept = Kept::open(&folder, &user, was_sample)?;
+    let listed = list(api, &user, options.count, !kept.posts.is_empty(), report)?;
+    folder.create_inside(MEDIA)?;
+    let mut refuse = |id: &str| report.unreadable(not_an_id(id));
+    let planned = plan(&folder, listed.posts, &mut refuse)?;
+    let mut profile = collect::profile(&mut kept, &user);
+    let wanted = planned.iter().flat_map(Planned::wanted);
+    kept.claim(wanted.chain(collect::picture_stem(&user)).collect())?;
+
+    let mut collector = Collector::new(api, &folder, &kept, report);
+    profile.picture = collector.picture(&user)?;
+    let mut posts = Vec::new();
+    for (i, one) in planned.iter().enumerate() {
+        if output::shows_progress() {
+            output::progress(&format!("post {} of {}", i + 1, planned.len()));
+        }
+        posts.extend(collector.post(one)?);
+    }
+    let (absent, unfinished) = (collector.absent, collector.unfinished);
+    let extent = Extent {
+        ids: planned.iter().map(|one| one.media.id.as_str()).collect(),
+        oldest: posts.last().and_then(|post| post.published.clone()),
+        is_cut: listed.is_cut,
+        is_sound: listed.is_sound,
+    };
+    let gone = kept.leaving(api, &extent, &absent);
+    let mut posts = merge(posts, kept.posts.clone(), |post| &post.id);
+    drop_gone(&mut posts, &gone);
+    folder.flush()?;
+    write(&folder, options, &profile, &posts)?;
+    finish(&mut kept, &profile, &posts, &gone, report)?;
+    sweep(&folder, |stem| unfinished.contains(stem))
+}
+
+/// The posts of a listing, and how far it went.
+struct Posts {
+    posts: Vec<listing::Post>,
+    is_cut: bool,
+    is_sound: bool,
+}
+
+fn list(
+    api: &Api,
+    user: &User,
+    count: u32,
+    has_posts: bool,
+    report: &mut Report,
+) -> Outcome<Posts> {
+    let mut listing = Listing::new(api, Fields::post_all("gallery"), count.min(100));
+    let (mut posts, mut unreadable) = (Vec::new(), 0);
+    while posts.len() + unreadable < count as usize {
+        match listing.next() {
+            Some(Ok(Listed::Post(post))) => posts.push(*post),
+            Some(Ok(Listed::Unreadable(why))) => {
+                unreadable += 1;
+                report.unreadable(format!("a media of the list: {why}"));
+            }
+            Some(Err(error)) => return Err(error.into()),
+            None => break,
+        }
+    }
+    if let Some(doubt) = listing.doubt(user.media_count, has_posts) {
+        return Err(Failure::Content(doubt));
+    }
+    Ok(Posts {
+        is_cut: posts.len() + unreadable == count as usize,
+        is_sound: unreadable == 0,
+        posts,
+    })
+}
+
+/// Takes out what has left the account, or is beyond the count.
+fn drop_gone(posts: &mut Vec<Post>, gone: &HashSet<String>) {
+    posts.retain_mut(|post| {
+        let before = post.children.len();
+        post.children.retain(|child| !gone.contains(&child.id));
+        match before > post.children.len() {
+            true if post.children.is_empty() => post.files.clear(),
+            _ => post.set_cover(),
+        }
+        !gone.contains(&post.id) && !post.files.is_empty()
+    });
+}
+
+fn write(folder: &Directory, options: &Options, profile: &Profile, posts: &[Post]) -> Outcome<()> {
+    let feed = atom::write(profile, posts, options.html);
+    folder.write_whole(FEED, feed.as_bytes())?;
+    folder.write_whole(LIST, json::write(posts).as_bytes())?;
+    if options.html {
+        folder.write_whole(PAGE, page::write(profile, posts).as_bytes())?;
+    } else if is_free(folder, PAGE, page::GENERATOR)? {
+        // It would show files that are removed now.
+        folder.remove(PAGE)?;
+    }
+    Ok(())
+}
+
+/// Removes what is not shown any more, and counts what is.
+fn finish(
+    kept: &mut Kept<'_>,
+    profile: &Profile,
+    posts: &[Post],
+    gone: &HashSet<String>,
+    report: &mut Report,
+) -> Outcome<()> {
+    let picture = profile.picture.iter().map(|file| file.path.as_str());
+    let used: HashSet<&str> = posts.iter().flat_map(Post::paths).chain(picture).collect();
+    let children = posts.iter().flat_map(|post| &post.children);
+    let children = children.map(|child| child.id.as_str());
+    let shown = posts.iter().map(|post| post.id.as_str()).chain(children);
+    report.posts = posts.len();
+    report.files = used.len();
+    report.removed = kept.remove(&used, &shown.collect(), gone)?;
+    Ok(())
+}
+
+/// Removes what earlier runs have left unfinished: only what has a name that the gallery
+/// gives.
+fn sweep(folder: &Directory, keep: impl Fn(&str) -> bool) -> Outcome<()> {
+    for stem in folder.unfinished() {
+        if !keep(&stem) {
+            folder.forget(&stem)?;
+        }
+    }
+    let entries = fs::read_dir(folder.path()).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())) {
+        let name = entry.file_name();
+        let part = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED));
+        let stem = part.and_then(|part| part.strip_suffix(".part"));
+        let stem = stem.map(|stem| stem.strip_suffix(".version").unwrap_or(stem));
+        let is_ours =
+            |stem: &&str| matches!(*stem, PAGE | FEED | LIST | "gallery.json") || is_profile(stem);
+        if let Some(stem) = stem.filter(is_ours).filter(|stem| !keep(stem)) {
+            folder.forget(stem)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what would hang, lead elsewhere, or overwrite what the gallery did not make.
+fn check_places(folder: &Directory, options: &Options) -> Outcome<()> {
+    folder.check_inside(MEDIA)?;
+    folder.check_inside(record::HIDDEN)?;
+    for name in [PAGE, FEED, LIST] {
+        folder.check_file(name)?;
+    }
     for (name, free) in [
-        ("index.html", may_write_page || !options.html),
-        ("feed.xml", is_free(&folder, "feed.xml", atom::GENERATOR)?),
         (
-            "instagram.json",
-            is_gallery(&folder) || !folder.join("instagram.json").exists(),
+            PAGE,
+            !options.html || is_free(folder, PAGE, page::GENERATOR)?,
         ),
+        (FEED, is_free(folder, FEED, atom::GENERATOR)?),
+        (LIST, is_gallery(folder) || !folder.join(LIST).exists()),
     ] {
         if !free {
             let what = "it was not made by `mingram gallery`: use another folder";
             return Err(Failure::at(&folder.join(name), io::Error::other(what)));
         }
     }
-    let user = user(api)?;
-    let listed = list(api, options.count)?;
-    if listed.is_empty() && user.media_count.is_some_and(|count| count > 0) {
-        let what = "the service lists no media of an account that has some: nothing was changed";
-        return Err(Failure::Content(what.to_owned()));
-    }
-    let media = folder.join("media");
-    match fs::create_dir(&media) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(Failure::at(&media, error));
-        }
-        _ => {}
-    }
-    let mut collector = Collector {
-        api,
-        folder: &folder,
-        report,
-    };
-    let profile = collector.profile(user)?;
-    let mut posts = Vec::new();
-    for (i, media) in listed.iter().enumerate() {
-        if output::shows_progress() {
-            output::progress(&format!("post {} of {}", i + 1, listed.len()));
-        }
-        posts.extend(collector.post(media)?);
-    }
-    folder.flush()?;
-    write(&folder, options, &profile, &posts, report)
-}
-
-fn write(
-    folder: &Directory,
-    options: &Options,
-    profile: &Profile,
-    posts: &[Post],
-    report: &mut Report,
-) -> Outcome<()> {
-    // The page as well: a run may have ended between the two.
-    let before = folder.read("instagram.json") + &folder.read("index.html");
-    let feed = atom::write(profile, posts, options.html);
-    folder.write_whole("feed.xml", feed.as_bytes())?;
-    folder.write_whole("instagram.json", json::write(posts).as_bytes())?;
-    if options.html {
-        folder.write_whole("index.html", page::write(profile, posts).as_bytes())?;
-    } else if is_free(folder, "index.html", page::GENERATOR)? {
-        // It would show files that are removed now.
-        folder.remove("index.html")?;
-    }
-    let picture = profile.picture.iter().map(|file| file.path.as_str());
-    let used: HashSet<&str> = posts.iter().flat_map(Post::paths).chain(picture).collect();
-    report.posts = posts.len();
-    report.files = used.len();
-    report.removed = remove_unused(folder, &before, &used)?;
     Ok(())
 }
 
-/// Removes files of posts that left, and unfinished ones. Returns how many files left. A
-/// backup gives its files the same names, so only those that the gallery showed `before` are
-/// removed, and old profile pictures.
-fn remove_unused(folder: &Directory, before: &str, used: &HashSet<&str>) -> Outcome<usize> {
-    let mut removed = 0;
-    for name in names(folder, "media")? {
-        let path = format!("media/{name}");
-        let is_ours = is_profile(&name) || before.contains(&format!("\"{path}\""));
-        if is_ours && !used.contains(path.as_str()) {
-            folder.remove(&path)?;
-            removed += 1;
-        }
+/// Refuses the gallery of another account that version 0.1 made, which kept no record: its
+/// feed has an id and a name.
+fn check_feed(folder: &Directory, user: &User) -> Outcome<()> {
+    let feed = folder.read(FEED);
+    if folder.join(RECORD).exists() || !feed.contains(atom::GENERATOR) {
+        return Ok(());
     }
-    for name in names(folder, "")? {
-        if name.starts_with(UNFINISHED) {
-            folder.remove(&name)?;
-        }
+    let ids = [Some(&user.id), user.user_id.as_ref()];
+    let mut ids = ids.into_iter().flatten();
+    let name = user.username.as_deref().map(atom::uri);
+    match ids.any(|id| feed.contains(&atom::id(id))) || name.is_some_and(|uri| feed.contains(&uri))
+    {
+        true => Ok(()),
+        false => Err(record::another(folder, "gallery", "by its feed.xml")),
     }
-    Ok(removed)
-}
-
-fn names(folder: &Directory, name: &str) -> Outcome<Vec<String>> {
-    let path = folder.join(name);
-    let entries = fs::read_dir(&path).map_err(|error| Failure::at(&path, error))?;
-    let names = entries
-        .flatten()
-        .map(|entry| entry.file_name().into_string());
-    Ok(names.flatten().collect())
 }
 
 /// Whether a file is missing or was made by an earlier run, which leaves this mark.
@@ -289,26 +405,5 @@ fn is_free(folder: &Directory, name: &str, mark: &str) -> Outcome<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(Failure::at(&path, error)),
         Ok(held) => Ok(held.windows(mark.len()).any(|part| part == mark.as_bytes())),
-    }
-}
-
-fn user(api: &Api) -> Outcome<User> {
-    let all = [U::PROFESSIONAL, &[U::Biography, U::Website]].concat();
-    match api.me(&all) {
-        Err(error) if lacks_a_field(&error) => Ok(api.me(U::BASIC)?),
-        user => Ok(user?),
-    }
-}
-
-fn list(api: &Api, count: u32) -> Outcome<Vec<Media>> {
-    let page_size = count.min(100);
-    let list = |fields: Fields| {
-        let edge = api.my_media(fields).page_size(page_size);
-        edge.take(count as usize)
-            .collect::<mingram::Result<Vec<_>>>()
-    };
-    match list(M::WITH_CHILDREN.and(M::AltText)) {
-        Err(error) if lacks_a_field(&error) => Ok(list(M::WITH_CHILDREN)?),
-        listed => Ok(listed?),
     }
 }

@@ -15,6 +15,7 @@ mod token;
 /// What the service says.
 mod account {
     pub mod fields;
+    pub mod left;
     pub mod listing;
     pub mod sample;
     pub mod source;

@@ -39,7 +39,7 @@ impl Folder {
     fn names(&self, name: &str) -> Vec<String> {
         let entries = fs::read_dir(self.join(name)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<String> = names.collect();
+        let mut names: Vec<String> = names.filter(|name| name != ".mingram").collect();
         names.sort();
         names
     }
@@ -122,6 +122,9 @@ const BREAKS: u16 = 0;
 
 /// Instead of a status: never replies.
 const HANGS: u16 = 1;
+
+/// The refusal of a node that does not exist.
+const GONE: &str = r#"{"error":{"message":"no such object","type":"IGApiException","code":100,"error_subcode":33}}"#;
 
 /// What the account has, and what goes wrong.
 #[derive(Default)]
@@ -281,12 +284,15 @@ fn answer(state: &State, base: &str, path: &str, query: &str) -> Vec<u8> {
         "/30/children" => format!(r#"{{"data":[{},{}]}}"#, image(31, ""), image(32, "")),
         path if path.contains(".mp4") => return VIDEO.to_vec(),
         path if path.starts_with("/file/") => return PICTURE.to_vec(),
-        path => state
-            .media
-            .iter()
-            .find(|media| media.contains(&format!(r#""id":"{}""#, &path[1..])))
-            .cloned()
-            .unwrap_or_default(),
+        path => {
+            let id = format!(r#"{{"id":"{}""#, &path[1..]);
+            let found = state.media.iter().find(|media| media.contains(&id));
+            return found
+                .cloned()
+                .unwrap_or(GONE.to_owned())
+                .replace("BASE", base)
+                .into_bytes();
+        }
     };
     json.replace("BASE", base).into_bytes()
 }
@@ -477,14 +483,11 @@ fn a_failed_run_leaves_the_old_gallery() {
         ("/me/media", 403, error(10), 1),
         ("/me/media", 200, "<html>", 1),
         ("/me/media", 200, r#"{"data":[]}"#, 1),
-        ("/file/9.jpg", BREAKS, "\u{7f}half of it", 1),
-        ("/file/9.jpg", 500, "", 1),
     ] {
         account.fault(path, status, body);
         account.expect(&folder, &[], code);
         let mut after = folder.state();
-        // What was received before the failure is kept for the next run.
-        after.retain(|name, _| !name.contains(".gallery-") && name != "media/2026-11-09_8.png");
+        after.retain(|name, _| !name.contains(".gallery-"));
         assert_eq!(after, before, "{path} {status}");
         account.set(|state| state.faults.clear());
     }
@@ -700,11 +703,27 @@ fn a_refused_file_costs_one_post() {
 fn asks_for_fewer_fields_if_one_is_refused() {
     let account = Account::new(&images(1..6));
     let folder = Folder::new();
-    let refused = r#"{"error":{"message":"(#100) Tried accessing nonexisting field","type":"IGApiException","code":100}}"#;
-    account.fault("?alt_text", 400, refused);
-    account.fault("?website", 400, refused);
-    account.expect(&folder, &[], 0);
+    let refused = [
+        r#"{"error":{"message":"(#100) Tried accessing nonexisting field (alt_text)","type":"IGApiException","code":100}}"#,
+        r#"{"error":{"message":"(#100) Tried accessing nonexisting field (website)","type":"IGApiException","code":100}}"#,
+        r#"{"error":{"message":"Unsupported request - method type: get","type":"IGApiException","code":100}}"#,
+    ];
+    account.fault("?alt_text", 400, refused[0]);
+    account.fault("?website", 400, refused[1]);
+    let said = account.expect(&folder, &[], 0);
+    assert!(said.contains("the field `alt_text`") && said.contains("the field `website`"));
     assert_eq!(folder.ids(), ["1", "2", "3", "4", "5"]);
+    // A refusal that names no field is no reason to ask for fewer.
+    let before = folder.state();
+    account.fault("/me/media", 400, refused[2]);
+    account.requests();
+    account.expect(&folder, &[], 1);
+    assert_eq!(folder.state(), before);
+    let requests = account.requests();
+    assert_eq!(
+        requests.iter().filter(|path| *path == "/me/media").count(),
+        1
+    );
 }
 
 /// A run that is killed while it downloads.
@@ -814,15 +833,568 @@ fn what_is_here_stays_without_an_address() {
 
 /// During an outage the service said so of nodes that existed.
 #[test]
-fn an_album_that_cannot_be_listed_ends_the_run() {
+fn an_album_that_cannot_be_listed_stays_as_it_was() {
     let album =
         r#"{"id":"30","media_type":"CAROUSEL_ALBUM","timestamp":"2026-11-01T07:12:00+0000"}"#;
     let account = Account::new(&[image(1, ""), album.to_owned()]);
     let folder = Folder::new();
     account.expect(&folder, &[], 0);
     let before = folder.state();
-    let gone = r#"{"error":{"message":"no such object","type":"IGApiException","code":100,"error_subcode":33}}"#;
-    account.fault("/30/children", 400, gone);
-    account.expect(&folder, &[], 1);
+    for (status, body, code) in [
+        (400, GONE, 1),
+        (500, "", 1),
+        (200, r#"{"data":[]}"#, 0),
+        (200, r#"{"data":[{"id":"31","caption":[]}]}"#, 1),
+    ] {
+        account.fault("/30/children", status, body);
+        account.expect(&folder, &[], code);
+        assert_eq!(folder.state(), before, "{body}");
+    }
+    // The page is made of all others, and in another directory without it.
+    account.set(|state| state.media.push(image(2, "")));
+    account.fault("/30/children", 500, "");
+    let said = account.expect(&folder, &[], 1);
+    assert!(
+        said.contains("missing: media/2026-11-01_30_*: GET /30/children: "),
+        "{said}"
+    );
+    assert_eq!(folder.ids(), ["1", "30", "2"]);
+    let other = Folder::new();
+    account.expect(&other, &[], 1);
+    assert_eq!(other.ids(), ["1", "2"]);
+}
+
+#[test]
+fn an_album_without_children_shows_its_cover() {
+    let cover = r#"{"id":"33","media_type":"CAROUSEL_ALBUM","media_url":"BASE/file/33.jpg","timestamp":"2026-11-01T07:12:00+0000"}"#;
+    let bare =
+        r#"{"id":"34","media_type":"CAROUSEL_ALBUM","timestamp":"2026-11-01T07:12:00+0000"}"#;
+    let account = Account::new(&[cover.to_owned(), bare.to_owned()]);
+    for path in ["/33/children", "/34/children"] {
+        account.fault(path, 200, r#"{"data":[]}"#);
+    }
+    let folder = Folder::new();
+    let output = account.run(&folder, &["--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = String::from_utf8(output.stdout).unwrap();
+    let counts = r#""listing":{"listed":2,"shown":1,"unavailable":1,"missing":0}"#;
+    assert!(report.contains(counts), "{report}");
+    assert!(
+        report.contains(r#""unavailable":["media/2026-11-01_34: "#),
+        "{report}"
+    );
+    let posts = folder.posts();
+    assert_eq!((posts.len(), text(&posts[0], "kind")), (1, "image"));
+    assert!(!folder.read("index.html").contains("1/0"));
+    // One that fails is counted and shown by its cover, too.
+    account.fault("/33/children", 500, "");
+    let said = account.expect(&folder, &[], 1);
+    assert!(said.contains("missing: media/2026-11-01_33_*: "), "{said}");
+    assert_eq!(folder.ids(), ["33"]);
+}
+
+/// More than ten children come with an album in pages.
+#[test]
+fn an_album_is_complete() {
+    let album = r#"{"id":"30","media_type":"CAROUSEL_ALBUM","timestamp":"2026-11-01T07:12:00+0000","children":{"data":[{"id":"31","media_type":"IMAGE","media_url":"BASE/file/31.jpg"}],"paging":{"next":"https://x/?after=c"}}}"#;
+    let account = Account::new(&[album.to_owned()]);
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    assert_eq!(array(&folder.posts()[0], "children").len(), 2);
+}
+
+#[test]
+fn a_post_on_two_pages_is_one_post() {
+    let mut media = images(1..5);
+    media.insert(3, media[0].clone());
+    let account = Account::new(&media);
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2", "3", "4"]);
+    assert_eq!(folder.read("index.html").matches("id=\"p1\"").count(), 1);
+    assert_eq!(folder.read("feed.xml").matches("media/1</id>").count(), 1);
+}
+
+/// Whatever a file fails for, and whether it is new or an earlier run has it.
+#[test]
+fn a_file_that_fails_holds_up_nothing() {
+    for (status, body) in [
+        (BREAKS, "\u{7f}half of it"),
+        (500, ""),
+        (404, ""),
+        (200, "<html>"),
+    ] {
+        let mut media = images(1..3);
+        media.push(
+            r#"{"id":"30","media_type":"CAROUSEL_ALBUM","timestamp":"2026-11-01T07:12:00+0000"}"#
+                .to_owned(),
+        );
+        let account = Account::new(&media);
+        let folder = Folder::new();
+        account.fault("/file/2.jpg", status, body);
+        account.fault("/file/31.jpg", status, body);
+        let said = account.expect(&folder, &[], 1);
+        assert!(said.contains("missing: media/2026-11-03_2: "), "{said}");
+        assert_eq!(folder.ids(), ["1", "30"]);
+        assert_eq!(array(&folder.posts()[1], "children").len(), 1);
+        assert!(folder.read("index.html").contains("about 1"));
+        account.set(|state| state.faults.clear());
+        account.expect(&folder, &[], 0);
+        assert_eq!(folder.ids(), ["1", "2", "30"]);
+        assert_eq!(array(&folder.posts()[2], "children").len(), 2);
+    }
+}
+
+#[test]
+fn a_post_that_cannot_be_read_is_counted_and_passed() {
+    let account = Account::new(&images(1..4));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    account.set(|state| state.media[1] = r#"{"id":"2","caption":[]}"#.to_owned());
+    account.set(|state| {
+        state
+            .media
+            .push(r#"{"id":"a/../b","media_type":"IMAGE"}"#.to_owned())
+    });
+    account.set(|state| state.media.extend(images(8..9)));
+    let output = account.run(&folder, &["--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = String::from_utf8(output.stdout).unwrap();
+    let counts = r#""listing":{"listed":5,"shown":3,"unavailable":0,"missing":2}"#;
+    assert!(report.contains(counts), "{report}");
+    // What an earlier run has of it stays.
+    assert_eq!(folder.ids(), ["1", "2", "3", "8"]);
+}
+
+#[test]
+fn an_empty_list_of_an_account_that_has_media_is_not_believed() {
+    for (me, code) in [
+        (r#"{"id":"7","media_count":3}"#, 1),
+        (r#"{"id":"7"}"#, 1),
+        (r#"{"id":"7","media_count":0}"#, 0),
+    ] {
+        let account = Account::new(&images(1..4));
+        let folder = Folder::new();
+        account.expect(&folder, &[], 0);
+        let before = folder.state();
+        account.fault("/me/media", 200, r#"{"data":[]}"#);
+        account.fault("/me", 200, me);
+        // They are still there, whatever is counted.
+        let said = account.expect(&folder, &[], code);
+        assert_eq!(
+            said.contains("nothing was changed"),
+            code == 1,
+            "{me} {said}"
+        );
+        assert_eq!(
+            said.contains("the service still has it"),
+            code == 0,
+            "{said}"
+        );
+        let mut after = folder.state();
+        after.retain(|name, _| !name.contains("xml") && !name.contains("html"));
+        assert!(
+            after.iter().all(|(name, file)| before[name] == *file),
+            "{me}"
+        );
+        assert_eq!(folder.ids(), ["1", "2", "3"]);
+        assert_eq!(folder.names("media").len(), 4);
+    }
+}
+
+#[test]
+fn files_are_found_by_id_whatever_the_date() {
+    let account = Account::new(&images(1..4));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let names = folder.names("media");
+    account.requests();
+    account.set(|state| {
+        state.media[0] = state.media[0].replace("2026-11-02T", "2026-12-31T");
+        state.media[1] = state.media[1].replace("timestamp", "no_time");
+    });
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.names("media"), names);
+    let requests = account.requests();
+    assert!(
+        !requests.iter().any(|path| path.starts_with("/file/")),
+        "{requests:?}"
+    );
+    // The time is as it was, too.
+    let posts = folder.posts();
+    assert_eq!(text(&posts[0], "published"), "2026-12-31T07:12:00Z");
+    assert_eq!(text(&posts[1], "published"), "2026-11-03T07:12:00Z");
+}
+
+/// A field that a reply lacks keeps what it was.
+#[test]
+fn absence_is_not_news() {
+    let more = r#","caption":"a caption","alt_text":"a cat""#;
+    let account = Account::new(&[image(1, more)]);
+    account.set(|state| state.biography = "about me".to_owned());
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let before = folder.state();
+    account.set(|state| {
+        let bare = r#"{"id":"1","media_type":"IMAGE"}"#;
+        state.media = vec![bare.to_owned()];
+    });
+    account.fault("/me", 200, r#"{"id":"7"}"#);
+    account.expect(&folder, &[], 0);
     assert_eq!(folder.state(), before);
+}
+
+#[test]
+fn a_file_is_shown_as_what_it_is() {
+    let account = Account::new(&[
+        image(1, "").replace("1.jpg", "1.mp4"),
+        image(2, "").replace("IMAGE", "VIDEO"),
+    ]);
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let posts = folder.posts();
+    let kinds: Vec<_> = posts.iter().map(|post| text(post, "kind")).collect();
+    assert_eq!(kinds, ["video", "image"]);
+    assert_eq!(
+        folder.names("media")[..2],
+        ["2026-11-02_1.mp4", "2026-11-03_2.png"]
+    );
+    assert!(
+        folder
+            .read("index.html")
+            .contains(r#"<video src="media/2026-11-02_1.mp4""#)
+    );
+}
+
+/// The service lists less at times. One question decides, and none is asked without need.
+#[test]
+fn a_post_leaves_only_with_a_proof() {
+    const LISTED: &str =
+        r#"{"data":[{"id":"1","media_type":"IMAGE"},{"id":"5","media_type":"IMAGE"}]}"#;
+    for (status, body, leaves) in [
+        (200, r#"{"id":"2"}"#, false),
+        (400, GONE, true),
+        (500, "", false),
+        (404, "not here", false),
+        (400, r#"{"error":{"message":"no","code":100}}"#, false),
+        (400, r#"{"error":{"message":"no","code":190}}"#, false),
+    ] {
+        let account = Account::new(&images(1..6));
+        let folder = Folder::new();
+        account.expect(&folder, &[], 0);
+        let before = folder.state();
+        account.requests();
+        account.expect(&folder, &[], 0);
+        assert_eq!(account.requests(), ["/me", "/me/media", "/me/media"]);
+        account.fault("/me/media", 200, LISTED);
+        account.fault("/2", status, body);
+        let said = account.expect(&folder, &[], 0);
+        let asked = account.requests();
+        assert!(asked.contains(&"/2".to_owned()), "{asked:?}");
+        assert!(!asked.contains(&"/3".to_owned()), "{asked:?}");
+        assert_eq!(
+            said.contains("2 is not listed any more, but stays"),
+            !leaves,
+            "{said}"
+        );
+        match leaves {
+            true => assert_eq!(folder.ids(), ["1", "5"]),
+            false => assert_eq!(folder.state(), before, "{status} {body}"),
+        }
+        assert_eq!(folder.names("media").len(), if leaves { 3 } else { 6 });
+    }
+}
+
+/// The same for the children of an album.
+#[test]
+fn a_child_leaves_only_with_a_proof() {
+    const ONE: &str = r#"{"data":[{"id":"32","media_type":"IMAGE"}]}"#;
+    let album =
+        r#"{"id":"30","media_type":"CAROUSEL_ALBUM","timestamp":"2026-11-01T07:12:00+0000"}"#;
+    let account = Account::new(&[album.to_owned()]);
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    let before = folder.state();
+    account.fault("/30/children", 200, ONE);
+    account.fault("/31", 200, r#"{"id":"31"}"#);
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.state(), before);
+    account.fault("/31", 400, GONE);
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.names("media")[..1], ["2026-11-01_30_02_32.png"]);
+    assert_eq!(array(&folder.posts()[0], "children").len(), 1);
+    // Its number is that of its name, and nothing is downloaded again.
+    account.requests();
+    account.expect(&folder, &[], 0);
+    assert_eq!(account.requests(), ["/me", "/me/media", "/30/children"]);
+}
+
+#[test]
+fn what_is_beyond_the_count_has_not_left() {
+    let account = Account::new(&images(1..6));
+    let folder = Folder::new();
+    account.expect(&folder, &["-n3"], 0);
+    account.set(|state| state.media.insert(0, image(9, "")));
+    account.requests();
+    account.expect(&folder, &["-n3"], 0);
+    assert_eq!(folder.ids(), ["9", "1", "2"]);
+    assert!(!folder.join("media/2026-11-04_3.png").exists());
+    assert_eq!(account.requests(), ["/me", "/me/media", "/file/9.jpg"]);
+    // One that is not listed stays, beside as many as are listed.
+    account.set(|state| drop(state.media.remove(1)));
+    account.fault("/1", 200, r#"{"id":"1"}"#);
+    account.expect(&folder, &["-n3"], 0);
+    assert_eq!(folder.ids(), ["9", "1", "2", "3"]);
+}
+
+fn backup(account: &Account, folder: &Folder) {
+    let mut command = account.command(folder, &[]);
+    let program = command.get_program().to_owned();
+    let url = account.url.clone();
+    command = Command::new(program);
+    command.env("INSTAGRAM_TOKEN", "IGQVJsampletoken");
+    command.env("INSTAGRAM_BASE_URL", url);
+    let output = command.arg("backup").arg(folder.join("media")).output();
+    assert!(output.unwrap().status.success());
+}
+
+/// People keep both in one place. Nothing is downloaded twice, and each removes its own.
+#[test]
+fn a_backup_in_the_same_place_loses_nothing() {
+    let account = Account::new(&images(1..4));
+    let folder = Folder::new();
+    fs::create_dir(folder.join("media")).unwrap();
+    backup(&account, &folder);
+    account.requests();
+    account.expect(&folder, &[], 0);
+    let requests = account.requests();
+    assert_eq!(
+        requests
+            .iter()
+            .filter(|path| path.starts_with("/file/"))
+            .collect::<Vec<_>>(),
+        ["/file/me.jpg"]
+    );
+    let old = "media/2026/2026-11-04_3.png";
+    assert!(folder.join(old).exists());
+    // Two that the gallery has downloaded; the backup has found one of them.
+    account.set(|state| state.media.extend(images(8..9)));
+    account.expect(&folder, &[], 0);
+    backup(&account, &folder);
+    account.set(|state| state.media.extend(images(9..10)));
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2", "3", "8", "9"]);
+    account.set(|state| state.media.truncate(2));
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1", "2"]);
+    assert!(folder.join(old).exists());
+    assert!(folder.join("media/2026-11-09_8.png").exists());
+    assert!(!folder.join("media/2026-11-10_9.png").exists());
+}
+
+/// By its own list, which is data and no text to search.
+#[test]
+fn only_what_was_downloaded_is_removed() {
+    let more = r#","caption":"\"media/2020-01-01_9.jpg\" \"media/IMG_1.jpg\" \\""#;
+    let account = Account::new(&[image(1, more), image(2, ""), image(3, "")]);
+    let folder = Folder::new();
+    fs::create_dir(folder.join("media")).unwrap();
+    // One of them has the name of a picture, and is shown.
+    let own = ["2020-01-01_9.jpg", "IMG_1.jpg", "2026-11-04_3.png", "\\"];
+    for name in own {
+        fs::write(folder.join("media").join(name), "mine").unwrap();
+    }
+    for _ in 0..2 {
+        account.expect(&folder, &[], 0);
+    }
+    account.set(|state| state.media.truncate(1));
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["1"]);
+    for name in own {
+        assert_eq!(folder.read(&format!("media/{name}")), "mine", "{name}");
+    }
+    assert!(!folder.join("media/2026-11-03_2.png").exists());
+}
+
+#[test]
+fn own_files_that_are_named_like_unfinished_ones_stay() {
+    let account = Account::new(&images(1..2));
+    let folder = Folder::new();
+    let own = [".gallery-notes", ".gallery-2020.part", ".gallery-x_1.part"];
+    for name in own {
+        fs::write(folder.join(name), "mine").unwrap();
+    }
+    for name in [
+        ".gallery-album",
+        ".gallery-2020-01-01_8.part",
+        ".gallery-index.html.part",
+    ] {
+        fs::create_dir(folder.join(name)).unwrap();
+    }
+    for name in [
+        ".gallery-2020-01-01_7.part",
+        ".gallery-2020-01-01_7.version.part",
+        ".gallery-feed.xml.part",
+        ".gallery-profile_0123456789abcdef.part",
+    ] {
+        fs::write(folder.join(name), "left behind").unwrap();
+    }
+    account.expect(&folder, &["--no-html"], 0);
+    let mut names = folder.names("");
+    names.retain(|name| name.starts_with(".gallery-"));
+    let mut left = [
+        &own[..],
+        &[
+            ".gallery-album",
+            ".gallery-2020-01-01_8.part",
+            ".gallery-index.html.part",
+        ],
+    ]
+    .concat();
+    left.sort();
+    assert_eq!(names, left);
+}
+
+/// A kill between the page and the removing, and one before the page.
+#[test]
+fn what_a_killed_run_left_is_not_nobodys() {
+    let account = Account::new(&images(1..4));
+    let folder = Folder::new();
+    account.fault("/file/3.jpg", HANGS, "");
+    let mut running = account.command(&folder, &[]).spawn().unwrap();
+    while !account
+        .state
+        .lock()
+        .unwrap()
+        .requests
+        .contains(&"/file/3.jpg".to_owned())
+    {
+        assert!(running.try_wait().unwrap().is_none(), "it ended too early");
+        thread::sleep(std::time::Duration::from_millis(10));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!(folder.names("media").len(), 3);
+    account.set(|state| {
+        state.faults.clear();
+        state.media.remove(0);
+    });
+    account.expect(&folder, &[], 0);
+    assert_eq!(folder.ids(), ["2", "3"]);
+    assert_eq!(
+        folder.names("media").len(),
+        3,
+        "{:?}",
+        folder.names("media")
+    );
+}
+
+#[test]
+fn a_damaged_list_loses_nothing() {
+    for damage in ["", "\0\0\0\0", "[{\"id\":", "[\n{\"id\":\"../x\"},7\n]\n"] {
+        let account = Account::new(&images(1..4));
+        let folder = Folder::new();
+        account.expect(&folder, &[], 0);
+        fs::write(folder.join("instagram.json"), damage).unwrap();
+        account.set(|state| drop(state.media.remove(0)));
+        account.fault("/1", 200, r#"{"id":"1"}"#);
+        account.requests();
+        account.expect(&folder, &[], 0);
+        assert_eq!(folder.ids(), ["2", "3"]);
+        assert_eq!(folder.names("media").len(), 4);
+        let aside = folder.join("instagram.json.damaged");
+        assert_eq!(aside.exists(), !damage.is_empty(), "{damage}");
+        let requests = account.requests();
+        assert!(
+            !requests.iter().any(|path| path.starts_with("/file/")),
+            "{requests:?}"
+        );
+    }
+}
+
+/// A directory of version 0.1 has no record. It is taken over, if it is of this account.
+#[test]
+fn the_gallery_of_another_account_is_refused() {
+    for is_old in [false, true] {
+        let account = Account::new(&images(1..4));
+        let folder = Folder::new();
+        account.expect(&folder, &[], 0);
+        let forget = || match is_old {
+            true => drop(fs::remove_dir_all(folder.join(".mingram"))),
+            false => {}
+        };
+        forget();
+        let before = folder.state();
+        let me = r#"{"id":"8","user_id":"88","username":"other","media_count":1}"#;
+        account.fault("/me", 200, me);
+        account.fault(
+            "/me/media",
+            200,
+            r#"{"data":[{"id":"99","media_type":"IMAGE"}]}"#,
+        );
+        let said = account.expect(&folder, &[], 1);
+        assert!(
+            said.contains("has a gallery of another account, "),
+            "{said}"
+        );
+        assert_eq!(folder.state(), before);
+        // The same under another name, or for another app.
+        for me in [
+            r#"{"id":"7","username":"renamed","media_count":3}"#,
+            r#"{"id":"70","username":"renamed","media_count":3}"#,
+        ] {
+            account.set(|state| state.faults.clear());
+            account.fault("/me", 200, me);
+            forget();
+            account.expect(&folder, &[], 0);
+            assert_eq!(folder.names("media").len(), 4);
+        }
+        account.set(|state| state.faults.clear());
+        account.set(|state| drop(state.media.remove(0)));
+        forget();
+        account.fault(
+            "/me",
+            200,
+            r#"{"id":"70","username":"renamed","media_count":3}"#,
+        );
+        account.expect(&folder, &[], 0);
+        assert_eq!(folder.names("media").len(), 3);
+    }
+    let account = Account::new(&images(1..4));
+    let folder = Folder::new();
+    account.expect(&folder, &[], 0);
+    fs::write(folder.join(".mingram/gallery.json"), "\0\0").unwrap();
+    let said = account.expect(&folder, &[], 1);
+    assert!(
+        said.contains("is damaged, so it is not known whose"),
+        "{said}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn places_that_lead_elsewhere_or_never_end_are_refused() {
+    let account = Account::new(&images(1..4));
+    for name in ["index.html", "feed.xml", "instagram.json"] {
+        let folder = Folder::new();
+        let pipe = Command::new("mkfifo").arg(folder.join(name)).status();
+        assert!(pipe.unwrap().success());
+        let said = account.expect(&folder, &[], 5);
+        assert!(
+            said.contains(&format!("{name}: it is a pipe or a device")),
+            "{said}"
+        );
+        // Without a token the directory is looked at first.
+        assert_eq!(
+            command(&folder, &[]).output().unwrap().status.code(),
+            Some(3)
+        );
+        assert_eq!(folder.names(""), [name]);
+    }
+    let (folder, other) = (Folder::new(), Folder::new());
+    std::os::unix::fs::symlink(&other.0, folder.join("media")).unwrap();
+    let said = account.expect(&folder, &[], 5);
+    assert!(said.contains("media: it is a link"), "{said}");
+    assert_eq!(other.names(""), [""; 0]);
+    assert_eq!(account.requests(), [""; 0]);
 }

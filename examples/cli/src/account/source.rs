@@ -152,8 +152,3 @@ pub fn no_token(error: Error) -> Failure {
         false => Failure::new(NO_TOKEN, error),
     }
 }
-
-/// Whether a call failed because the account lacks one of the fields.
-pub fn lacks_a_field(error: &Error) -> bool {
-    error.api_error().and_then(|api| api.code) == Some(100) && !error.is_not_found()
-}

@@ -15,6 +15,15 @@ pub fn id(user: &str) -> String {
     format!("<id>tag:instagram.com,2010:user/{}</id>", encode(user))
 }
 
+/// The element with the page of an account.
+pub fn uri(username: &str) -> String {
+    let profile = Profile {
+        username: username.to_owned(),
+        ..Profile::default()
+    };
+    format!("<uri>{}</uri>", escape(&profile.url()))
+}
+
 /// Links to the page, if there is one, and otherwise to Instagram.
 pub fn write(profile: &Profile, posts: &[Post], has_page: bool) -> String {
     let published = posts.iter().filter_map(|post| post.published.as_deref());

@@ -53,7 +53,7 @@ impl Profile {
 pub fn heading(post: &Post) -> String {
     let sentence = super::text::first_sentence(&post.caption);
     match sentence.is_empty() {
-        true => untitled(post.kind, post.published.as_deref()),
+        true => untitled(&post.kind, post.published.as_deref()),
         false => sentence,
     }
 }
@@ -177,7 +177,7 @@ fn tile(out: &mut String, post: &Post, index: usize) {
         ),
         (None, None) => String::new(),
     };
-    let mark = match post.kind {
+    let mark = match post.kind.as_str() {
         "album" => format!(
             r#"<span class="count" aria-hidden="true">1/{0}</span><span class="hidden">, album of {0}</span>"#,
             post.children.len()
@@ -216,7 +216,7 @@ fn post(out: &mut String, post: &Post, newer: Option<&Post>, older: Option<&Post
     let id = &post.id;
     *out += &format!(
         "<article class=\"post\" id=\"p{id}\" tabindex=\"-1\" aria-label=\"{}\">\n<a class=\"close\" href=\"#t{id}\" aria-label=\"Close\">{CLOSE}</a>\n",
-        escape(&untitled(post.kind, post.published.as_deref())),
+        escape(&untitled(&post.kind, post.published.as_deref())),
     );
     *out += "<div class=\"stage\">\n";
     if post.children.is_empty() {

@@ -95,7 +95,25 @@ impl Directory {
 
     /// The text of a small file; empty if it is missing or not text.
     pub fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.join(name)).unwrap_or_default()
+        let text = self.check_file(name).ok();
+        let text = text.and_then(|()| fs::read_to_string(self.join(name)).ok());
+        text.unwrap_or_default()
+    }
+
+    /// Refuses a name that something else than a file has: reading a pipe or a device may
+    /// never end. One that is missing is fine.
+    pub fn check_file(&self, name: &str) -> Result<(), Failure> {
+        let path = self.join(name);
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Failure::at(&path, error)),
+            Ok(meta) if meta.is_dir() => Err(Failure::Blocked(path.display().to_string())),
+            Ok(meta) if !meta.is_file() => {
+                let what = "it is a pipe or a device: remove it, or use another directory";
+                Err(Failure::at(&path, io::Error::other(what)))
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
     /// A directory that has the name of this stem's file.

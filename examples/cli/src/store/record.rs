@@ -46,7 +46,7 @@ impl Owner {
         self.id.as_deref() == Some(sample::USER_ID)
     }
 
-    fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         let name = self.username.as_ref().or(self.id.as_ref());
         name.or(self.user_id.as_ref()).map_or("", String::as_str)
     }
@@ -74,6 +74,21 @@ pub fn owner(folder: &Directory, name: &str, key: Option<&str>) -> Result<Option
     }
 }
 
+/// What identifies an account, as JSON.
+pub fn account(user: &User) -> Object {
+    let mut account = object(user);
+    account.retain(|key, _| matches!(key.as_str(), "id" | "user_id" | "username"));
+    account
+}
+
+/// Why a directory is refused.
+pub fn another(folder: &Directory, command: &str, owner: &str) -> Failure {
+    let dir = folder.path().display();
+    Failure::Content(format!(
+        "{dir} has a {command} of another account, {owner}: use another directory"
+    ))
+}
+
 /// The record of a command.
 pub struct Record {
     name: String,
@@ -90,26 +105,34 @@ impl Record {
 
     /// Refuses a directory that has the files of another account, by this record or by a
     /// profile that lies there.
-    pub fn check(&self, folder: &Directory, profile: &str, user: &User) -> Result<(), Failure> {
+    pub fn check(
+        &self,
+        folder: &Directory,
+        profile: Option<&str>,
+        user: &User,
+    ) -> Result<(), Failure> {
         folder.check_inside(HIDDEN)?;
-        for (name, key) in [(self.name.as_str(), Some("account")), (profile, None)] {
+        let own = Some((self.name.as_str(), Some("account")));
+        for (name, key) in own.into_iter().chain(profile.map(|name| (name, None))) {
             let owner = owner(folder, name, key)?;
             if let Some(other) = owner.filter(|owner| !owner.is(user)) {
-                let (dir, owner) = (folder.path().display(), other.name());
-                let command = self.command;
-                return Err(Failure::Content(format!(
-                    "{dir} has a {command} of another account, {owner}: use another directory"
-                )));
+                return Err(another(folder, self.command, other.name()));
             }
         }
         Ok(())
     }
 
-    /// Writes how a run ended.
-    pub fn write(&self, folder: &Directory, user: &User, run: Object) -> Result<(), Failure> {
-        let mut account = object(user);
-        account.retain(|key, _| matches!(key.as_str(), "id" | "user_id" | "username"));
-        let record = Object::from_iter([
+    /// What is recorded; empty if nothing is.
+    pub fn read(&self, folder: &Directory) -> Result<Object, Failure> {
+        match read(folder, &self.name)? {
+            Found::Object(object) => Ok(object),
+            _ => Ok(Object::new()),
+        }
+    }
+
+    /// Writes whose directory it is, and more. Does nothing if it is written already.
+    pub fn write(&self, folder: &Directory, user: &User, more: Object) -> Result<(), Failure> {
+        let mut record = Object::from_iter([
             (
                 "directory".to_owned(),
                 Value::String(self.command.to_owned()),
@@ -118,9 +141,9 @@ impl Record {
                 "version".to_owned(),
                 Value::String(env!("CARGO_PKG_VERSION").to_owned()),
             ),
-            ("account".to_owned(), Value::Object(account)),
-            ("last_run".to_owned(), Value::Object(run)),
+            ("account".to_owned(), Value::Object(account(user))),
         ]);
+        record.extend(more);
         folder.create_inside(HIDDEN)?;
         let text = json::to_string(&record) + "\n";
         folder.write_whole(&self.name, text.as_bytes())?;

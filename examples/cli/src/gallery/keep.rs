@@ -1,0 +1,268 @@
+//! What earlier runs have made: the posts that they show, and the files that they have
+//! downloaded, which alone may be removed.
+
+use super::collect::is_profile;
+use super::json::{self, MEDIA, Post};
+use super::{LIST, Outcome, UNFINISHED};
+use crate::account::left;
+use crate::output;
+use crate::store::directory::Directory;
+use crate::store::index::Index;
+use crate::store::names::{self, EXTENSIONS, POSTER, base, is_stem};
+use crate::store::record::Record;
+use crate::store::sidecar;
+use mingram::{Api, User};
+use miniserde::json::{Object, Value};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs;
+
+/// The keys of the record.
+const FILES: &str = "files";
+const PROFILE: &str = "profile";
+
+/// What a listing says, as far as the count of posts goes.
+pub struct Extent<'a> {
+    pub ids: HashSet<&'a str>,
+    /// When the last post in it was published.
+    pub oldest: Option<String>,
+    /// It ended at the count, and not at the end of the account.
+    pub is_cut: bool,
+    /// Every post in it could be read.
+    pub is_sound: bool,
+}
+
+pub struct Kept<'a> {
+    folder: &'a Directory,
+    user: &'a User,
+    record: Record,
+    /// What the page shows.
+    pub posts: Vec<Post>,
+    places: HashMap<String, usize>,
+    /// What the record says of the account.
+    profile: Object,
+    /// The files that were downloaded, without their extensions.
+    own: BTreeSet<String>,
+    /// They are of the sample, and this run is not.
+    is_sample: bool,
+}
+
+impl<'a> Kept<'a> {
+    pub fn open(folder: &'a Directory, user: &'a User, is_sample: bool) -> Outcome<Kept<'a>> {
+        let record = Record::new("gallery");
+        if !is_sample {
+            record.check(folder, None, user)?;
+        }
+        let (posts, damaged) = json::read(folder, &folder.read(LIST));
+        if damaged {
+            let aside = folder.set_aside(LIST)?;
+            output::warn(&format!("{LIST} was damaged: kept as {aside}"));
+        }
+        let mut held = record.read(folder)?;
+        let own = match held.remove(FILES) {
+            Some(Value::Array(files)) => files
+                .into_iter()
+                .filter_map(|file| match file {
+                    Value::String(stem) if is_own(&stem) => Some(stem),
+                    _ => None,
+                })
+                .collect(),
+            // Version 0.1 kept no such list.
+            _ => {
+                let shown = posts
+                    .iter()
+                    .flat_map(Post::paths)
+                    .map(|path| stem(path).to_owned());
+                shown.chain(profile_pictures(folder)).collect()
+            }
+        };
+        let posts = if is_sample { Vec::new() } else { posts };
+        let places = posts
+            .iter()
+            .enumerate()
+            .map(|(at, post)| (post.id.clone(), at));
+        Ok(Kept {
+            folder,
+            user,
+            record,
+            profile: match held.remove(PROFILE) {
+                Some(Value::Object(profile)) if !is_sample => profile,
+                _ => Object::new(),
+            },
+            places: places.collect(),
+            posts,
+            own,
+            is_sample,
+        })
+    }
+
+    pub fn post(&self, id: &str) -> Option<&Post> {
+        self.places.get(id).map(|&at| &self.posts[at])
+    }
+
+    /// A text of the profile: what the service says, or else what it said before.
+    pub fn text(&mut self, key: &str, said: Option<&String>) -> Option<String> {
+        if let Some(said) = said {
+            self.profile
+                .insert(key.to_owned(), Value::String(said.clone()));
+        }
+        sidecar::text(&self.profile, key).map(str::to_owned)
+    }
+
+    /// The picture of an earlier run.
+    pub fn profile_picture(&self) -> Option<String> {
+        let own = self.own.iter().filter(|stem| is_profile(base(stem)));
+        own.filter(|_| !self.is_sample)
+            .find_map(|stem| self.folder.find(stem))
+    }
+
+    /// Records files as downloaded by the gallery, before they are: a kill leaves none that is
+    /// nobody's.
+    pub fn claim(&mut self, wanted: Vec<String>) -> Outcome<()> {
+        let before = self.own.len();
+        self.own.extend(wanted);
+        match self.own.len() > before {
+            true => self.write(),
+            false => Ok(()),
+        }
+    }
+
+    fn write(&self) -> Outcome<()> {
+        let files = self.own.iter().cloned().map(Value::String).collect();
+        let more = [
+            (PROFILE.to_owned(), Value::Object(self.profile.clone())),
+            (FILES.to_owned(), Value::Array(files)),
+        ];
+        self.record
+            .write(self.folder, self.user, Object::from_iter(more))
+    }
+
+    /// The ids of what leaves the gallery. What is beyond the count is not shown any more;
+    /// the rest, and children in `absent`, leave only with a proof.
+    pub fn leaving(&self, api: &Api, extent: &Extent<'_>, absent: &[String]) -> HashSet<String> {
+        let mut gone = HashSet::new();
+        let mut doubtful: Vec<&str> = Vec::new();
+        let is_listed = |post: &Post| extent.ids.contains(post.id.as_str());
+        let last = self.posts.iter().rposition(is_listed);
+        for (at, post) in self.posts.iter().enumerate() {
+            let is_beyond = extent.is_cut
+                && match last {
+                    Some(last) => at > last,
+                    None => is_older(post.published.as_deref(), extent.oldest.as_deref()),
+                };
+            match is_listed(post) {
+                true => {
+                    let of_post = |id: &&String| post.children.iter().any(|one| one.id == **id);
+                    doubtful.extend(absent.iter().filter(of_post).map(String::as_str));
+                }
+                false if is_beyond => drop(gone.insert(post.id.clone())),
+                false if extent.is_sound => doubtful.push(&post.id),
+                false => {}
+            }
+        }
+        // A run may have ended between writing the page and removing a file.
+        let unshown = self.own.iter().filter(|_| extent.is_sound).filter(|stem| {
+            let post = post_of(stem);
+            !is_profile(base(stem)) && !extent.ids.contains(post) && self.post(post).is_none()
+        });
+        doubtful.extend(
+            unshown
+                .filter(|stem| !self.names(stem).is_empty())
+                .map(|stem| post_of(stem)),
+        );
+        let proof = match doubtful.first() {
+            Some(first) if !self.is_sample => left::prove(api, first),
+            _ => Ok(()),
+        };
+        match proof {
+            Ok(()) => gone.extend(doubtful.into_iter().map(str::to_owned)),
+            Err(why) => output::note("gallery", &why),
+        }
+        gone
+    }
+
+    /// Removes own files that are not used: of what has left, and of what is shown with
+    /// another file. What a backup has recorded stays. Returns how many were removed.
+    pub fn remove(
+        &mut self,
+        used: &HashSet<&str>,
+        shown: &HashSet<&str>,
+        gone: &HashSet<String>,
+    ) -> Outcome<usize> {
+        let mut index = Index::read(&Directory::look(&self.folder.join(MEDIA), UNFINISHED))?;
+        let has_picture = used.iter().any(|path| is_profile(base(stem(path))));
+        let (mut removed, mut left) = (0, BTreeSet::new());
+        for stem in &self.own {
+            let names = self.names(stem);
+            let (post, id) = (
+                post_of(stem),
+                names::id_of(stem.strip_suffix(POSTER).unwrap_or(stem)),
+            );
+            let may_go = match is_profile(base(stem)) {
+                true => has_picture || self.is_sample,
+                false => {
+                    (shown.contains(id) || gone.contains(id) || gone.contains(post))
+                        && index.post(post).sidecar.is_none()
+                        && index.child(post, id).sidecar.is_none()
+                }
+            };
+            for name in &names {
+                match may_go && !used.contains(name.as_str()) {
+                    true => {
+                        self.folder.remove(name)?;
+                        removed += 1;
+                    }
+                    false => drop(left.insert(stem.clone())),
+                }
+            }
+        }
+        self.own = left;
+        self.write()?;
+        Ok(removed)
+    }
+
+    /// The files of a stem.
+    fn names(&self, stem: &str) -> Vec<String> {
+        let names = EXTENSIONS
+            .iter()
+            .map(|extension| format!("{stem}.{extension}"));
+        let is_file = |name: &String| {
+            let meta = fs::symlink_metadata(self.folder.join(name));
+            meta.is_ok_and(|meta| meta.is_file())
+        };
+        names.filter(is_file).collect()
+    }
+}
+
+fn is_older(one: Option<&str>, other: Option<&str>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one < other)
+}
+
+/// A path without its extension.
+fn stem(path: &str) -> &str {
+    path.rsplit_once('.').map_or(path, |(stem, _)| stem)
+}
+
+/// The id of the post that a file is of.
+fn post_of(stem: &str) -> &str {
+    base(stem).split('_').nth(1).unwrap_or_default()
+}
+
+/// Whether the gallery gives such a name.
+fn is_own(stem: &str) -> bool {
+    let inside = stem
+        .strip_prefix("media/")
+        .filter(|name| !name.contains('/'));
+    inside.is_some_and(|name| is_stem(name) || is_profile(name))
+}
+
+fn profile_pictures(folder: &Directory) -> Vec<String> {
+    let names = fs::read_dir(folder.join(MEDIA))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let pictures = names.filter(|name| is_profile(name));
+    pictures
+        .map(|name| format!("{MEDIA}/{}", stem(&name)))
+        .collect()
+}
