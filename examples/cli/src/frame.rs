@@ -2,6 +2,8 @@
 //! frame. Runs for months, and waits out what goes wrong.
 
 mod keeper;
+mod list;
+mod newest;
 mod pictures;
 #[cfg(test)]
 mod tests;
@@ -13,9 +15,10 @@ use crate::exit::{Failure, Result};
 use crate::options::{Arg, Args, Command};
 use crate::store::directory::Directory;
 use crate::{output, signals};
-use keeper::{Frame, Refreshing};
+use keeper::{Frame, Memory, Refreshing};
 use mingram::transport::Clock;
-use pictures::Albums;
+use newest::Albums;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,10 +41,12 @@ Usage: mingram frame [OPTIONS] DIR
 
 DIR is created if it is missing. A slideshow viewer can show it at any time: a
 picture is there completely or not at all. Names sort by date. A video is shown
-by its poster. Pictures that are no longer among the newest are removed; files
-that `frame` did not put there are never touched, and nothing is written while
-nothing has changed. The list of its files, and what is not complete yet, lie in
-the hidden directory DIR/.frame.
+by its poster. Pictures that are no longer among the newest are removed, and so
+are those of a post that is not listed any more if the service, asked for it,
+refuses it. Files that `frame` did not put there are never touched, a picture
+that you delete stays away, and nothing is written while nothing has changed.
+The list of its files, whose they are, and what is not complete yet, lie in the
+hidden directory DIR/.frame.
 
 Without --once it runs until Ctrl-C or SIGTERM, which end it with exit code 0.
 It waits out a lost network, a service that is down, a rate limit, a full disk,
@@ -52,6 +57,7 @@ Options:
       --albums WHICH     `first` or `all` pictures of an album (default: first)
       --every TIME       how often to look, as 90s, 15m, 6h or 1d (default: 15m)
       --once             look once, and end
+      --again            bring back the pictures that were deleted by hand
 ";
 
 /// Where unfinished files lie, in the directory itself: a viewer that shows hidden files
@@ -67,6 +73,7 @@ struct Options {
     albums: Albums,
     every: Duration,
     once: bool,
+    again: bool,
 }
 
 fn options(args: &mut Args) -> Result<Options> {
@@ -76,6 +83,7 @@ fn options(args: &mut Args) -> Result<Options> {
         albums: Albums::First,
         every: Duration::from_secs(900),
         once: false,
+        again: false,
     };
     while let Some(arg) = args.next()? {
         match arg.option() {
@@ -93,6 +101,7 @@ fn options(args: &mut Args) -> Result<Options> {
                 options.every = every.ok_or_else(wrong)?;
             }
             Some("--once") => options.once = true,
+            Some("--again") => options.again = true,
             _ => match arg {
                 Arg::Value(dir) if options.dir.as_os_str().is_empty() => options.dir = dir.into(),
                 arg => return Err(arg.unexpected()),
@@ -110,7 +119,7 @@ fn run(mut args: Args) -> Result<u8> {
     let mut source = account::source(&args)?;
     // The sample must not replace pictures only because the token is lost.
     let folder = Directory::look(&options.dir, HIDDEN);
-    let fresh = folder.is_empty() || pictures::is_sample(&folder);
+    let fresh = folder.is_empty() || list::is_sample(&folder);
     let mut api = account::api(&args)?;
     if matches!(source, Source::Sample) {
         match fresh {
@@ -138,6 +147,10 @@ fn run(mut args: Args) -> Result<u8> {
         stop,
         log: Box::new(|line| output::error("frame", line)),
         refresh: Refreshing::default(),
+        memory: Memory {
+            again: Cell::new(options.again),
+            ..Memory::default()
+        },
     };
     if !options.once {
         frame.run();

@@ -54,13 +54,13 @@ DIR is created if it is missing. It receives:
   feed.xml         an Atom feed
 
 Run it again to update: what did not change is not downloaded or written again.
-What does not come is counted as missing, and the gallery is made of the rest and
-of what an earlier run has kept. A post is removed when it is not listed any more
-and the service, asked for it, refuses it. If a run ends with an error, the old
-gallery stays as it was. Media that the service gives no file for (often because
-of copyrighted music) are counted as unavailable and do not make the run fail;
--v names them. DIR/.mingram has whose gallery it is, and which files it has
-downloaded: it removes no others.
+What does not come is counted as missing, and the gallery is made of the rest
+and of what an earlier run has kept. A post is removed when it is not listed any
+more and the service, asked for it, refuses it. If a run ends with an error, the
+old gallery stays as it was. Media that the service gives no file for (often
+because of copyrighted music) are counted as unavailable and do not make the run
+fail; -v names them. DIR/.mingram has whose gallery it is, and which files it
+has downloaded: it removes no others.
 
 Options:
   -n, --count N          the newest N posts (default: 100, at most 10000)

@@ -8,7 +8,7 @@ use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 use support::account::*;
 use support::common::replay::TOKEN;
-use support::common::reply;
+use support::common::{json, reply};
 
 fn once(account: &Account, dir: &Path, args: &[&str]) -> Output {
     let mut command = command("frame", &account.server.url());
@@ -87,7 +87,8 @@ fn keeps_the_newest_and_removes_only_its_own() {
         bytes("9", "jpg", 0, 3000)
     );
     let list = fs::read_to_string(dir.join(".frame/list")).unwrap();
-    assert_eq!(list.lines().skip(1).collect::<Vec<_>>(), own);
+    let lines = list.lines().filter(|line| !line.starts_with('#'));
+    assert_eq!(lines.collect::<Vec<_>>(), own);
 
     account
         .items
@@ -373,6 +374,7 @@ fn help_names_every_option_and_status() {
             "--albums WHICH",
             "--every TIME",
             "--once",
+            "--again",
         ],
     );
 }
@@ -620,5 +622,407 @@ fn a_full_disk_is_made_room_on() {
             let held = fs::read(temp.join(&name)).unwrap();
             assert!(held == bytes(&item.id, "jpg", 0, item.length), "{name}");
         }
+    }
+}
+
+/// The content of every file, also of the notes.
+fn content(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let read = |path: String| (path.clone(), fs::read(dir.join(path)).unwrap());
+    tree(dir).into_iter().map(read).collect()
+}
+
+/// A look that ends with this code. Returns what it said.
+fn look(account: &Account, dir: &Path, args: &[&str], code: i32) -> String {
+    let output = once(account, dir, args);
+    assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+    text(&output.stderr)
+}
+
+const GONE: &str = r#"{"error":{"message":"no such object","type":"IGApiException","code":100,"error_subcode":33}}"#;
+
+#[test]
+fn an_empty_list_is_not_believed() {
+    for (me, code) in [
+        (r#","media_count":3"#, 1),
+        ("", 1),
+        (r#","media_count":0"#, 0),
+    ] {
+        let (odd, temp) = (Odd::new(feed()), Temp::new("empty"));
+        look(&odd.account, &temp.0, &[], 0);
+        let before = content(&temp.0);
+        odd.set("/me/media", json("200 OK", r#"{"data":[]}"#));
+        let user = format!(r#"{{"id":"17841405793187218"{me}}}"#);
+        odd.set("/me?", json("200 OK", &user));
+        let errors = look(&odd.account, &temp.0, &[], code);
+        assert_eq!(
+            errors.contains("nothing was changed"),
+            code == 1,
+            "{errors}"
+        );
+        // They are all still there, whatever is counted.
+        assert_eq!(
+            errors.contains("the service still has it"),
+            code == 0,
+            "{errors}"
+        );
+        let pictures = |all: Vec<(String, Vec<u8>)>| {
+            let pictures = all.into_iter().filter(|(name, _)| name != ".frame/list");
+            pictures.collect::<Vec<_>>()
+        };
+        assert_eq!(pictures(content(&temp.0)), pictures(before), "{me}");
+    }
+}
+
+#[test]
+fn a_picture_leaves_only_with_a_proof() {
+    for (reply, leaves) in [
+        (json("400 Bad Request", GONE), true),
+        (json("200 OK", r#"{"id":"9"}"#), false),
+        (json("404 Not Found", "not here"), false),
+        (
+            json("400 No", r#"{"error":{"message":"no","code":100}}"#),
+            false,
+        ),
+        (
+            json("400 No", r#"{"error":{"message":"no","code":190}}"#),
+            false,
+        ),
+    ] {
+        let (odd, temp) = (Odd::new(feed()), Temp::new("proof"));
+        look(&odd.account, &temp.0, &[], 0);
+        let before = content(&temp.0);
+        odd.account.items.lock().unwrap().drain(..3);
+        odd.set("/9?", reply);
+        let errors = look(&odd.account, &temp.0, &[], 0);
+        assert_eq!(
+            errors.contains("9 is not listed any more, but stays"),
+            !leaves,
+            "{errors}"
+        );
+        match leaves {
+            true => assert_eq!(pictures(&temp.0), ["2026-01-11_5.jpg", "2026-01-21_6.jpg"]),
+            false => assert_eq!(content(&temp.0), before),
+        }
+        for other in ["/8?", "/71?", "/7?", "/5?"] {
+            assert_eq!(odd.account.asked(other), 0, "{other}");
+        }
+    }
+}
+
+#[test]
+fn what_is_beyond_the_count_has_not_left() {
+    let (account, temp) = (Account::new(feed()), Temp::new("beyond"));
+    look(&account, &temp.0, &["--count", "2"], 0);
+    // The last one is not even on the page any more.
+    for id in [11, 12, 13, 14] {
+        let item = Item::image(id, 50 + id as u32, 300);
+        account.items.lock().unwrap().insert(0, item);
+    }
+    look(&account, &temp.0, &["--count", "2"], 0);
+    assert_eq!(
+        pictures(&temp.0),
+        ["2026-03-08_13.jpg", "2026-03-09_14.jpg"]
+    );
+    for own in ["/8?", "/9?", "/11?"] {
+        assert_eq!(account.asked(own), 0, "{own}");
+    }
+}
+
+/// Some of a day, and one of each day, at the limit of the count.
+#[test]
+fn pictures_of_one_day_make_room_for_each_other() {
+    let day = |id| Item::image(id, 40, 300);
+    let account = Account::new((1..6).map(day).collect());
+    let temp = Temp::new("day");
+    look(&account, &temp.0, &["--count", "3"], 0);
+    account.items.lock().unwrap().insert(0, day(9));
+    look(&account, &temp.0, &["--count", "3"], 0);
+    let names = ["2026-02-13_1.jpg", "2026-02-13_2.jpg", "2026-02-13_9.jpg"];
+    assert_eq!(pictures(&temp.0), names);
+    assert_eq!(account.asked("/3?"), 0);
+}
+
+#[test]
+fn an_album_whose_children_fail_uses_its_cover() {
+    let mut items = feed();
+    (items[2].nested, items[2].cover, items[2].length) = (Some(0), true, 700);
+    for (reply, code) in [
+        (json("400 Bad Request", GONE), 1),
+        (reply("500 No", &[], "no"), 1),
+        (json("200 OK", r#"{"data":[]}"#), 0),
+    ] {
+        let (odd, temp) = (Odd::new(items.clone()), Temp::new("cover"));
+        odd.set("/7/children", reply.clone());
+        let errors = look(&odd.account, &temp.0, &[], code);
+        assert!(errors.contains("5 new, 0 removed"), "{errors}");
+        assert_eq!(errors.contains("children of 7: "), code == 1, "{errors}");
+        let cover = temp.join("2026-02-03_7.jpg");
+        assert_eq!(fs::read(&cover).unwrap(), bytes("7", "jpg", 0, 700));
+        // The first picture takes its place, and keeps it.
+        odd.clear();
+        look(&odd.account, &temp.0, &[], 0);
+        assert!(!cover.exists());
+        let before = content(&temp.0);
+        odd.set("/7/children", reply);
+        look(&odd.account, &temp.0, &[], code);
+        assert_eq!(content(&temp.0), before);
+        assert!(temp.join("2026-02-03_7_01_71.jpg").exists());
+    }
+}
+
+#[test]
+fn a_post_on_two_pages_is_one_picture() {
+    let mut items = feed();
+    items.insert(1, items[0].clone());
+    items.push(items[0].clone());
+    let (account, temp) = (Account::new(items), Temp::new("pages"));
+    look(&account, &temp.0, &["--count", "5"], 0);
+    assert_eq!(pictures(&temp.0).len(), 5);
+}
+
+#[test]
+fn a_picture_is_found_by_its_id() {
+    let (account, temp) = (Account::new(feed()), Temp::new("id"));
+    look(&account, &temp.0, &["--albums", "all"], 0);
+    let before = content(&temp.0);
+    let files = account.asked("/file/") + account.asked("/thumb/");
+    {
+        let mut items = account.items.lock().unwrap();
+        items[0].timestamp = "2026-12-31T23:59:59+0000".to_owned();
+        items[3].timestamp = "never".to_owned();
+        items[2].children.swap(0, 1);
+    }
+    look(&account, &temp.0, &["--albums", "all"], 0);
+    assert_eq!(content(&temp.0), before);
+    assert_eq!(account.asked("/file/") + account.asked("/thumb/"), files);
+}
+
+/// Six that fail, before all the others.
+#[test]
+fn bad_files_do_not_hold_up_the_rest() {
+    let bad = (100..106).map(|id| Item::image(id, 60, 500));
+    let account = Account::with_faults(bad.chain(feed()).collect(), |request, _| {
+        match request.target.starts_with("/file/10") {
+            true => Fault::Reply(reply("500 No", &[], "no")),
+            false => Fault::None,
+        }
+    });
+    let temp = Temp::new("bad");
+    let errors = look(&account, &temp.0, &[], 1);
+    assert!(errors.contains("5 new, 0 removed, 5 in all"), "{errors}");
+}
+
+#[test]
+fn a_post_that_cannot_be_read_is_passed() {
+    let mut items = feed();
+    items[1].more = r#","media_url":[]"#.to_owned();
+    let (account, temp) = (Account::new(items), Temp::new("unreadable"));
+    let errors = look(&account, &temp.0, &[], 1);
+    assert!(errors.contains("a media of the list: "), "{errors}");
+    assert_eq!(pictures(&temp.0).len(), 4);
+    // It is not known which one that was: nothing leaves.
+    account.items.lock().unwrap().remove(0);
+    look(&account, &temp.0, &[], 1);
+    assert_eq!(pictures(&temp.0).len(), 4);
+}
+
+#[test]
+fn a_refusal_without_a_field_changes_nothing() {
+    let (odd, temp) = (Odd::new(feed()), Temp::new("refusal"));
+    look(&odd.account, &temp.0, &[], 0);
+    let before = content(&temp.0);
+    let what = "Unsupported request - method type: get";
+    let error = format!(r#"{{"error":{{"message":"{what}","code":100}}}}"#);
+    odd.set("/me/media", json("400 No", &error));
+    let asked = odd.account.asked("/me/media");
+    look(&odd.account, &temp.0, &[], 1);
+    assert_eq!(odd.account.asked("/me/media"), asked + 1);
+    assert_eq!(content(&temp.0), before);
+}
+
+#[test]
+fn files_get_the_time_of_publication() {
+    let (account, temp) = (Account::new(feed()), Temp::new("times"));
+    look(&account, &temp.0, &[], 0);
+    for (name, day) in [("2026-02-23_9.jpg", 53), ("2026-02-03_7_01_71.jpg", 33)] {
+        let time = fs::metadata(temp.join(name)).unwrap().modified().unwrap();
+        let seconds = time
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        // Days since 2026-01-01, at 07:12.
+        assert_eq!(
+            seconds,
+            1_767_225_600 + day * 86_400 + 7 * 3600 + 12 * 60,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_picture_that_was_deleted_by_hand_stays_away() {
+    let (account, temp) = (Account::new(feed()), Temp::new("away"));
+    look(&account, &temp.0, &["--count", "3"], 0);
+    fs::remove_file(temp.join("2026-02-23_9.jpg")).unwrap();
+    fs::remove_file(temp.join("2026-02-03_7_01_71.jpg")).unwrap();
+    let errors = look(&account, &temp.0, &["--count", "3"], 0);
+    assert!(
+        errors.contains("2 deleted by hand: kept away (--again brings them back)"),
+        "{errors}"
+    );
+    // Older ones take their places; another one of the album does not.
+    let names = ["2026-01-11_5.jpg", "2026-01-21_6.jpg", "2026-02-13_8.jpg"];
+    assert_eq!(pictures(&temp.0), names);
+    let before = content(&temp.0);
+    assert_eq!(look(&account, &temp.0, &["--count", "3"], 0), "");
+    assert_eq!(content(&temp.0), before);
+    // What the frame has removed itself may come back.
+    look(&account, &temp.0, &["--count", "1"], 0);
+    look(&account, &temp.0, &["--count", "3"], 0);
+    assert_eq!(pictures(&temp.0), names);
+    look(&account, &temp.0, &["--count", "3", "--again"], 0);
+    assert!(temp.join("2026-02-23_9.jpg").exists());
+    assert!(temp.join("2026-02-03_7_01_71.jpg").exists());
+}
+
+/// A look that was killed has listed what it did not put there yet.
+#[test]
+fn what_a_killed_look_did_not_finish_was_not_deleted_by_hand() {
+    let (account, temp) = (Account::new(feed()), Temp::new("unsure"));
+    look(&account, &temp.0, &[], 0);
+    let list = fs::read_to_string(temp.join(".frame/list")).unwrap();
+    fs::write(
+        temp.join(".frame/list"),
+        list.replace("2026-02-23", "? 2026-02-23"),
+    )
+    .unwrap();
+    fs::remove_file(temp.join("2026-02-23_9.jpg")).unwrap();
+    look(&account, &temp.0, &[], 0);
+    assert!(temp.join("2026-02-23_9.jpg").exists());
+    assert_eq!(fs::read_to_string(temp.join(".frame/list")).unwrap(), list);
+}
+
+#[test]
+fn a_damaged_list_is_kept_aside_and_loses_nothing() {
+    let account = Account::new(feed());
+    for damage in [
+        "\0\0\0\0\0\0",
+        "2026-02-23_9.jp",
+        "# account {\n2026-02-23_9.jpg\n",
+        "<html>",
+    ] {
+        let temp = Temp::new("damaged");
+        look(&account, &temp.0, &[], 0);
+        let before = pictures(&temp.0);
+        fs::write(temp.join(".frame/list"), damage).unwrap();
+        let fewer = Account::new(feed().split_off(4));
+        for _ in 0..2 {
+            look(&fewer, &temp.0, &[], 0);
+            assert_eq!(pictures(&temp.0), before, "{damage}");
+        }
+        let aside = fs::read(temp.join(".frame/list.damaged")).unwrap();
+        assert_eq!(aside, damage.as_bytes());
+    }
+}
+
+/// Version 0.1 did not note whose pictures it had.
+#[test]
+fn the_pictures_of_another_account_are_refused() {
+    let other = Odd::new(vec![Item::image(500, 70, 900)]);
+    let me = r#"{"id":"8","username":"other","media_count":1}"#;
+    other.set("/me?", json("200 OK", me));
+    let (account, temp) = (Account::new(feed()), Temp::new("other"));
+    look(&account, &temp.0, &[], 0);
+    let before = content(&temp.0);
+    let errors = look(&other.account, &temp.0, &[], 1);
+    assert!(
+        errors.contains("has a frame of another account, jayposiris"),
+        "{errors}"
+    );
+    assert_eq!(content(&temp.0), before);
+
+    let list = fs::read_to_string(temp.join(".frame/list")).unwrap();
+    let old: String = list
+        .lines()
+        .filter(|line| !line.starts_with("# account"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(temp.join(".frame/list"), &old).unwrap();
+    look(&account, &temp.0, &["--count", "4"], 0);
+    assert_eq!(pictures(&temp.0).len(), 4);
+    fs::write(temp.join(".frame/list"), &old).unwrap();
+    let errors = look(&other.account, &temp.0, &[], 0);
+    assert!(
+        errors.contains("they may be of another account, and stay"),
+        "{errors}"
+    );
+    assert_eq!(pictures(&temp.0).len(), 5);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_that_never_ends_is_refused() {
+    let (account, temp) = (Account::new(feed()), Temp::new("pipe"));
+    fs::create_dir(temp.join(".frame")).unwrap();
+    let pipe = std::process::Command::new("mkfifo")
+        .arg(temp.join(".frame/list"))
+        .status();
+    assert!(pipe.unwrap().success());
+    let errors = look(&account, &temp.0, &[], 5);
+    assert!(errors.contains("it is a pipe or a device"), "{errors}");
+    assert_eq!(pictures(&temp.0).len(), 0);
+}
+
+/// The list has its name, and its directory too, before there is a picture that it must name.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_list_is_on_the_disk_before_the_pictures() {
+    let (account, temp) = (Account::new(feed()), Temp::new("flushed"));
+    let (dir, log) = (temp.join("dir"), temp.join("log"));
+    let args = ["-e", "trace=fsync,rename,renameat,renameat2"];
+    let Some(output) = traced(&["frame", "--once"], &account, &dir, &args, &log) else {
+        return;
+    };
+    assert!(output.status.success(), "{}", said(&output));
+    let log = fs::read_to_string(&log).unwrap();
+    let flushed = |dir: &Path| log.find(&format!("<{}>", dir.display())).unwrap();
+    let placed = log.find("2026-02-23_9.jpg\"").unwrap();
+    assert!(
+        flushed(&dir) < placed && flushed(&dir.join(".frame")) < placed,
+        "{log}"
+    );
+}
+
+/// Shares refuse to flush a directory in their own ways.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_that_cannot_be_flushed_is_one_warning() {
+    for error in ["EIO", "EPERM", "EACCES", "EBADF", "EINVAL"] {
+        let (account, temp) = (Account::new(feed()), Temp::new("share"));
+        let dir = temp.join("dir");
+        fs::create_dir_all(dir.join(".frame")).unwrap();
+        let inject = format!("inject=fsync:error={error}");
+        let paths = [
+            dir.display().to_string(),
+            dir.join(".frame").display().to_string(),
+        ];
+        let args = [
+            "-P",
+            &paths[0],
+            "-P",
+            &paths[1],
+            "-e",
+            "trace=fsync",
+            "-e",
+            &inject,
+        ];
+        let log = temp.join("log");
+        let Some(output) = traced(&["frame", "--once"], &account, &dir, &args, &log) else {
+            return;
+        };
+        assert!(output.status.success(), "{error}: {}", said(&output));
+        let errors = text(&output.stderr);
+        assert_eq!(errors.matches("cannot be flushed").count(), 1, "{errors}");
+        assert_eq!(pictures(&dir).len(), 5);
     }
 }

@@ -1319,9 +1319,10 @@ fn the_gallery_of_another_account_is_refused() {
         let account = Account::new(&images(1..4));
         let folder = Folder::new();
         account.expect(&folder, &[], 0);
-        let forget = || match is_old {
-            true => drop(fs::remove_dir_all(folder.join(".mingram"))),
-            false => {}
+        let forget = || {
+            if is_old {
+                let _ = fs::remove_dir_all(folder.join(".mingram"));
+            }
         };
         forget();
         let before = folder.state();

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 use support::account::*;
 use support::common::{self, json, reply};
@@ -30,31 +30,6 @@ fn run(account: &Account, dir: &Path, args: &[&str], code: i32) -> Value {
     assert_eq!(ended, number("listed"), "{posts}");
     assert_eq!(summary["complete"], code == 0);
     summary
-}
-
-/// An account whose replies to the paths that begin so are replaced from the second run on.
-struct Odd {
-    account: Account,
-    replies: Arc<Mutex<Vec<(&'static str, String)>>>,
-}
-
-impl Odd {
-    fn new(items: Vec<Item>) -> Odd {
-        let replies: Arc<Mutex<Vec<(&'static str, String)>>> = Arc::default();
-        let held = replies.clone();
-        let account = Account::with_faults(items, move |request, _| {
-            let replies = held.lock().unwrap();
-            let reply = replies
-                .iter()
-                .find(|(path, _)| request.target.starts_with(path));
-            reply.map_or(Fault::None, |(_, reply)| Fault::Reply(reply.clone()))
-        });
-        Odd { account, replies }
-    }
-
-    fn set(&self, path: &'static str, reply: impl Into<String>) {
-        self.replies.lock().unwrap().insert(0, (path, reply.into()));
-    }
 }
 
 fn three() -> Vec<Item> {
@@ -219,7 +194,7 @@ fn an_album_whose_children_do_not_come_is_kept_by_its_cover() {
         assert_eq!(held, cover, "{summary}");
         assert!(temp.join("2026/2026-02-23_9.jpg").exists());
         // Later they come, by a request of their own.
-        odd.replies.lock().unwrap().clear();
+        odd.clear();
         run(&odd.account, &temp.0, &[], 0);
         assert!(temp.join("2026/2026-02-03_7_02_72.jpg").exists());
         assert_eq!(temp.join("2026/2026-02-03_7.jpg").exists(), cover);
@@ -246,7 +221,7 @@ fn a_file_or_an_album_that_fails_for_good_holds_up_nothing() {
         note(&temp.0, "2026/2026-02-23_9.json")["caption"],
         "about 9"
     );
-    odd.replies.lock().unwrap().clear();
+    odd.clear();
     run(&odd.account, &temp.0, &[], 0);
 }
 
@@ -495,7 +470,7 @@ fn what_cannot_be_compared_gets_no_sum() {
         assert_eq!(summary["unverified"], name, "{summary}");
         assert_eq!(summary["verified"]["files"], 4, "{summary}");
     }
-    odd.replies.lock().unwrap().clear();
+    odd.clear();
     let summary = run(&odd.account, &temp.0, &["--check"], 0);
     assert_eq!(summary["downloaded"], 1, "{summary}");
     assert_eq!(fs::read(&picture).unwrap().len(), 3000);
@@ -806,32 +781,6 @@ fn downloads_begin_before_the_list_ends() {
     assert_eq!(summary["downloaded"], 120);
 }
 
-/// A run under strace; `None` if there is none, or if it may not trace.
-#[cfg(target_os = "linux")]
-fn traced(account: &Account, dir: &Path, args: &[&str], log: &Path) -> Option<Output> {
-    let made = command("backup", &account.server.url());
-    let mut strace = std::process::Command::new("strace");
-    for (name, value) in made.get_envs() {
-        match value {
-            Some(value) => strace.env(name, value),
-            None => strace.env_remove(name),
-        };
-    }
-    let strace = strace.args(["-f", "-y", "-o"]).arg(log).args(args);
-    let output = strace
-        .arg(support::program::path())
-        .arg("backup")
-        .arg(dir)
-        .output();
-    match output {
-        Ok(output) if !text(&output.stderr).contains("strace: ") => Some(output),
-        other => {
-            println!("skipped: no strace here: {other:?}");
-            None
-        }
-    }
-}
-
 /// A file is flushed once, its name with many others, and a sidecar only if it replaces what
 /// cannot be fetched again.
 #[cfg(target_os = "linux")]
@@ -842,7 +791,13 @@ fn a_new_file_is_flushed_once() {
     let (dir, log) = (temp.join("dir"), temp.join("log"));
     // Pictures, sidecars, and everything.
     let flushed = || {
-        traced(&account, &dir, &["-e", "trace=fsync,fdatasync"], &log)?;
+        traced(
+            &["backup"],
+            &account,
+            &dir,
+            &["-e", "trace=fsync,fdatasync"],
+            &log,
+        )?;
         let log = fs::read_to_string(&log).unwrap();
         let all = log.lines().filter(|line| line.contains("sync("));
         let of_post = all.clone().filter(|line| line.contains("_1"));
@@ -883,7 +838,7 @@ fn a_directory_that_cannot_be_flushed_is_one_warning() {
             dir.join("2026").display().to_string(),
         );
         let args = ["-P", &own, "-P", &year, "-e", "trace=fsync", "-e", &inject];
-        let Some(output) = traced(&account, &dir, &args, &temp.join("log")) else {
+        let Some(output) = traced(&["backup"], &account, &dir, &args, &temp.join("log")) else {
             return;
         };
         assert!(output.status.success(), "{error}: {}", said(&output));

@@ -87,6 +87,16 @@ impl Fields {
         }
     }
 
+    /// Of a post and its children: what it takes to show a picture.
+    pub fn picture(command: &'static str) -> Fields {
+        const PICTURE: [&str; 4] = ["id", "media_type", "media_url", "thumbnail_url"];
+        Fields {
+            child: PICTURE.to_vec(),
+            nested: true,
+            ..Fields::new(command, &[&PICTURE, &["timestamp"]])
+        }
+    }
+
     /// The parameter `fields`.
     pub fn text(&self) -> String {
         let mut text = self.own.join(",");

@@ -1,6 +1,6 @@
 //! The loop: look, update, wait.
 
-use super::pictures::Albums;
+use super::newest::Albums;
 use super::trouble::{HOUR, Trouble};
 use crate::account::sample;
 use crate::account::source::Source;
@@ -34,6 +34,19 @@ pub struct Frame {
     pub stop: Arc<AtomicBool>,
     pub log: Box<dyn Fn(&str)>,
     pub refresh: Refreshing,
+    pub memory: Memory,
+}
+
+/// What is remembered from look to look.
+#[derive(Default)]
+pub struct Memory {
+    /// Pictures that were deleted by hand come back at the next look.
+    pub again: Cell<bool>,
+    /// The token of this look, and the one whose account is known to be that of the pictures.
+    pub token: RefCell<Option<Token>>,
+    pub identified: RefCell<Option<Token>>,
+    /// Why something that is not listed stays.
+    pub said: RefCell<String>,
 }
 
 /// The last refresh of the token, if it failed.
@@ -113,9 +126,10 @@ impl Frame {
         if self.clock.now() < UNIX_EPOCH + Duration::from_secs(EARLIEST) {
             return Err(Trouble::ClockNotSet);
         }
-        let api = self.api.clone().with_token(self.token()?);
-        let pictures = self.newest(&api);
-        let done = pictures.and_then(|pictures| self.update(&api, &pictures));
+        let token = self.token()?;
+        *self.memory.token.borrow_mut() = Some(token.clone());
+        let api = self.api.clone().with_token(token);
+        let done = self.update(&api);
         *used = api.usage().percent();
         done
     }

@@ -1,127 +1,146 @@
-//! The pictures: which are the newest, which are missing, and which leave.
+//! The pictures: which are missing, and which leave.
 
-use super::HIDDEN;
 use super::keeper::Frame;
+use super::list::{List, stem};
+use super::newest::{Newest, Picture, newest};
 use super::trouble::Trouble;
+use crate::account::fields::{self, Fields};
+use crate::account::left;
+use crate::account::listing::Listing;
 use crate::account::sample;
-use crate::store::directory::Directory;
 use crate::store::failure::Failure;
 use crate::store::fetch::{Fetch, Fetched};
-use crate::store::names::{self, Want};
-use mingram::{Api, ErrorKind, Fields, Media, MediaField as M, MediaType};
+use crate::store::index::Index;
+use crate::store::names::{EXTENSIONS, Want, id_of, post_of};
+use mingram::{Api, ErrorKind, MediaField as M};
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::time::Duration;
 
-/// The list of the files that are ours.
-const LIST: &str = ".frame/list";
-const LIST_HEAD: &str =
-    "# What `frame` put here, and may remove. Without this list it removes nothing.\n";
-
-/// After this many downloads that broke, the rest waits for the next look.
-const MAX_BROKEN: u32 = 3;
-
-/// Which pictures of an album.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Albums {
-    First,
-    All,
-}
-
-/// A picture to show.
-pub struct Picture {
-    id: String,
-    stem: String,
-    url: Option<String>,
-}
-
-/// Whether everything that `frame` put here is of the built-in sample.
-pub fn is_sample(folder: &Directory) -> bool {
-    debug_assert!(LIST.starts_with(HIDDEN));
-    let list = folder.read(LIST);
-    let mut names = list.lines().filter(|line| !line.starts_with('#'));
-    let is_sample = |name: &str| {
-        let stem = name.split('.').next().unwrap_or_default();
-        sample::contains(stem.rsplit('_').next().unwrap_or_default())
-    };
-    !list.is_empty() && names.all(is_sample)
-}
+/// After this many files in a row whose host could not be reached, the rest waits for the
+/// next look.
+const MAX_UNREACHED: u32 = 5;
 
 impl Frame {
-    /// The newest pictures that have a file.
-    pub fn newest(&self, api: &Api) -> Result<Vec<Picture>, Trouble> {
-        const CHILD: &[M] = &[M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
-        let fields = Fields::from(CHILD)
-            .and(M::Timestamp)
-            .with(M::Children, CHILD);
-        let mut pictures: Vec<Picture> = Vec::new();
-        for media in api.my_media(fields).page_size(self.count.min(50) as u32) {
-            let media = media?;
-            for picture in self.pictures(&media) {
-                let shown = picture.url.is_some() || self.folder.find(&picture.stem).is_some();
-                let known = pictures.iter().any(|other| other.stem == picture.stem);
-                if shown && !known && pictures.len() < self.count {
-                    pictures.push(picture);
+    /// Brings the directory up to date.
+    pub fn update(&self, api: &Api) -> Result<(), Trouble> {
+        let mut index = Index::read_flat(&self.folder)?;
+        let mut list = List::read(&self.folder, &mut index, self.memory.again.get())?;
+        let (newest, listing) = newest(api, &mut index, &list, self.count, self.albums)?;
+        let was_sample = self.identify(api, &mut list, &newest, &listing)?;
+        self.memory.again.set(false);
+        if list.deleted > 0 {
+            let what = "deleted by hand: kept away (--again brings them back)";
+            self.note(&format!("{} {what}", list.deleted));
+        }
+        let dropped = match was_sample {
+            true => list.ours.iter().cloned().collect(),
+            false => self.leaving(api, &list, &newest),
+        };
+        self.change(api, &mut list, &newest.pictures, dropped)?;
+        match newest.trouble {
+            Some(failure) => Err(Trouble::Listing(failure.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes sure that the pictures here are of this account, and that an empty list is meant.
+    /// Returns whether they are of the sample and this account is not.
+    fn identify(
+        &self,
+        api: &Api,
+        list: &mut List,
+        newest: &Newest,
+        listing: &Listing<'_>,
+    ) -> Result<bool, Trouble> {
+        let token = self.memory.token.borrow().clone();
+        let is_known = list.has_account() && *self.memory.identified.borrow() == token;
+        if is_known && !newest.seen.is_empty() {
+            return Ok(false);
+        }
+        let user = fields::me(api, &mut Fields::user("frame"))?;
+        let was_sample = list.is_sample() && user.id != sample::USER_ID;
+        if !list.has_account() && !list.ours.is_empty() && !was_sample {
+            let is_listed = |name: &String| newest.seen.contains(post_of(stem(name)));
+            if !list.ours.iter().any(is_listed) {
+                self.note(
+                    "none of the pictures here is listed: they may be of another account, and stay",
+                );
+                list.ours.clear();
+            }
+        }
+        let account = list.set_account(&self.folder, &user);
+        account.map_err(|failure| Trouble::Account(failure.to_string()))?;
+        if let Some(doubt) = listing.doubt(user.media_count, !list.ours.is_empty()) {
+            return Err(Trouble::Listing(doubt));
+        }
+        *self.memory.identified.borrow_mut() = token;
+        Ok(was_sample)
+    }
+
+    /// The files that leave: those beyond the count or the choice, and with a proof those of
+    /// what has left the account.
+    fn leaving(&self, api: &Api, list: &List, newest: &Newest) -> Vec<String> {
+        let is_shown = |id: &str| newest.pictures.iter().any(|picture| picture.id == id);
+        let (mut leaving, mut doubtful) = (Vec::new(), Vec::new());
+        for name in &list.ours {
+            let (post, id) = (post_of(stem(name)), id_of(stem(name)));
+            let day = stem(name).split('_').next();
+            let is_older = || {
+                let oldest = newest.oldest.as_deref();
+                let pair = day.filter(|day| !day.starts_with("0000")).zip(oldest);
+                newest.is_cut && pair.is_some_and(|(day, oldest)| day < oldest)
+            };
+            match newest.seen.contains(post) {
+                _ if is_shown(id) => {}
+                _ if newest.beyond.contains(post) => leaving.push(name.clone()),
+                true if newest.open.contains(post) && !newest.seen.contains(id) => {}
+                true if newest.seen.contains(id) => leaving.push(name.clone()),
+                false if is_older() => leaving.push(name.clone()),
+                false if !newest.is_sound => {}
+                _ => doubtful.push(name.clone()),
+            }
+        }
+        let Some(first) = doubtful.last() else {
+            return leaving;
+        };
+        match left::prove(api, id_of(stem(first))) {
+            Ok(()) => leaving.extend(doubtful),
+            // Said once, and not at each look.
+            Err(why) => {
+                if *self.memory.said.borrow() != why {
+                    self.note(&why);
                 }
-            }
-            if pictures.len() == self.count {
-                break;
+                *self.memory.said.borrow_mut() = why;
             }
         }
-        Ok(pictures)
+        leaving.sort();
+        leaving
     }
 
-    fn pictures(&self, media: &Media) -> Vec<Picture> {
-        if !names::is_id(&media.id) {
-            return Vec::new();
-        }
-        let stem = names::stem(media.published_at(), &media.id);
-        let picture = |stem: String, media: &Media| Picture {
-            id: media.id.clone(),
-            stem,
-            url: media.image_url().map(str::to_owned),
-        };
-        let album = media.media_type == Some(MediaType::CarouselAlbum);
-        let children = media.children.as_deref().unwrap_or_default();
-        if !album || children.is_empty() {
-            return vec![picture(stem, media)];
-        }
-        let children = children.iter().enumerate();
-        let all = children
-            .filter(|(_, child)| names::is_id(&child.id))
-            .map(|(i, child)| picture(names::child_stem(&stem, i, &child.id), child));
-        match self.albums {
-            Albums::All => all.collect(),
-            Albums::First => all.take(1).collect(),
-        }
-    }
-
-    pub fn update(&self, api: &Api, pictures: &[Picture]) -> Result<(), Trouble> {
-        let mut ours = self.ours()?;
-        let is_shown = |name: &&String| {
-            let stem = name.split('.').next();
-            pictures
-                .iter()
-                .any(|picture| Some(picture.stem.as_str()) == stem)
-        };
-        let mut dropped: Vec<String> = ours.iter().filter(|n| !is_shown(n)).cloned().collect();
+    /// Downloads what is missing, and removes what leaves.
+    fn change(
+        &self,
+        api: &Api,
+        list: &mut List,
+        pictures: &[Picture],
+        mut dropped: Vec<String>,
+    ) -> Result<(), Trouble> {
         let out = dropped.len();
         let (mut fetched, mut trouble) = self.fetch(api, pictures);
         // A full disk needs room before anything else is written.
         if trouble.as_ref().is_some_and(Failure::is_disk_full) {
             self.sweep(|stem| fetched.iter().any(|picture| picture.stem() == stem))?;
-            self.remove(dropped.drain(..), &mut ours)?;
+            self.remove(dropped.drain(..), list)?;
         }
-        // Listed before they are there: a kill in between leaves no picture that is not in
-        // the list.
-        while !fetched.is_empty() {
+        // Listed before they come or go: a kill in between leaves no picture that is not in
+        // the list, and none that seems to be deleted by hand.
+        while !fetched.is_empty() || !dropped.is_empty() {
             let names = fetched.iter().map(|fetched| fetched.name.clone());
-            let list = ours.iter().cloned().chain(names).collect();
-            match self.list(&list) {
+            let unsure = names.chain(dropped.iter().cloned()).collect();
+            match list.write(&self.folder, &unsure) {
                 Ok(()) => break,
                 Err(failure) if !failure.is_disk_full() => return Err(failure.into()),
-                Err(_) if !dropped.is_empty() => self.remove(dropped.drain(..), &mut ours)?,
+                Err(_) if !dropped.is_empty() => self.remove(dropped.drain(..), list)?,
                 Err(failure) => {
                     let last = fetched.pop();
                     self.sweep(|stem| last.as_ref().is_none_or(|last| last.stem() != stem))?;
@@ -133,39 +152,35 @@ impl Frame {
         for picture in fetched {
             let name = picture.name.clone();
             picture.place(&self.folder)?;
-            ours.insert(name);
+            list.ours.insert(name);
         }
         self.folder.flush()?;
         // For new ones that did not come, old ones stay, the newest of them. There may be
         // two files for a picture, if the service changed its format.
-        let kept = ours.len() - dropped.len();
+        let kept = list.ours.len() - dropped.len();
         let stay = match &trouble {
             Some(_) => pictures.len().saturating_sub(kept),
             None => 0,
         };
         let go = dropped.len().saturating_sub(stay);
-        self.remove(dropped.drain(..go), &mut ours)?;
+        self.remove(dropped.drain(..go), list)?;
         let removed = out - dropped.len();
         // What may still come is resumed.
         self.sweep(|stem| {
             trouble.is_some() && pictures.iter().any(|picture| picture.stem == stem)
         })?;
-        self.list(&ours)?;
+        list.write(&self.folder, &BTreeSet::new())?;
         if new + removed > 0 {
-            let all = ours.len();
+            let all = list.ours.len();
             self.note(&format!("{new} new, {removed} removed, {all} in all"));
         }
         trouble.map_or(Ok(()), |trouble| Err(trouble.into()))
     }
 
-    fn remove(
-        &self,
-        names: impl Iterator<Item = String>,
-        ours: &mut BTreeSet<String>,
-    ) -> Result<(), Failure> {
+    fn remove(&self, names: impl Iterator<Item = String>, list: &mut List) -> Result<(), Failure> {
         for name in names {
             self.folder.remove(&name)?;
-            ours.remove(&name);
+            list.ours.remove(&name);
         }
         Ok(())
     }
@@ -179,12 +194,17 @@ impl Frame {
         Ok(())
     }
 
+    fn has_picture(&self, stem: &str) -> bool {
+        let mut extensions = EXTENSIONS.iter().filter(|one| Want::Picture.takes(one));
+        extensions.any(|extension| self.folder.join(&format!("{stem}.{extension}")).is_file())
+    }
+
     /// Downloads the missing pictures, as far as possible.
     fn fetch(&self, api: &Api, pictures: &[Picture]) -> (Vec<Fetched>, Option<Failure>) {
-        let (mut fetched, mut trouble, mut broken) = (Vec::new(), None, 0);
+        let (mut fetched, mut trouble, mut unreached) = (Vec::new(), None, 0);
         for picture in pictures {
             let Some(url) = &picture.url else { continue };
-            if self.folder.find(&picture.stem).is_some() {
+            if picture.is_here || self.has_picture(&picture.stem) {
                 continue;
             }
             let fetch = Fetch {
@@ -192,7 +212,7 @@ impl Frame {
                 folder: &self.folder,
                 stem: &picture.stem,
                 want: Want::Picture,
-                published: None,
+                published: picture.published,
                 retries: 1,
                 time: Duration::from_secs(60),
                 renew: &|| {
@@ -205,7 +225,10 @@ impl Frame {
                 clock: &*self.clock,
             };
             match fetch.run(url) {
-                Ok(picture) => fetched.push(picture),
+                Ok(picture) => {
+                    unreached = 0;
+                    fetched.push(picture);
+                }
                 Err(failure @ Failure::Disk(..)) => return (fetched, Some(failure)),
                 Err(Failure::Call(error))
                     if error.is_rate_limited()
@@ -216,42 +239,17 @@ impl Frame {
                 }
                 // Only this one; the others may come.
                 Err(failure) => {
-                    let transient =
-                        matches!(&failure, Failure::Call(error) if error.is_transient());
-                    broken += u32::from(transient);
+                    unreached = match failure.is_unreached() {
+                        true => unreached + 1,
+                        false => 0,
+                    };
                     trouble = Some(failure);
-                    if broken == MAX_BROKEN {
+                    if unreached == MAX_UNREACHED {
                         break;
                     }
                 }
             }
         }
         (fetched, trouble)
-    }
-
-    /// The files that are ours: listed, and there. A line that is not such a name is
-    /// ignored, so that a damaged list makes nothing else ours.
-    fn ours(&self) -> Result<BTreeSet<String>, Failure> {
-        let list = self.folder.join(LIST);
-        let text = match fs::read(&list) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Failure::at(&list, error)),
-            Ok(text) => text,
-        };
-        let is_ours = |line: &&str| {
-            let named = line.split_once('.').is_some_and(|(stem, extension)| {
-                names::is_stem(stem) && names::EXTENSIONS.contains(&extension)
-            });
-            let meta = || fs::symlink_metadata(self.folder.join(line));
-            named && meta().is_ok_and(|meta| meta.is_file())
-        };
-        let text = String::from_utf8_lossy(&text);
-        Ok(text.lines().filter(is_ours).map(str::to_owned).collect())
-    }
-
-    fn list(&self, names: &BTreeSet<String>) -> Result<(), Failure> {
-        let lines = names.iter().map(|name| format!("{name}\n"));
-        let text: String = std::iter::once(LIST_HEAD.to_owned()).chain(lines).collect();
-        self.folder.write_whole(LIST, text.as_bytes()).map(drop)
     }
 }

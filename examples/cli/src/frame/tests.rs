@@ -1,8 +1,8 @@
 //! The loop of `frame`, on a test clock and against an hour of faults.
 
 use super::HIDDEN;
-use super::keeper::{Frame, Refreshing};
-use super::pictures::Albums;
+use super::keeper::{Frame, Memory, Refreshing};
+use super::newest::Albums;
 use crate::account::source::Source;
 use crate::store::directory::Directory;
 use crate::support;
@@ -220,6 +220,7 @@ fn survives_an_hour_of_faults() {
         stop,
         log: Box::new(move |line| said.lock().unwrap().push(line.to_owned())),
         refresh: Refreshing::default(),
+        memory: Memory::default(),
     }
     .run();
 
@@ -347,6 +348,7 @@ fn a_refresh_that_fails_is_waited_out() {
         stop,
         log: Box::new(move |line| said.lock().unwrap().push(line.to_owned())),
         refresh: Refreshing::default(),
+        memory: Memory::default(),
     }
     .run();
     let log = log.lock().unwrap();
@@ -379,9 +381,15 @@ fn a_rate_limit_that_is_near_is_kept_away_from() {
         let header = format!(r#"{{"call_count":{percent},"total_time":1,"total_cputime":1}}"#);
         Fault::Reply(reply("200 OK", &[("X-App-Usage", &header)], feed))
     };
-    let account = Account::with_faults(Vec::new(), move |_, number| match number {
-        1..=3 => usage(85),
-        _ => usage(20),
+    let looks_so_far = AtomicUsize::new(0);
+    let account = Account::with_faults(Vec::new(), move |request, _| {
+        if !request.target.starts_with("/me/media") {
+            return Fault::None;
+        }
+        match looks_so_far.fetch_add(1, Ordering::SeqCst) {
+            1..=3 => usage(85),
+            _ => usage(20),
+        }
     });
     let (minutes, log) = looks(&account, Duration::from_secs(900), 6);
     assert_eq!(minutes, [15, 60, 60, 60, 15, 15]);
@@ -512,6 +520,7 @@ fn looks_with(
         stop,
         log: Box::new(move |line| said.lock().unwrap().push(line.to_owned())),
         refresh: Refreshing::default(),
+        memory: Memory::default(),
     }
     .run();
     let sleeps = hour.sleeps.lock().unwrap();

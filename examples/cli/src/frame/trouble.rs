@@ -17,6 +17,10 @@ pub enum Trouble {
     ClockNotSet,
     Token(mingram::Error),
     Files(Failure),
+    /// The pictures here are another account's.
+    Account(String),
+    /// The list is not believed, or something in it does not come.
+    Listing(String),
 }
 
 impl From<Failure> for Trouble {
@@ -52,6 +56,8 @@ impl Trouble {
             (_, Some(_)) => "the service refuses",
             (Trouble::Files(failure), _) if failure.is_disk_full() => "the disk is full",
             (Trouble::Files(Failure::Content(_)), _) => "a file is not a picture",
+            (Trouble::Account(_), _) => "the directory is refused",
+            (Trouble::Listing(_), _) => "the list is not complete",
             _ => "the directory cannot be written",
         }
     }
@@ -61,6 +67,7 @@ impl Trouble {
             Trouble::ClockNotSet => "it says a year before 2026".to_owned(),
             Trouble::Token(error) => error.to_string(),
             Trouble::Files(failure) => failure.to_string(),
+            Trouble::Account(what) | Trouble::Listing(what) => what.clone(),
         }
     }
 
@@ -80,7 +87,7 @@ impl Trouble {
 
     pub fn code(&self) -> u8 {
         match self {
-            Trouble::ClockNotSet => exit::FAILED,
+            Trouble::ClockNotSet | Trouble::Account(_) | Trouble::Listing(_) => exit::FAILED,
             Trouble::Token(_) => exit::NO_TOKEN,
             Trouble::Files(failure) => failure.code(),
         }

@@ -8,7 +8,7 @@ use crate::account::left;
 use crate::output;
 use crate::store::directory::Directory;
 use crate::store::index::Index;
-use crate::store::names::{self, EXTENSIONS, POSTER, base, is_stem};
+use crate::store::names::{self, EXTENSIONS, POSTER, base, is_stem, post_of};
 use crate::store::record::Record;
 use crate::store::sidecar;
 use mingram::{Api, User};
@@ -240,11 +240,6 @@ fn is_older(one: Option<&str>, other: Option<&str>) -> bool {
 /// A path without its extension.
 fn stem(path: &str) -> &str {
     path.rsplit_once('.').map_or(path, |(stem, _)| stem)
-}
-
-/// The id of the post that a file is of.
-fn post_of(stem: &str) -> &str {
-    base(stem).split('_').nth(1).unwrap_or_default()
 }
 
 /// Whether the gallery gives such a name.

@@ -63,6 +63,15 @@ impl Index {
         Ok(Index::of(found))
     }
 
+    /// Reads the directory alone.
+    pub fn read_flat(folder: &Directory) -> Result<Index, Failure> {
+        let mut found = Vec::new();
+        scan(folder.path(), &mut |name, entry| {
+            found.extend(entry_of(name, entry, ""));
+        })?;
+        Ok(Index::of(found))
+    }
+
     fn of(mut found: Vec<(String, Entry)>) -> Index {
         let in_year = |entry: &Entry| entry.in_year;
         found.sort_by(|(a, one), (b, other)| {

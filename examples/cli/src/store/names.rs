@@ -46,6 +46,11 @@ pub fn id_of(stem: &str) -> &str {
     stem.rsplit('_').next().unwrap_or_default()
 }
 
+/// The id of the post that a stem is of: the part after the date.
+pub fn post_of(stem: &str) -> &str {
+    base(stem).split('_').nth(1).unwrap_or_default()
+}
+
 /// Whether a directory has the name of a year.
 pub fn is_year(name: &str) -> bool {
     name.len() == 4 && name.bytes().all(|byte| byte.is_ascii_digit())

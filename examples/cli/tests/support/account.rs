@@ -585,3 +585,61 @@ pub fn feed() -> Vec<Item> {
         Item::image(5, 10, 3000),
     ]
 }
+
+/// An account whose replies to the paths that begin so are replaced from the second run on.
+pub struct Odd {
+    pub account: Account,
+    replies: Arc<Mutex<Vec<(&'static str, String)>>>,
+}
+
+impl Odd {
+    pub fn new(items: Vec<Item>) -> Odd {
+        let replies: Arc<Mutex<Vec<(&'static str, String)>>> = Arc::default();
+        let held = replies.clone();
+        let account = Account::with_faults(items, move |request, _| {
+            let replies = held.lock().unwrap();
+            let reply = replies
+                .iter()
+                .find(|(path, _)| request.target.starts_with(path));
+            reply.map_or(Fault::None, |(_, reply)| Fault::Reply(reply.clone()))
+        });
+        Odd { account, replies }
+    }
+
+    /// Everything is as usual again.
+    pub fn clear(&self) {
+        self.replies.lock().unwrap().clear();
+    }
+
+    pub fn set(&self, path: &'static str, reply: impl Into<String>) {
+        self.replies.lock().unwrap().insert(0, (path, reply.into()));
+    }
+}
+
+/// A run under strace; `None` if there is none, or if it may not trace.
+#[cfg(target_os = "linux")]
+pub fn traced(
+    words: &[&str],
+    account: &Account,
+    dir: &Path,
+    args: &[&str],
+    log: &Path,
+) -> Option<Output> {
+    let made = command(words[0], &account.server.url());
+    let mut strace = std::process::Command::new("strace");
+    for (name, value) in made.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    let strace = strace.args(["-f", "-y", "-o"]).arg(log).args(args);
+    let output = strace.arg(program::path()).args(words).arg(dir).output();
+    match output {
+        Ok(output) if !text(&output.stderr).contains("strace: ") => Some(output),
+        other => {
+            println!("skipped: no strace here: {other:?}");
+            None
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `.frame/list`: whose pictures these are, which files are ours, and which pictures were
+//! deleted by hand.
+
+use super::HIDDEN;
+use crate::account::sample;
+use crate::output;
+use crate::store::directory::Directory;
+use crate::store::failure::Failure;
+use crate::store::index::Index;
+use crate::store::names::{self, EXTENSIONS};
+use crate::store::record::{self, Owner};
+use mingram::User;
+use miniserde::json::{self, Object};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+
+const LIST: &str = ".frame/list";
+const HEAD: &str =
+    "# What `frame` put here, and may remove. Without this list it removes nothing.\n";
+
+/// What lines begin with, besides names of files. An older version ignores such lines.
+const ACCOUNT: &str = "# account ";
+/// A file that comes or goes: a kill may leave it there or not.
+const UNSURE: &str = "? ";
+/// The id of a picture that was deleted by hand.
+const AWAY: &str = "- ";
+
+#[derive(Default)]
+pub struct List {
+    account: Option<Object>,
+    /// The files that are ours, and there.
+    pub ours: BTreeSet<String>,
+    /// The pictures that stay away.
+    pub away: BTreeSet<String>,
+    /// Pictures that were deleted since the last look.
+    pub deleted: usize,
+}
+
+impl List {
+    /// Reads the list. A line that is not understood makes nothing ours; the list is then kept
+    /// under another name. With `again`, nothing stays away.
+    pub fn read(folder: &Directory, index: &mut Index, again: bool) -> Result<List, Failure> {
+        debug_assert!(LIST.starts_with(HIDDEN));
+        folder.check_file(LIST)?;
+        let path = folder.join(LIST);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(List::default()),
+            text => text.map_err(|error| Failure::at(&path, error))?,
+        };
+        let (mut list, named, damaged) = parse(&String::from_utf8_lossy(&text));
+        if damaged {
+            let aside = folder.set_aside(LIST)?;
+            output::warn(&format!("{LIST} was damaged: kept as {aside}"));
+        }
+        // A list without an account is of version 0.1, unless it has lost it.
+        if damaged && list.account.is_none() {
+            return Ok(list);
+        }
+        for (name, is_sure) in named {
+            let stem = stem(&name);
+            let (post, id) = (names::post_of(stem), names::id_of(stem));
+            let there = fs::symlink_metadata(folder.join(&name)).is_ok_and(|meta| meta.is_file());
+            let mut held = || index.post(id).file.or(index.child(post, id).file).is_some();
+            if there {
+                list.ours.insert(name);
+            } else if is_sure && list.account.is_some() && !again && !held() {
+                list.deleted += usize::from(list.away.insert(id.to_owned()));
+            }
+        }
+        if again {
+            list.away.clear();
+        }
+        Ok(list)
+    }
+
+    /// Writes the list unless it is written already, with files that come or go.
+    pub fn write(&self, folder: &Directory, unsure: &BTreeSet<String>) -> Result<(), Failure> {
+        let mut text = HEAD.to_owned();
+        if let Some(account) = &self.account {
+            text += &format!("{ACCOUNT}{}\n", json::to_string(account));
+        }
+        let sure = self.ours.difference(unsure).map(|name| ("", name));
+        let unsure = unsure.iter().map(|name| (UNSURE, name));
+        let away = self.away.iter().map(|id| (AWAY, id));
+        for (mark, name) in sure.chain(unsure).chain(away) {
+            text += &format!("{mark}{name}\n");
+        }
+        folder.write_whole(LIST, text.as_bytes()).map(drop)
+    }
+
+    /// Whether it is known whose pictures these are.
+    pub fn has_account(&self) -> bool {
+        self.account.is_some()
+    }
+
+    /// Notes whose pictures these are. `Err` if they are another account's.
+    pub fn set_account(&mut self, folder: &Directory, user: &User) -> Result<(), Failure> {
+        let owner = self.account.as_ref().and_then(Owner::of);
+        if let Some(other) = owner.filter(|owner| !owner.is(user) && !owner.is_sample()) {
+            return Err(record::another(folder, "frame", other.name()));
+        }
+        self.account = Some(record::account(user));
+        Ok(())
+    }
+
+    /// Whether everything in it is of the built-in sample.
+    pub fn is_sample(&self) -> bool {
+        match self.account.as_ref().and_then(Owner::of) {
+            Some(owner) => owner.is_sample(),
+            None => {
+                let mut ids = self.ours.iter().map(|name| names::id_of(stem(name)));
+                !self.ours.is_empty() && ids.all(sample::contains)
+            }
+        }
+    }
+}
+
+/// Whether everything that `frame` put into a directory is of the sample.
+pub fn is_sample(folder: &Directory) -> bool {
+    let (mut list, named, damaged) = parse(&folder.read(LIST));
+    list.ours = named.into_iter().map(|(name, _)| name).collect();
+    !damaged && list.is_sample()
+}
+
+/// The names in a list, each with whether its file must be there, and whether a line is not
+/// understood.
+fn parse(text: &str) -> (List, Vec<(String, bool)>, bool) {
+    let (mut list, mut named, mut damaged) = (List::default(), Vec::new(), false);
+    for line in text.lines() {
+        if let Some(account) = line.strip_prefix(ACCOUNT) {
+            let account = json::from_str(account).ok();
+            list.account = account.filter(|account| Owner::of(account).is_some());
+            damaged |= list.account.is_none();
+        } else if let Some(id) = line.strip_prefix(AWAY).filter(|id| names::is_id(id)) {
+            list.away.insert(id.to_owned());
+        } else if let Some(name) = line.strip_prefix(UNSURE).filter(|name| is_name(name)) {
+            named.push((name.to_owned(), false));
+        } else if is_name(line) {
+            named.push((line.to_owned(), true));
+        } else {
+            damaged |= !line.starts_with('#');
+        }
+    }
+    (list, named, damaged)
+}
+
+fn is_name(line: &str) -> bool {
+    line.split_once('.')
+        .is_some_and(|(stem, extension)| names::is_stem(stem) && EXTENSIONS.contains(&extension))
+}
+
+/// A name without its extension.
+pub fn stem(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
+}

@@ -1,0 +1,206 @@
+//! The newest pictures of the account.
+
+use super::list::{List, stem};
+use crate::account::fields::Fields;
+use crate::account::listing::{self, Listed, Listing, take_children};
+use crate::store::failure::Failure;
+use crate::store::index::{Held, Index};
+use crate::store::names::{self, Want, is_id};
+use mingram::{Api, Media, MediaType};
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+/// Which pictures of an album.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Albums {
+    First,
+    All,
+}
+
+/// A picture to show.
+pub struct Picture {
+    pub id: String,
+    pub stem: String,
+    pub url: Option<String>,
+    /// Its file is here.
+    pub is_here: bool,
+    pub published: Option<SystemTime>,
+}
+
+/// What a listing says.
+#[derive(Default)]
+pub struct Newest {
+    pub pictures: Vec<Picture>,
+    /// The ids of the posts that were listed, and of their children.
+    pub seen: HashSet<String>,
+    /// The albums among them whose children may be missing.
+    pub open: HashSet<String>,
+    /// The posts that were listed, and are beyond the count.
+    pub beyond: HashSet<String>,
+    /// It ended at the count, and not at the end of the account.
+    pub is_cut: bool,
+    /// Every post in it could be read.
+    pub is_sound: bool,
+    /// The day of the last post that is shown.
+    pub oldest: Option<String>,
+    /// Something in it that does not come.
+    pub trouble: Option<Failure>,
+}
+
+/// Lists the newest pictures that have a file, except those that stay away. The second is why
+/// an empty list is not believed, for a number of media.
+pub fn newest<'a>(
+    api: &'a Api,
+    index: &mut Index,
+    list: &List,
+    count: usize,
+    albums: Albums,
+) -> mingram::Result<(Newest, Listing<'a>)> {
+    // One more than are shown tells what the last one pushes out.
+    let page_size = count.min(49) as u32 + 1;
+    let mut listing = Listing::new(api, Fields::picture("frame"), page_size);
+    let mut newest = Newest {
+        is_sound: true,
+        ..Newest::default()
+    };
+    while let Some(listed) = listing.next() {
+        match listed? {
+            // Listed behind the last one that is shown.
+            Listed::Post(post) if newest.is_cut => {
+                newest.beyond.insert(post.media.id.clone());
+                newest.seen.insert(post.media.id);
+            }
+            Listed::Post(mut post) => {
+                let pictures = newest.pictures(&mut post, index, list, albums);
+                newest.add(pictures, &post, count);
+            }
+            Listed::Unreadable(_) if newest.is_cut => {}
+            Listed::Unreadable(why) => {
+                newest.is_sound = false;
+                newest.trouble = Some(Failure::Content(format!("a media of the list: {why}")));
+            }
+        }
+        if newest.pictures.len() == count {
+            newest.is_cut = true;
+            // Only what has come already.
+            listing.stop();
+        }
+    }
+    Ok((newest, listing))
+}
+
+impl Newest {
+    fn add(&mut self, pictures: Vec<Picture>, post: &listing::Post, count: usize) {
+        if let Some(why) = &post.trouble {
+            let what = format!("children of {}: {why}", post.media.id);
+            self.trouble = Some(Failure::Content(what));
+        }
+        if !is_id(&post.media.id) {
+            let id: String = post.media.id.chars().take(40).collect();
+            self.trouble = Some(Failure::Content(format!(
+                "{id:?}: an id that is not a number"
+            )));
+        }
+        let stem = names::stem(post.media.published_at(), &post.media.id);
+        let day = stem.split('_').next().map(str::to_owned);
+        self.oldest = day.filter(|day| !day.starts_with("0000"));
+        let room = count - self.pictures.len();
+        self.pictures.extend(pictures.into_iter().take(room));
+    }
+
+    /// The pictures of a post.
+    fn pictures(
+        &mut self,
+        post: &mut listing::Post,
+        index: &mut Index,
+        list: &List,
+        albums: Albums,
+    ) -> Vec<Picture> {
+        let children = take_children(&mut post.media);
+        let media = &post.media;
+        self.seen.insert(media.id.clone());
+        self.seen
+            .extend(children.iter().map(|child| child.id.clone()));
+        if !is_id(&media.id) {
+            return Vec::new();
+        }
+        let own = index.post(&media.id);
+        let album = names::stem(media.published_at(), &media.id);
+        let is_album = media.media_type == Some(MediaType::CarouselAlbum) || !children.is_empty();
+        if !is_album {
+            let picture = picture(media, own, album, media);
+            return self.choose(vec![picture], Albums::All, list);
+        }
+        let mut pictures = Vec::new();
+        for (i, child) in children
+            .iter()
+            .enumerate()
+            .filter(|(_, child)| is_id(&child.id))
+        {
+            let stem = names::child_stem(&album, i, &child.id);
+            pictures.push(picture(
+                child,
+                index.child(&media.id, &child.id),
+                stem,
+                media,
+            ));
+        }
+        if post.trouble.is_some() || children.is_empty() {
+            self.open.insert(media.id.clone());
+            let of_album = list
+                .ours
+                .iter()
+                .filter(|name| names::post_of(stem(name)) == media.id);
+            pictures.extend(of_album.map(|name| ours(name, media)));
+        }
+        let pictures = self.choose(pictures, albums, list);
+        match pictures.is_empty() && children.is_empty() {
+            // Its cover.
+            true => self.choose(vec![picture(media, own, album, media)], albums, list),
+            false => pictures,
+        }
+    }
+
+    /// Those that have a file, or will have one, without those that stay away.
+    fn choose(&self, pictures: Vec<Picture>, albums: Albums, list: &List) -> Vec<Picture> {
+        let mut chosen: Vec<Picture> = Vec::new();
+        for picture in pictures {
+            let is_new = |other: &Picture| other.id != picture.id;
+            let known = self.pictures.iter().chain(&chosen);
+            if (picture.is_here || picture.url.is_some()) && known.into_iter().all(is_new) {
+                chosen.push(picture);
+            }
+        }
+        if albums == Albums::First {
+            chosen.truncate(1);
+        }
+        chosen.retain(|picture| !list.away.contains(&picture.id));
+        chosen
+    }
+}
+
+fn picture(media: &Media, held: Held, stem: String, post: &Media) -> Picture {
+    let is_picture = |name: String| {
+        let extension = name.rsplit('.').next().unwrap_or_default();
+        Want::Picture.takes(extension)
+    };
+    Picture {
+        id: media.id.clone(),
+        stem: held.stem.unwrap_or(stem),
+        url: media.image_url().map(str::to_owned),
+        is_here: held.file.is_some_and(is_picture),
+        published: post.published_at(),
+    }
+}
+
+/// One that an earlier look has put here.
+fn ours(name: &str, post: &Media) -> Picture {
+    let stem = stem(name);
+    Picture {
+        id: names::id_of(stem).to_owned(),
+        stem: stem.to_owned(),
+        url: None,
+        is_here: true,
+        published: post.published_at(),
+    }
+}
