@@ -78,7 +78,7 @@ fn without_a_token_the_sample_is_used() {
     for (command, files, line) in [
         (&["backup"][..], 4, "12 media, 17 files: "),
         (&["frame", "--once"], 13, ""),
-        (&["gallery"], 4, "12 posts, 17 files "),
+        (&["gallery"], 5, "12 posts, 17 files "),
     ] {
         let dir = temp.join(command[0]);
         for _ in 0..2 {
