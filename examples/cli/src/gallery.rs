@@ -150,8 +150,13 @@ fn open(args: &Args, options: &Options) -> Result<Api> {
     source.open(args)
 }
 
+/// Version 0.1 kept no record, but its feed has the account's own id.
 fn has_sample(folder: &Directory) -> bool {
-    is_gallery(folder) && folder.read(FEED).contains(&atom::id(sample::ACCOUNT_ID))
+    match record::owner(folder, RECORD, Some("account")) {
+        Ok(Some(owner)) => owner.is_sample(),
+        Ok(None) => is_gallery(folder) && folder.read(FEED).contains(&atom::id(sample::ACCOUNT_ID)),
+        Err(_) => false,
+    }
 }
 
 /// Whether an earlier run made a gallery here.
@@ -215,7 +220,8 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
     let folder = Directory::open(&options.dir, UNFINISHED)?;
     check_places(&folder, options)?;
     let user = fields::me(api, &mut Fields::user_all("gallery"))?;
-    let was_sample = has_sample(&folder) && user.id != sample::USER_ID;
+    let is_sample = [sample::USER_ID, sample::ACCOUNT_ID].contains(&user.id.as_str());
+    let was_sample = !is_sample && has_sample(&folder);
     if !was_sample {
         check_feed(&folder, &user)?;
     }
