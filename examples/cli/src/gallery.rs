@@ -226,10 +226,10 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
         check_feed(&folder, &user)?;
     }
     let mut kept = Kept::open(&folder, &user, was_sample)?;
-    let listed = list(api, &user, options.count, !kept.posts.is_empty(), report)?;
+    let mut listed = list(api, &user, options.count, !kept.posts.is_empty(), report)?;
     folder.create_inside(MEDIA)?;
     let mut refuse = |id: &str| report.unreadable(not_an_id(id));
-    let planned = plan(&folder, listed.posts, &mut refuse)?;
+    let planned = plan(&folder, std::mem::take(&mut listed.posts), &mut refuse)?;
     let mut profile = collect::profile(&mut kept, &user);
     let wanted = planned.iter().flat_map(Planned::wanted);
     kept.claim(wanted.chain(collect::picture_stem(&user)).collect())?;
@@ -244,12 +244,7 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
         posts.extend(collector.post(one)?);
     }
     let (absent, unfinished) = (collector.absent, collector.unfinished);
-    let extent = Extent {
-        ids: planned.iter().map(|one| one.media.id.as_str()).collect(),
-        oldest: posts.last().and_then(|post| post.published.clone()),
-        is_cut: listed.is_cut,
-        is_sound: listed.is_sound,
-    };
+    let extent = extent(&planned, &listed, &posts);
     let gone = kept.leaving(api, &extent, &absent);
     let mut posts = merge(posts, kept.posts.clone(), |post| &post.id);
     drop_gone(&mut posts, &gone);
@@ -294,6 +289,19 @@ fn list(
         is_sound: unreadable == 0,
         posts,
     })
+}
+
+fn extent<'a>(planned: &'a [Planned], listed: &Posts, posts: &[Post]) -> Extent<'a> {
+    let albums = || planned.iter().filter(|one| one.is_complete());
+    let children = albums().flat_map(|one| &one.children);
+    Extent {
+        ids: planned.iter().map(|one| one.media.id.as_str()).collect(),
+        albums: albums().map(|one| one.media.id.as_str()).collect(),
+        children: children.map(|child| child.id.as_str()).collect(),
+        oldest: posts.last().and_then(|post| post.published.clone()),
+        is_cut: listed.is_cut,
+        is_sound: listed.is_sound,
+    }
 }
 
 /// Takes out what has left the account, or is beyond the count.

@@ -349,6 +349,23 @@ fn only_the_field_that_is_named_is_left_out() {
     );
 }
 
+#[test]
+fn an_album_that_has_more_than_come_is_not_complete() {
+    let server = service(&[
+        ("/me", r#"{"id":"1","media_count":1}"#),
+        (
+            "/me/media",
+            r#"{"data":[{"id":"5","media_type":"CAROUSEL_ALBUM","children":{"data":[{"id":"51"}],"paging":{"next":"https://x/?after=c"}}}]}"#,
+        ),
+        ("/5/children", r#"{"data":[]}"#),
+    ]);
+    let output = live(&server.url(), &["--json"]).output().unwrap();
+    assert_eq!(ids(&output), ["5 51"]);
+    assert_eq!(output.status.code(), Some(1));
+    let says = "missing: children of 5: the service says that there are more, and lists none\n";
+    assert_eq!(text(&output.stderr), says);
+}
+
 /// The service returns empty lists at times while nothing has changed.
 #[test]
 fn an_empty_list_of_an_account_that_has_media_is_not_believed() {

@@ -15,6 +15,9 @@ const MAX_EMPTY_PAGES: u32 = 100;
 /// Why an album has no children after something ended all requests.
 const NOT_TRIED: &str = "not tried any more";
 
+/// Why an album is not complete that has more children than came with it.
+const NO_MORE: &str = "the service says that there are more, and lists none";
+
 /// A post.
 pub struct Post {
     /// With all its children, each once.
@@ -173,6 +176,10 @@ impl<'a> Listing<'a> {
         let mut trouble = None;
         if continues(object) || is_album && children.is_empty() {
             let listed = self.children(&media.id, &mut trouble);
+            // An album without children says so itself; this one has more than came with it.
+            if listed.is_empty() && continues(object) {
+                trouble.get_or_insert_with(|| NO_MORE.to_owned());
+            }
             children.splice(0..0, listed);
         }
         let mut seen = HashSet::new();

@@ -139,8 +139,7 @@ impl<'a> Collector<'a> {
         };
         let is_listed = |id: &str| planned.children.iter().any(|node| node.id == id);
         let absent = before.children.iter().map(|child| &child.id);
-        // If none came at all, that says nothing.
-        if planned.trouble.is_none() && !planned.children.is_empty() {
+        if planned.is_complete() {
             self.absent
                 .extend(absent.filter(|id| !is_listed(id)).cloned());
         }

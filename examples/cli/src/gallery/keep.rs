@@ -23,6 +23,9 @@ const PROFILE: &str = "profile";
 /// What a listing says, as far as the count of posts goes.
 pub struct Extent<'a> {
     pub ids: HashSet<&'a str>,
+    /// The albums whose children all came, and those children.
+    pub albums: HashSet<&'a str>,
+    pub children: HashSet<&'a str>,
     /// When the last post in it was published.
     pub oldest: Option<String>,
     /// It ended at the count, and not at the end of the account.
@@ -159,16 +162,7 @@ impl<'a> Kept<'a> {
                 false => {}
             }
         }
-        // A run may have ended between writing the page and removing a file.
-        let unshown = self.own.iter().filter(|_| extent.is_sound).filter(|stem| {
-            let post = post_of(stem);
-            !is_profile(base(stem)) && !extent.ids.contains(post) && self.post(post).is_none()
-        });
-        doubtful.extend(
-            unshown
-                .filter(|stem| !self.names(stem).is_empty())
-                .map(|stem| post_of(stem)),
-        );
+        doubtful.extend(self.unshown(extent));
         let proof = match doubtful.first() {
             Some(first) if !self.is_sample => left::prove(api, first),
             _ => Ok(()),
@@ -178,6 +172,28 @@ impl<'a> Kept<'a> {
             Err(why) => output::note("gallery", &why),
         }
         gone
+    }
+
+    /// What is not listed and not shown, and has files: a run may have ended between writing
+    /// the page and removing them.
+    fn unshown(&self, extent: &Extent<'_>) -> Vec<&str> {
+        let mut left = Vec::new();
+        for stem in self.own.iter().filter(|stem| !is_profile(base(stem))) {
+            let (post, id) = (post_of(stem), node_of(stem));
+            let before = self.post(post);
+            let is_child = |post: &Post| post.children.iter().any(|child| child.id == id);
+            let has_left = match extent.ids.contains(post) {
+                true => {
+                    let is_listed = post == id || extent.children.contains(id);
+                    extent.albums.contains(post) && !is_listed && !before.is_some_and(is_child)
+                }
+                false => extent.is_sound && before.is_none(),
+            };
+            if has_left && !self.names(stem).is_empty() {
+                left.push(if extent.ids.contains(post) { id } else { post });
+            }
+        }
+        left
     }
 
     /// Removes own files that are not used: of what has left, and of what is shown with
@@ -193,10 +209,7 @@ impl<'a> Kept<'a> {
         let (mut removed, mut left) = (0, BTreeSet::new());
         for stem in &self.own {
             let names = self.names(stem);
-            let (post, id) = (
-                post_of(stem),
-                names::id_of(stem.strip_suffix(POSTER).unwrap_or(stem)),
-            );
+            let (post, id) = (post_of(stem), node_of(stem));
             let may_go = match is_profile(base(stem)) {
                 true => has_picture || self.is_sample,
                 false => {
@@ -240,6 +253,11 @@ fn is_older(one: Option<&str>, other: Option<&str>) -> bool {
 /// A path without its extension.
 fn stem(path: &str) -> &str {
     path.rsplit_once('.').map_or(path, |(stem, _)| stem)
+}
+
+/// The id of the media that a file is of.
+fn node_of(stem: &str) -> &str {
+    names::id_of(stem.strip_suffix(POSTER).unwrap_or(stem))
 }
 
 /// Whether the gallery gives such a name.

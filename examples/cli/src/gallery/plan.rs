@@ -71,6 +71,11 @@ impl Planned {
         *kind == Some(MediaType::CarouselAlbum) || !self.children.is_empty()
     }
 
+    /// Whether all children of an album came. None at all says nothing.
+    pub fn is_complete(&self) -> bool {
+        self.trouble.is_none() && !self.children.is_empty()
+    }
+
     pub fn wanted(&self) -> impl Iterator<Item = String> {
         // An album needs a file of its own only if it has no children.
         let own = Some(&self.own).filter(|_| self.children.is_empty());
