@@ -249,6 +249,7 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
     let mut posts = merge(posts, kept.posts.clone(), |post| &post.id);
     drop_gone(&mut posts, &gone);
     folder.flush()?;
+    kept.set_aside()?;
     write(&folder, options, &profile, &posts)?;
     finish(&mut kept, &profile, &posts, &gone, report)?;
     sweep(&folder, |stem| unfinished.contains(stem))

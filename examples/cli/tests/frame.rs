@@ -915,6 +915,12 @@ fn a_damaged_list_is_kept_aside_and_loses_nothing() {
         look(&account, &temp.0, &[], 0);
         let before = pictures(&temp.0);
         fs::write(temp.join(".frame/list"), damage).unwrap();
+        let fails = Account::with_faults(Vec::new(), |_, _| Fault::Silence);
+        look(&fails, &temp.0, &[], 1);
+        assert_eq!(
+            fs::read(temp.join(".frame/list")).unwrap(),
+            damage.as_bytes()
+        );
         let fewer = Account::new(feed().split_off(4));
         for _ in 0..2 {
             look(&fewer, &temp.0, &[], 0);
@@ -1025,4 +1031,26 @@ fn a_directory_that_cannot_be_flushed_is_one_warning() {
         assert_eq!(errors.matches("cannot be flushed").count(), 1, "{errors}");
         assert_eq!(pictures(&dir).len(), 5);
     }
+}
+
+/// Nothing can be renamed into another file system, so it is said before anything is sent.
+#[cfg(target_os = "linux")]
+#[test]
+fn other_file_systems_are_refused() {
+    let (account, temp) = (Account::new(feed()), Temp::new("mounts"));
+    let script = "mkdir -p pictures/.frame site/media
+        mount --bind disk pictures/.frame && mount --bind disk site/media || exit 99
+        \"$0\" frame --once pictures; echo code $?
+        \"$0\" gallery site; echo code $?; ls pictures site disk";
+    let Some(output) = beside_a_small_disk(&temp, script, &[account.server.url()]) else {
+        return;
+    };
+    let errors = text(&output.stderr);
+    for place in ["pictures/.frame", "site/media"] {
+        let says = format!("{place}: it is on another file system: unmount it");
+        assert!(errors.contains(&says), "{errors}");
+    }
+    let out = "code 5\ncode 5\ndisk:\n\npictures:\n\nsite:\nmedia\n";
+    assert_eq!(text(&output.stdout), out);
+    assert_eq!(account.server.received().len(), 0);
 }

@@ -1298,6 +1298,11 @@ fn a_damaged_list_loses_nothing() {
         fs::write(folder.join("instagram.json"), damage).unwrap();
         account.set(|state| drop(state.media.remove(0)));
         account.fault("/1", 200, r#"{"id":"1"}"#);
+        // A run that fails changes nothing.
+        account.fault("/me/media", 403, "no");
+        account.expect(&folder, &[], 1);
+        assert_eq!(folder.read("instagram.json"), damage);
+        account.set(|state| drop(state.faults.remove("/me/media")));
         account.requests();
         account.expect(&folder, &[], 0);
         assert_eq!(folder.ids(), ["2", "3"]);

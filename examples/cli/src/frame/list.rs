@@ -11,6 +11,7 @@ use crate::store::names::{self, EXTENSIONS};
 use crate::store::record::{self, Owner};
 use mingram::User;
 use miniserde::json::{self, Object};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -35,11 +36,13 @@ pub struct List {
     pub away: BTreeSet<String>,
     /// Pictures that were deleted since the last look.
     pub deleted: usize,
+    /// A line was not understood.
+    damaged: Cell<bool>,
 }
 
 impl List {
     /// Reads the list. A line that is not understood makes nothing ours; the list is then kept
-    /// under another name. With `again`, nothing stays away.
+    /// under another name when it is written. With `again`, nothing stays away.
     pub fn read(folder: &Directory, index: &mut Index, again: bool) -> Result<List, Failure> {
         debug_assert!(LIST.starts_with(HIDDEN));
         folder.check_file(LIST)?;
@@ -49,10 +52,7 @@ impl List {
             text => text.map_err(|error| Failure::at(&path, error))?,
         };
         let (mut list, named, damaged) = parse(&String::from_utf8_lossy(&text));
-        if damaged {
-            let aside = folder.set_aside(LIST)?;
-            output::warn(&format!("{LIST} was damaged: kept as {aside}"));
-        }
+        list.damaged.set(damaged);
         // A list without an account is of version 0.1, unless it has lost it.
         if damaged && list.account.is_none() {
             return Ok(list);
@@ -85,6 +85,12 @@ impl List {
         let away = self.away.iter().map(|id| (AWAY, id));
         for (mark, name) in sure.chain(unsure).chain(away) {
             text += &format!("{mark}{name}\n");
+        }
+        if self.damaged.take() {
+            let aside = folder.set_aside(LIST)?;
+            output::warn(&format!(
+                "{LIST} was damaged: written anew, and kept as {aside}"
+            ));
         }
         folder.write_whole(LIST, text.as_bytes()).map(drop)
     }

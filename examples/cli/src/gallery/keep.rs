@@ -47,6 +47,8 @@ pub struct Kept<'a> {
     own: BTreeSet<String>,
     /// They are of the sample, and this run is not.
     is_sample: bool,
+    /// The list of the posts was not understood.
+    is_damaged: bool,
 }
 
 impl<'a> Kept<'a> {
@@ -56,10 +58,6 @@ impl<'a> Kept<'a> {
             record.check(folder, None, user)?;
         }
         let (posts, damaged) = json::read(folder, &folder.read(LIST));
-        if damaged {
-            let aside = folder.set_aside(LIST)?;
-            output::warn(&format!("{LIST} was damaged: kept as {aside}"));
-        }
         let mut held = record.read(folder)?;
         let own = match held.remove(FILES) {
             Some(Value::Array(files)) => files
@@ -87,6 +85,7 @@ impl<'a> Kept<'a> {
             folder,
             user,
             record,
+            is_damaged: damaged,
             profile: match held.remove(PROFILE) {
                 Some(Value::Object(profile)) if !is_sample => profile,
                 _ => Object::new(),
@@ -137,6 +136,17 @@ impl<'a> Kept<'a> {
         ];
         self.record
             .write(self.folder, self.user, Object::from_iter(more))
+    }
+
+    /// Keeps a list that was not understood under another name, before it is written anew.
+    pub fn set_aside(&self) -> Outcome<()> {
+        if self.is_damaged {
+            let aside = self.folder.set_aside(LIST)?;
+            output::warn(&format!(
+                "{LIST} was damaged: written anew, and kept as {aside}"
+            ));
+        }
+        Ok(())
     }
 
     /// The ids of what leaves the gallery. What is beyond the count is not shown any more;
