@@ -183,6 +183,8 @@ mod with_serde {
             as_serde_json::<Shape>(text);
             as_serde_json::<Either>(text);
             as_serde_json::<BTreeMap<u8, bool>>(text);
+            as_serde_json::<BTreeMap<i128, bool>>(text);
+            as_serde_json::<BTreeMap<bool, bool>>(text);
             as_serde_json::<Option<BTreeMap<i32, Option<bool>>>>(text);
             as_serde_json::<serde_json::Value>(text);
         }

@@ -155,16 +155,20 @@ fn settings_that_cannot_be_are_refused_unsent() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
         assert!(error.to_string().contains(says), "{error} / {says}");
     }
-    let error = api
-        .node::<mingram::User>("me", &[("access_token", "other")])
-        .err()
-        .unwrap();
-    assert!(
-        error
-            .to_string()
-            .contains("remove the parameter `access_token`"),
-        "{error}"
-    );
+    for name in ["access_token", "Access_Token"] {
+        let own = api.node::<mingram::User>("me", &[(name, "other")]);
+        let error = own.unwrap_err().to_string();
+        assert!(
+            error.contains("remove the parameter `access_token`"),
+            "{error}"
+        );
+        let mut edge = api.my_media("").param(name, "other").into_iter();
+        let error = edge.next().unwrap().unwrap_err().to_string();
+        assert!(
+            error.contains("remove the parameter `access_token`"),
+            "{error}"
+        );
+    }
     let error = api.user(&"9".repeat(1 << 20), "").unwrap_err();
     assert!(error.to_string().contains("bytes long"), "{error}");
     let app = App::new("1", "", "https://example.com/");
