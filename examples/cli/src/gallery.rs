@@ -20,14 +20,14 @@ use crate::store::directory::Directory;
 use crate::store::failure::Failure;
 use crate::store::record;
 use crate::{output, signals};
-use collect::{Collector, is_profile};
+use collect::Collector;
 use json::{MEDIA, Post};
 use keep::{Extent, Kept};
 use merge::merge;
 use mingram::{Api, User};
 use miniserde::Serialize;
 use page::Profile;
-use plan::{Planned, not_an_id, plan};
+use plan::{Planned, is_profile, not_an_id, picture_stem, plan};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
@@ -232,7 +232,7 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
     let planned = plan(&folder, std::mem::take(&mut listed.posts), &mut refuse)?;
     let mut profile = collect::profile(&mut kept, &user);
     let wanted = planned.iter().flat_map(Planned::wanted);
-    kept.claim(wanted.chain(collect::picture_stem(&user)).collect())?;
+    kept.claim(wanted.chain(picture_stem(&user)).collect())?;
 
     let mut collector = Collector::new(api, &folder, &kept, report);
     profile.picture = collector.picture(&user)?;

@@ -1302,9 +1302,7 @@ fn a_damaged_list_loses_nothing() {
         account.fault("/me/media", 403, "no");
         account.expect(&folder, &[], 1);
         assert_eq!(folder.read("instagram.json"), damage);
-        account.set(|state| {
-            state.faults.remove("/me/media");
-        });
+        account.set(|state| state.faults.retain(|path, _| path != "/me/media"));
         account.requests();
         account.expect(&folder, &[], 0);
         assert_eq!(folder.ids(), ["2", "3"]);

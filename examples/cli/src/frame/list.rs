@@ -22,8 +22,8 @@ const HEAD: &str =
 
 /// What lines begin with, besides names of files. An older version ignores such lines.
 const ACCOUNT: &str = "# account ";
-/// A file that comes or goes: a kill may leave it there or not.
-const UNSURE: &str = "? ";
+/// A file that goes: a kill may leave it there or not.
+const GOES: &str = "? ";
 /// The id of a picture that was deleted by hand.
 const AWAY: &str = "- ";
 
@@ -61,10 +61,13 @@ impl List {
             let stem = stem(&name);
             let (post, id) = (names::post_of(stem), names::id_of(stem));
             let there = fs::symlink_metadata(folder.join(&name)).is_ok_and(|meta| meta.is_file());
+            // Its picture has another name, or a kill came before it had its own.
             let mut held = || index.post(id).file.or(index.child(post, id).file).is_some();
+            let is_coming = || folder.part(stem).is_file();
+            let is_sure = is_sure && list.account.is_some() && !again;
             if there {
                 list.ours.insert(name);
-            } else if is_sure && list.account.is_some() && !again && !held() {
+            } else if is_sure && !held() && !is_coming() {
                 list.deleted += usize::from(list.away.insert(id.to_owned()));
             }
         }
@@ -74,16 +77,23 @@ impl List {
         Ok(list)
     }
 
-    /// Writes the list unless it is written already, with files that come or go.
-    pub fn write(&self, folder: &Directory, unsure: &BTreeSet<String>) -> Result<(), Failure> {
+    /// Writes the list unless it is written already, with the files that come, and marks those
+    /// that go.
+    pub fn write(
+        &self,
+        folder: &Directory,
+        coming: &[String],
+        going: &[String],
+    ) -> Result<(), Failure> {
         let mut text = HEAD.to_owned();
         if let Some(account) = &self.account {
             text += &format!("{ACCOUNT}{}\n", json::to_string(account));
         }
-        let sure = self.ours.difference(unsure).map(|name| ("", name));
-        let unsure = unsure.iter().map(|name| (UNSURE, name));
+        let names: BTreeSet<&String> = self.ours.iter().chain(coming).collect();
+        let mark = |name: &String| if going.contains(name) { GOES } else { "" };
+        let names = names.into_iter().map(|name| (mark(name), name));
         let away = self.away.iter().map(|id| (AWAY, id));
-        for (mark, name) in sure.chain(unsure).chain(away) {
+        for (mark, name) in names.chain(away) {
             text += &format!("{mark}{name}\n");
         }
         if self.damaged.take() {
@@ -140,7 +150,7 @@ fn parse(text: &str) -> (List, Vec<(String, bool)>, bool) {
             damaged |= list.account.is_none();
         } else if let Some(id) = line.strip_prefix(AWAY).filter(|id| names::is_id(id)) {
             list.away.insert(id.to_owned());
-        } else if let Some(name) = line.strip_prefix(UNSURE).filter(|name| is_name(name)) {
+        } else if let Some(name) = line.strip_prefix(GOES).filter(|name| is_name(name)) {
             named.push((name.to_owned(), false));
         } else if is_name(line) {
             named.push((line.to_owned(), true));

@@ -131,34 +131,38 @@ impl Newest {
             let picture = picture(media, own, album, media);
             return self.choose(vec![picture], Albums::All, list);
         }
-        let mut pictures = Vec::new();
-        for (i, child) in children
-            .iter()
-            .enumerate()
-            .filter(|(_, child)| is_id(&child.id))
-        {
-            let stem = names::child_stem(&album, i, &child.id);
-            pictures.push(picture(
-                child,
-                index.child(&media.id, &child.id),
-                stem,
-                media,
-            ));
-        }
-        if post.trouble.is_some() || children.is_empty() {
-            self.open.insert(media.id.clone());
-            let of_album = list
-                .ours
-                .iter()
-                .filter(|name| names::post_of(stem(name)) == media.id);
-            pictures.extend(of_album.map(|name| ours(name, media)));
-        }
+        let pictures = self.children(post, &children, &album, index, list);
         let pictures = self.choose(pictures, albums, list);
         match pictures.is_empty() && children.is_empty() {
             // Its cover.
             true => self.choose(vec![picture(media, own, album, media)], albums, list),
             false => pictures,
         }
+    }
+
+    /// The pictures of an album: what came, and if that may not be all, what is here of it.
+    fn children(
+        &mut self,
+        post: &listing::Post,
+        children: &[Media],
+        album: &str,
+        index: &mut Index,
+        list: &List,
+    ) -> Vec<Picture> {
+        let (media, mut pictures) = (&post.media, Vec::new());
+        let valid = children.iter().enumerate();
+        for (i, child) in valid.filter(|(_, child)| is_id(&child.id)) {
+            let stem = names::child_stem(album, i, &child.id);
+            let held = index.child(&media.id, &child.id);
+            pictures.push(picture(child, held, stem, media));
+        }
+        if post.trouble.is_some() || children.is_empty() {
+            self.open.insert(media.id.clone());
+            let is_of_album = |name: &&String| names::post_of(stem(name)) == media.id;
+            let here = list.ours.iter().filter(is_of_album);
+            pictures.extend(here.map(|name| ours(name, media)));
+        }
+        pictures
     }
 
     /// Those that have a file, or will have one, without those that stay away.

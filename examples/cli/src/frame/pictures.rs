@@ -13,7 +13,6 @@ use crate::store::fetch::{Fetch, Fetched};
 use crate::store::index::Index;
 use crate::store::names::{EXTENSIONS, Want, id_of, post_of};
 use mingram::{Api, ErrorKind, MediaField as M};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// After this many files in a row whose host could not be reached, the rest waits for the
@@ -132,21 +131,8 @@ impl Frame {
             self.sweep(|stem| fetched.iter().any(|picture| picture.stem() == stem))?;
             self.remove(dropped.drain(..), list)?;
         }
-        // Listed before they come or go: a kill in between leaves no picture that is not in
-        // the list, and none that seems to be deleted by hand.
-        while !fetched.is_empty() || !dropped.is_empty() {
-            let names = fetched.iter().map(|fetched| fetched.name.clone());
-            let unsure = names.chain(dropped.iter().cloned()).collect();
-            match list.write(&self.folder, &unsure) {
-                Ok(()) => break,
-                Err(failure) if !failure.is_disk_full() => return Err(failure.into()),
-                Err(_) if !dropped.is_empty() => self.remove(dropped.drain(..), list)?,
-                Err(failure) => {
-                    let last = fetched.pop();
-                    self.sweep(|stem| last.as_ref().is_none_or(|last| last.stem() != stem))?;
-                    trouble = Some(failure);
-                }
-            }
+        if let Some(failure) = self.announce(&mut fetched, &mut dropped, list)? {
+            trouble = Some(failure);
         }
         let new = fetched.len();
         for picture in fetched {
@@ -169,12 +155,38 @@ impl Frame {
         self.sweep(|stem| {
             trouble.is_some() && pictures.iter().any(|picture| picture.stem == stem)
         })?;
-        list.write(&self.folder, &BTreeSet::new())?;
+        list.write(&self.folder, &[], &[])?;
         if new + removed > 0 {
             let all = list.ours.len();
             self.note(&format!("{new} new, {removed} removed, {all} in all"));
         }
         trouble.map_or(Ok(()), |trouble| Err(trouble.into()))
+    }
+
+    /// Lists what comes or goes before it does: a kill in between leaves no picture that is
+    /// not in the list, and none that seems to be deleted by hand. On a full disk, makes room
+    /// for the list, and returns why not everything comes.
+    fn announce(
+        &self,
+        fetched: &mut Vec<Fetched>,
+        dropped: &mut Vec<String>,
+        list: &mut List,
+    ) -> Result<Option<Failure>, Failure> {
+        let mut trouble = None;
+        while !fetched.is_empty() || !dropped.is_empty() {
+            let coming = fetched.iter().map(|fetched| fetched.name.clone());
+            match list.write(&self.folder, &coming.collect::<Vec<_>>(), dropped) {
+                Ok(()) => break,
+                Err(failure) if !failure.is_disk_full() => return Err(failure),
+                Err(_) if !dropped.is_empty() => self.remove(dropped.drain(..), list)?,
+                Err(failure) => {
+                    let last = fetched.pop();
+                    self.sweep(|stem| last.as_ref().is_none_or(|last| last.stem() != stem))?;
+                    trouble = Some(failure);
+                }
+            }
+        }
+        Ok(trouble)
     }
 
     fn remove(&self, names: impl Iterator<Item = String>, list: &mut List) -> Result<(), Failure> {
@@ -207,24 +219,7 @@ impl Frame {
             if picture.is_here || self.has_picture(&picture.stem) {
                 continue;
             }
-            let fetch = Fetch {
-                api,
-                folder: &self.folder,
-                stem: &picture.stem,
-                want: Want::Picture,
-                published: picture.published,
-                retries: 1,
-                time: Duration::from_secs(60),
-                renew: &|| {
-                    let fields = [M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
-                    let media = api.media(&picture.id, fields)?;
-                    Ok(media.image_url().map(str::to_owned))
-                },
-                begin: &|_| (),
-                piece: &|_| !self.stopped(),
-                clock: &*self.clock,
-            };
-            match fetch.run(url) {
+            match self.fetch_one(api, picture, url) {
                 Ok(picture) => {
                     unreached = 0;
                     fetched.push(picture);
@@ -251,5 +246,26 @@ impl Frame {
             }
         }
         (fetched, trouble)
+    }
+
+    fn fetch_one(&self, api: &Api, picture: &Picture, url: &str) -> Result<Fetched, Failure> {
+        Fetch {
+            api,
+            folder: &self.folder,
+            stem: &picture.stem,
+            want: Want::Picture,
+            published: picture.published,
+            retries: 1,
+            time: Duration::from_secs(60),
+            renew: &|| {
+                let fields = [M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
+                let media = api.media(&picture.id, fields)?;
+                Ok(media.image_url().map(str::to_owned))
+            },
+            begin: &|_| (),
+            piece: &|_| !self.stopped(),
+            clock: &*self.clock,
+        }
+        .run(url)
     }
 }

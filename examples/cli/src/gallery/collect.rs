@@ -1,15 +1,15 @@
 //! Turns the posts of a listing into those of the gallery, and downloads their files.
 
-use super::json::{self, Child, File, MEDIA, Post};
+use super::json::{self, Child, File, Post};
 use super::keep::Kept;
 use super::merge::merge;
 use super::page::{self, Profile};
-use super::plan::{Node, Planned};
+use super::plan::{Node, Planned, picture_stem};
 use super::{Outcome, Report, image, text};
 use crate::dates;
 use crate::store::directory::Directory;
 use crate::store::fetch::Fetch;
-use crate::store::names::{POSTER, Want, base, file_name};
+use crate::store::names::{POSTER, Want, base};
 use mingram::transport::SystemClock;
 use mingram::{Api, MediaField as M, MediaType, User, UserField as U};
 use std::collections::HashSet;
@@ -24,9 +24,6 @@ const ATTEMPT: Duration = Duration::from_secs(300);
 
 /// After this many files in a row whose host could not be reached, the rest is not tried.
 const MAX_UNREACHED: u32 = 10;
-
-/// How the name of the profile picture begins.
-const PROFILE: &str = "profile_";
 
 /// Downloads the files of each post.
 pub struct Collector<'a> {
@@ -253,12 +250,6 @@ pub fn profile(kept: &mut Kept<'_>, user: &User) -> Profile {
     }
 }
 
-/// Where the profile picture lies. Another picture has another name at the service.
-pub fn picture_stem(user: &User) -> Option<String> {
-    let url = user.profile_picture_url.as_deref()?;
-    Some(format!("{MEDIA}/{PROFILE}{:016x}", hash(file_name(url))))
-}
-
 /// What is said of a post. What the service leaves out is as before.
 fn describe(
     planned: &Planned,
@@ -302,20 +293,6 @@ fn describe(
         files,
         children,
     }
-}
-
-/// Whether a file in `media/` has the name of a profile picture.
-pub fn is_profile(name: &str) -> bool {
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    stem.strip_prefix(PROFILE)
-        .is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// FNV-1a.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// `2026-11-21T07:12:00Z`

@@ -1,8 +1,8 @@
 //! What earlier runs have made: the posts that they show, and the files that they have
 //! downloaded, which alone may be removed.
 
-use super::collect::is_profile;
 use super::json::{self, MEDIA, Post};
+use super::plan::is_profile;
 use super::{LIST, Outcome, UNFINISHED};
 use crate::account::left;
 use crate::output;

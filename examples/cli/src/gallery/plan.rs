@@ -5,9 +5,12 @@ use super::{Outcome, UNFINISHED};
 use crate::account::listing::{self, take_children};
 use crate::store::directory::Directory;
 use crate::store::index::{Held, Index};
-use crate::store::names::{self, POSTER, is_id};
-use mingram::{Media, MediaType};
+use crate::store::names::{self, POSTER, file_name, is_id};
+use mingram::{Media, MediaType, User};
 use std::time::SystemTime;
+
+/// How the name of the profile picture begins.
+const PROFILE: &str = "profile_";
 
 /// A media with files: a post, or a child of an album.
 pub struct Node {
@@ -129,4 +132,24 @@ pub fn plan(
 pub fn not_an_id(id: &str) -> String {
     let id: String = id.chars().take(40).collect();
     format!("{id:?}: an id that is not a number")
+}
+
+/// Where the profile picture lies. Another picture has another name at the service.
+pub fn picture_stem(user: &User) -> Option<String> {
+    let url = user.profile_picture_url.as_deref()?;
+    Some(format!("{MEDIA}/{PROFILE}{:016x}", hash(file_name(url))))
+}
+
+/// Whether a file in `media/` has the name of a profile picture.
+pub fn is_profile(name: &str) -> bool {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    stem.strip_prefix(PROFILE)
+        .is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// FNV-1a.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
