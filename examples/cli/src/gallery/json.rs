@@ -109,8 +109,9 @@ pub const MEDIA: &str = "media";
 
 /// The posts that an earlier run has written, without the files that are not there any more;
 /// and whether something in the text was not understood.
-pub fn read(folder: &Directory, text: &str) -> (Vec<Post>, bool) {
-    let Ok(Value::Array(all)) = json::from_str(text) else {
+pub fn read(folder: &Directory, text: &[u8]) -> (Vec<Post>, bool) {
+    let all = std::str::from_utf8(text).ok();
+    let Some(Value::Array(all)) = all.and_then(|text| json::from_str(text).ok()) else {
         return (Vec::new(), !text.is_empty());
     };
     let mut damaged = false;

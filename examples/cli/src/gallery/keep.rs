@@ -7,6 +7,7 @@ use super::{LIST, Outcome, UNFINISHED};
 use crate::account::left;
 use crate::output;
 use crate::store::directory::Directory;
+use crate::store::failure::Failure;
 use crate::store::index::Index;
 use crate::store::names::{self, EXTENSIONS, POSTER, base, is_stem, post_of};
 use crate::store::record::Record;
@@ -15,6 +16,7 @@ use mingram::{Api, User};
 use miniserde::json::{Object, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
+use std::io;
 
 /// The keys of the record.
 const FILES: &str = "files";
@@ -57,7 +59,12 @@ impl<'a> Kept<'a> {
         if !is_sample {
             record.check(folder, None, user)?;
         }
-        let (posts, damaged) = json::read(folder, &folder.read(LIST));
+        let path = folder.join(LIST);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            text => text.map_err(|error| Failure::at(&path, error))?,
+        };
+        let (posts, damaged) = json::read(folder, &text);
         let mut held = record.read(folder)?;
         let own = match held.remove(FILES) {
             Some(Value::Array(files)) => files
