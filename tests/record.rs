@@ -203,8 +203,8 @@ fn what_a_program_records_has_its_names_and_no_secret() {
             "me-insights",
             "me-insights-2",
             "insights",
-            "e100field",
-            "e80002",
+            "node",
+            "node-2",
             "oauth-access_token",
             "access_token",
             "oauth-access_token-2"
@@ -393,7 +393,6 @@ fn what_cannot_be_a_fixture_is_passed_on_and_listed() {
         Ok(broken(K::ConnectionReset)),
         Ok(broken(K::UnexpectedEof)),
         Ok(with("Content-Length", "9", "{\"id\"")),
-        Ok(with("Content-Length", "3", "{\"id\"")),
         Ok(with("Content-Encoding", "br", b"\x0b\x05\xff")),
         Ok(plain(b"\x89PNG\xff")),
         Ok(plain(long.clone())),
@@ -410,7 +409,6 @@ fn what_cannot_be_a_fixture_is_passed_on_and_listed() {
     let begun = b"{\"id\"".to_vec();
     assert_eq!(send(ME).unwrap(), (begun.clone(), Err(K::ConnectionReset)));
     assert_eq!(send(ME).unwrap(), (begun.clone(), Err(K::UnexpectedEof)));
-    assert_eq!(send(ME).unwrap(), (begun.clone(), Ok(5)));
     assert_eq!(send(ME).unwrap(), (begun, Ok(5)));
     assert_eq!(send(ME).unwrap().0, b"\x0b\x05\xff");
     assert_eq!(send(ME).unwrap().0, b"\x89PNG\xff");
@@ -425,8 +423,7 @@ fn what_cannot_be_a_fixture_is_passed_on_and_listed() {
     let reasons = [
         "its body ended with an error: ",
         "its body ended with an error: ",
-        "its body has not the announced length",
-        "its body has not the announced length",
+        "its body is shorter than its Content-Length",
         "the reply is compressed (br)",
         "its body is not text",
         "its body is 32 MiB or longer",
@@ -551,7 +548,7 @@ fn equal_requests_are_played_in_the_order_of_the_recording() {
 
 #[test]
 fn names() {
-    let long = format!("https://h.example/{}", "a".repeat(300));
+    let long = format!("https://h.example/{}", "/media".repeat(50));
     let long: &'static str = long.leak();
     let at = |url| (url, plain("{}"));
     let record = record([
@@ -573,9 +570,9 @@ fn names() {
             "node",
             "node-2",
             "children",
-            "ig-ME-media-2F---2Fx",
+            "ig-ME",
             // Some file systems ignore the case.
-            "ig-me-media-2f---2Fx-2",
+            "ig-me-2",
         ]
     );
     assert_eq!(names[7].len(), 100);
@@ -642,11 +639,12 @@ fn nothing_is_written_if_a_secret_is_still_found() {
         ("QVFI\\u0055k1ZA", "a cursor"),
     ] {
         let bodies = [
-            body,
+            &format!(r#"{{"caption":{body:?}}}"#),
             r#"{"paging":{"cursors":{"after":"QVFIUk1ZA"}}}"#,
             "{}",
         ];
-        let record = Record::new(Script::new(bodies.map(|body| Ok(plain(body)))));
+        let replies = bodies.map(|body| Ok(plain(body)));
+        let record = Record::new(Script::new(replies)).keeping_captions();
         let url = format!("https://graph.instagram.com/me?access_token={ENCODED}");
         record.send(&get(&url)).unwrap();
         record.send(&get(&url)).unwrap();

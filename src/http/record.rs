@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lock::lock;
 use crate::redact::{prefix, redact};
 use crate::timestamp::date;
-use scrub::{Keep, Scrub, Secrets, is_id};
+use scrub::{Keep, Scrub, Secrets, is_id, is_version};
 use std::collections::HashSet;
 use std::fmt;
 use std::fs;
@@ -50,26 +50,38 @@ const MAX_NAME: usize = 100;
 /// # Ok(()) }
 /// ```
 ///
-/// # What is replaced
+/// # What stays
 ///
-/// Access tokens, cursors, user names, names, captions, ids, file names and the signatures in
-/// their URLs are replaced by stand-ins. Equal values get equal stand-ins everywhere. Other
-/// texts are replaced too, unless they are known to be harmless. Dates, counts, types, metrics
-/// and the words of error messages stay. Cookies, trace ids and unknown headers are omitted.
-/// Hosts stay, except that a server on this machine is written as the service.
+/// Whatever is not known to be harmless is replaced by a stand-in. Equal values get equal
+/// stand-ins everywhere. These stay:
 ///
-/// The secrets are learned from the requests and replies. If one of them, or a cursor, is
-/// still found after all that, nothing is written. **Look at the files before you publish
-/// them.**
+/// - words of the API, of HTTP and of the service's messages, from a fixed list: in keys,
+///   paths, names of parameters, messages and headers;
+/// - the names of fields and metrics that your program requests;
+/// - types in capitals (`CAROUSEL_ALBUM`), dates, and numbers of fewer than ten digits, unless
+///   they are ids or parameters of your requests;
+/// - the hosts of your requests, except that a server on this machine is written as the
+///   service, and the hosts of Instagram. Others become example.com;
+/// - the expiry of a file's URL, and the ending of its name.
+///
+/// So access tokens and other secrets, cursors, user names, names, captions, ids, file names,
+/// signatures and all unknown words go. A page of HTML keeps its tags and known words. Cookies,
+/// trace ids and unknown headers are omitted.
+///
+/// The secrets are learned from the requests and replies: among them are the values of
+/// unknown parameters, if they have at least 8 bytes. If one of them, or a cursor, is still
+/// found after all that, nothing is written. **Look at the files before you publish them.**
 ///
 /// # Playing it again
 ///
 /// What your program takes from a reply is a stand-in in the replay, too, and so its next
 /// request matches. Values from elsewhere (settings, the clock, an earlier run) would not
 /// match. So the fixture has `*`, which accepts any value, for the parameters of logins, for
-/// unknown parameters, and for cursors and times that no earlier reply contained. A path
-/// cannot have a `*`: if your program knows ids from elsewhere, use
-/// [`keeping_ids`](Record::keeping_ids).
+/// unknown parameters and parts of paths, for field lists with an unknown argument, and for
+/// cursors and times that no earlier reply contained. Ids in paths are stand-ins: if your
+/// program knows ids from elsewhere, use [`keeping_ids`](Record::keeping_ids). A key of a
+/// reply that is neither known nor requested is replaced; request it as a field if your own
+/// type reads it.
 ///
 /// # What is not recorded
 ///
@@ -105,7 +117,8 @@ impl<T> Record<T> {
         }
     }
 
-    /// Keeps ids, shortcodes and the paths of files. Default: they are replaced.
+    /// Keeps ids, shortcodes and the paths of files. User names in them are still replaced.
+    /// Default: they are replaced.
     pub fn keeping_ids(self) -> Record<T> {
         self.tape().keep.ids = true;
         self
@@ -119,8 +132,8 @@ impl<T> Record<T> {
     }
 
     /// Names the exchanges from now on: `name`, `name-2`, `name-3`, … With an empty name, and
-    /// by default, they are named by the path of the request without ids: `me`, `me-media`,
-    /// `me-media-2`, `children`, or `node` if nothing is left of it.
+    /// by default, they are named by the path of the request without ids and unknown words: `me`,
+    /// `me-media`, `me-media-2`, `children`, or `node` if nothing is left of it.
     ///
     /// Of a name at most 100 bytes are used; what is not an ASCII letter, digit, `-` or `_`
     /// becomes `-`.
@@ -212,8 +225,6 @@ struct Tape {
     omitted: Vec<String>,
     /// What the caller named the next exchanges.
     name: String,
-    /// Those that are taken, in lower case: some file systems ignore the case.
-    names: HashSet<String>,
     /// Where requests went: scheme, host and port.
     origins: HashSet<String>,
     secrets: Secrets,
@@ -222,6 +233,7 @@ struct Tape {
 
 /// One exchange, as it was.
 struct Entry {
+    /// As the caller named it, or empty.
     name: String,
     method: &'static str,
     /// Scheme, host and port, as they are written.
@@ -246,16 +258,16 @@ fn take(tape: &Mutex<Tape>, request: &Request<'_>, mut response: Response) -> Re
         return response;
     }
     let mut body = Vec::new();
-    let mut start = response.body.by_ref().take(MAX_BYTES);
-    let read = start.read_to_end(&mut body);
     let bodiless = matches!(response.status, 204 | 304);
     let length = response.length().filter(|_| !bodiless);
+    let limit = length.unwrap_or(MAX_BYTES).min(MAX_BYTES);
+    let read = response.body.by_ref().take(limit).read_to_end(&mut body);
     let text = match (&read, std::str::from_utf8(&body)) {
         (Err(error), _) => Err(format!("its body ended with an error: {error}")),
-        _ if length.is_some_and(|length| length != body.len() as u64) => {
-            Err("its body has not the announced length".to_owned())
-        }
         _ if body.len() as u64 == MAX_BYTES => Err("its body is 32 MiB or longer".to_owned()),
+        _ if length.is_some_and(|length| length > body.len() as u64) => {
+            Err("its body is shorter than its Content-Length".to_owned())
+        }
         (_, Err(_)) => Err("its body is not text".to_owned()),
         (_, Ok(text)) => Ok(text),
     };
@@ -298,7 +310,7 @@ impl Tape {
         let origin = url.origin().to_ascii_lowercase();
         self.origins.insert(origin.clone());
         let entry = Entry {
-            name: self.next_name(url.rest),
+            name: self.name.clone(),
             method: request.method.as_str(),
             origin: stands_for(url).map_or(origin, str::to_owned),
             target: url.rest.to_owned(),
@@ -311,19 +323,6 @@ impl Tape {
         self.entries.push(entry);
     }
 
-    fn next_name(&mut self, target: &str) -> String {
-        let name = match self.name.as_str() {
-            "" => name_of(target),
-            name => name.to_owned(),
-        };
-        let mut all = (1..).map(|number| match number {
-            1 => name.clone(),
-            _ => format!("{name}-{number}"),
-        });
-        let free = all.find(|name| self.names.insert(name.to_ascii_lowercase()));
-        free.unwrap_or(name)
-    }
-
     fn fixtures(&self) -> Result<Vec<Fixture>> {
         let mut scrub = Scrub::new(self.keep, self.secrets.clone(), self.origins.clone());
         // Twice: a name or token that comes late may be in a text that came early.
@@ -332,9 +331,10 @@ impl Tape {
         }
         scrub.start_again();
         let mut fixtures = Vec::new();
+        let mut names = HashSet::new();
         for (number, entry) in self.entries.iter().enumerate() {
             let text = entry.file(number + 1, &mut scrub);
-            let name = entry.name.clone();
+            let name = entry.file_name(&mut scrub, &mut names);
             if let Some(what) = scrub.leak(&text) {
                 let message = format!("{what} is still in {name}, so nothing is written");
                 return Err(Error::invalid(message));
@@ -350,6 +350,22 @@ impl Tape {
 }
 
 impl Entry {
+    /// The name that is given, or else that of the path, and a number if it is taken.
+    fn file_name(&self, scrub: &mut Scrub, names: &mut HashSet<String>) -> String {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let name = match self.name.as_str() {
+            "" => name_of(&scrub.path(path, true)),
+            name => name.to_owned(),
+        };
+        let mut all = (1..).map(|number| match number {
+            1 => name.clone(),
+            _ => format!("{name}-{number}"),
+        });
+        // Some file systems ignore the case.
+        let free = all.find(|name| names.insert(name.to_ascii_lowercase()));
+        free.unwrap_or(name)
+    }
+
     /// As a fixture: comments, the request, an empty line, and the reply.
     fn file(&self, number: usize, scrub: &mut Scrub) -> String {
         let (_, host) = self.origin.split_once("://").unwrap_or_default();
@@ -407,10 +423,10 @@ fn redirect(from: &Url<'_>, location: &str) -> String {
     rest.unwrap_or(target)
 }
 
-/// Names an exchange by its path, without ids and the version.
-fn name_of(target: &str) -> String {
-    let path = target.split('?').next().unwrap_or_default();
-    let is_named = |part: &&str| !part.is_empty() && !is_id(part) && !is_version(part);
+/// Names an exchange by its path, without ids, unknown parts and the version.
+fn name_of(path: &str) -> String {
+    let is_named =
+        |part: &&str| !part.is_empty() && *part != "*" && !is_id(part) && !is_version(part);
     let parts: Vec<&str> = path.split('/').filter(is_named).collect();
     match file_name(&parts.join("-")) {
         name if name.is_empty() => "node".to_owned(),
@@ -426,13 +442,6 @@ fn file_name(text: &str) -> String {
     };
     let name: String = text.chars().map(of_name).collect();
     prefix(&name, MAX_NAME).to_owned()
-}
-
-/// `v25.0`
-fn is_version(text: &str) -> bool {
-    let number = text.strip_prefix('v').unwrap_or_default();
-    number.starts_with(|c: char| c.is_ascii_digit())
-        && number.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
 fn check_directory(directory: &Path) -> Result<()> {

@@ -13,7 +13,11 @@ use std::path::{MAIN_SEPARATOR_STR, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Parameters that are not compared: secrets, which no fixture should contain.
-const IGNORED: &[&str] = &["access_token", "client_secret"];
+const IGNORED: &[&str] = &["access_token", "client_secret", "appsecret_proof"];
+
+/// The parameters that a request must have if they are `*` in a fixture: without one, another
+/// page is requested.
+const POSITIONS: &[&str] = &["after", "before", "since", "until"];
 
 /// A transport that plays recorded exchanges instead of sending requests, to test your
 /// own program without a network, an account or a server.
@@ -37,11 +41,14 @@ const IGNORED: &[&str] = &["access_token", "client_secret"];
 ///
 /// The one with the same method, scheme, host, port, path and parameters, in the query or
 /// in a form. The order of parameters is ignored, and so are `access_token`,
-/// `client_secret` and the request's headers. A parameter that is `*` in the fixture matches
-/// any value. A request to a loopback address also matches an exchange with
+/// `client_secret`, `appsecret_proof` and the request's headers. A parameter that is `*` in
+/// the fixture matches any value, and unless it is a cursor or time (`after`, `before`,
+/// `since`, `until`) also a request without it; `*=*` matches any other parameters. A part of
+/// the path that is `*` matches any other part. A request to a loopback address also matches an exchange with
 /// graph.instagram.com, or with api.instagram.com if it exchanges a code. Each exchange is played once unless
-/// [`repeating`](Replay::repeating) is set. If several match, they are played in the order
-/// in which they were added.
+/// [`repeating`](Replay::repeating) is set. If several match, those with the same path
+/// and as many parameters come first; among them, they are played in the order in which they
+/// were added.
 ///
 /// If none is left, the call fails with
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput). The message names the request and the
@@ -189,9 +196,14 @@ impl Transport for Replay {
             Target::new(request.method.as_str(), request.url, form).map_err(Error::invalid)?;
         let mut recording = self.recording();
         let repeating = recording.repeating;
+        let matching = recording.exchanges.iter();
+        let ranks = matching.filter_map(|exchange| exchange.target.rank(&target));
+        let best = ranks.min();
         let exchanges = recording.exchanges.iter_mut();
-        let mut matching = exchanges.filter(|exchange| exchange.target.matches(&target));
+        let mut matching =
+            exchanges.filter(|exchange| best.is_some() && exchange.target.rank(&target) == best);
         let Some(mut last) = matching.next() else {
+            drop(matching);
             return Err(recording.no_match(&target));
         };
         while last.played {
@@ -358,16 +370,45 @@ impl Target {
         })
     }
 
-    /// Whether this, of a fixture, is played to a request.
+    /// Whether this, of a fixture, is played to a request, and how exact it is: the smallest
+    /// is played.
+    fn rank(&self, request: &Target) -> Option<(bool, bool)> {
+        let is_equal = (
+            self.path != request.path,
+            self.params.len() != request.params.len(),
+        );
+        self.matches(request).then_some(is_equal)
+    }
+
     fn matches(&self, request: &Target) -> bool {
-        let mut params = self.params.iter().zip(&request.params);
         self.method == request.method
             && (self.origin == request.origin || request.stands_for == Some(&self.origin))
-            && self.path == request.path
-            && self.params.len() == request.params.len()
-            && params.all(|((name, value), (given, other))| {
+            && self.matches_path(&request.path)
+            && self.matches_params(&request.params)
+    }
+
+    fn matches_path(&self, path: &str) -> bool {
+        let mut segments = self.path.split('/').zip(path.split('/'));
+        self.path.split('/').count() == path.split('/').count()
+            && segments.all(|(own, other)| own == other || own == "*")
+    }
+
+    /// Both are sorted.
+    fn matches_params(&self, params: &[(String, Option<String>)]) -> bool {
+        let has_others = self.params.iter().any(|(name, _)| name == "*");
+        let mut params = params.iter().peekable();
+        let is_other = |given: &&(String, _), name: &str| has_others && given.0.as_str() < name;
+        for (name, value) in self.params.iter().filter(|(name, _)| name != "*") {
+            while params.next_if(|given| is_other(given, name)).is_some() {}
+            let is_same = |(given, other): &&(String, _)| {
                 name == given && (value.is_none() || value == other)
-            })
+            };
+            let may_lack = value.is_none() && !POSITIONS.contains(&name.as_str());
+            if params.next_if(is_same).is_none() && !may_lack {
+                return false;
+            }
+        }
+        has_others || params.peek().is_none()
     }
 
     /// How similar this is to another target; a larger value is more similar.

@@ -474,9 +474,12 @@ fn a_retry_is_an_exchange_of_its_own_and_a_broken_reply_is_none() {
 
 #[test]
 fn writes_nothing_where_the_token_is_still_in_it() {
-    let hidden = REAL.replace('/', "\\/");
-    let server = Server::script([json("200 OK", &format!("<html>{hidden}</html>"))]);
-    let (_folder, out, ended) = recorded(&server.url(), "");
+    let hidden = REAL.replace('/', r"\\/");
+    let server = Server::script([
+        json("200 OK", &format!(r#"{{"id":"1","caption":"{hidden}"}}"#)),
+        json("200 OK", r#"{"data":[]}"#),
+    ]);
+    let (_folder, out, ended) = recorded(&server.url(), "--keep-captions");
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let says = "mingram record: the access token is still in profile, so nothing is written\n";
     assert_eq!(ended.err, says);

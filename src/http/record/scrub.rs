@@ -5,6 +5,8 @@
 //! spaces, and how slashes, percent signs and emoji are escaped. What it does not know counts
 //! as private.
 
+mod words;
+
 use crate::http::query::{decode, pairs};
 use crate::http::replay::stands_for;
 use crate::http::transport::Request;
@@ -13,6 +15,8 @@ use crate::json::reader;
 use crate::redact::{has_token, layers, one_line};
 use crate::timestamp;
 use std::collections::{HashMap, HashSet};
+use words::{are_known, is_digits, is_field, is_known, is_locale, is_type};
+pub(super) use words::{is_id, is_version};
 
 /// What stands for an access token, and in a text for any other secret.
 const TOKEN: &str = "IGQVJsample";
@@ -26,20 +30,41 @@ const MIN_SECRET: usize = 8;
 
 const ACCESS_TOKEN: &str = "the access token";
 const A_CURSOR: &str = "a cursor";
+const A_PARAMETER: &str = "the value of a parameter";
+
+/// A shorter number is no id unless it stands where ids do.
+const MIN_ID: usize = 6;
 
 /// Sorts of stand-ins.
 const NAME: &str = "user";
 const ID: &str = "ID";
 const CURSOR: &str = "CURSOR";
 const TEXT: &str = "Text ";
+const WORD: &str = "word";
+const CAPTION: &str = "Caption ";
 
 /// The headers that are kept.
 const HEADERS: &str = "Content-Type Cache-Control Date Expires Pragma Vary Retry-After Instagram-Api-Version \
     Facebook-Api-Version X-App-Usage X-Business-Use-Case-Usage Location WWW-Authenticate";
 
-/// The parameters whose values are no secret.
+/// The parameters whose values are words of the API.
 const HARMLESS: &str =
     "fields limit pretty metric metric_type period breakdown timeframe grant_type";
+
+/// The parameters of signed URLs.
+const SIGNED: &str = "_nc_ad _nc_aid _nc_cat _nc_cb _nc_cid _nc_gid _nc_ht _nc_map _nc_oc _nc_ohc _nc_rid _nc_sid _nc_ss \
+    _nc_vs _nc_vts_prog _nc_zt bytestart byteend ccb dl edm efg ig_cache_key oe oh se stp tag tp vs vts";
+
+/// The endings of files.
+const ENDINGS: &str = "jpg jpeg png webp heic gif mp4 mov m4a mp3";
+
+/// The hosts of the service whose URLs stay; of a file's host, what stays of its first label.
+const GRAPH: [&str; 3] = [
+    "graph.instagram.com",
+    "api.instagram.com",
+    "graph.facebook.com",
+];
+const FILE_HOSTS: &str = "scontent video instagram fb external";
 
 /// What stays as it is.
 #[derive(Clone, Copy, Default)]
@@ -50,9 +75,16 @@ pub(super) struct Keep {
     pub(super) captions: bool,
 }
 
-/// The secrets of an account, each with what it is.
+/// What requests tell about the account and the program.
 #[derive(Clone, Default)]
-pub(super) struct Secrets(Vec<(&'static str, String)>);
+pub(super) struct Secrets {
+    /// The secrets, each with what it is.
+    found: Vec<(&'static str, String)>,
+    /// Numbers of parameters, such as the id of the app.
+    ids: HashSet<String>,
+    /// The names of the fields and metrics that the program requests.
+    fields: HashSet<String>,
+}
 
 impl Secrets {
     /// Learns those in the query and the form of a request.
@@ -60,13 +92,27 @@ impl Secrets {
         let query = request.url.split_once('?').map_or("", |(_, query)| query);
         let form = request.body.unwrap_or_default();
         for (name, value) in pairs(query).chain(pairs(form)) {
-            let what = match name {
-                "access_token" => ACCESS_TOKEN,
-                "client_secret" => "the client secret",
-                "code" => "the login code",
-                _ => continue,
-            };
-            self.add(what, decode(value));
+            let (name, value) = (decode(name), decode(value));
+            match name.as_str() {
+                "access_token" => self.add(ACCESS_TOKEN, value),
+                "client_secret" => self.add("the client secret", value),
+                "code" => self.add("the login code", value),
+                "after" | "before" | "since" | "until" => {}
+                name if is_one_of(HARMLESS, name) => self.learn_fields(&value),
+                _ if is_digits(&value) && value.len() >= MIN_ID => drop(self.ids.insert(value)),
+                // Words of the API are no secret, and hosts stay.
+                _ if are_known(&value) || is_type(&value) || is_url(&value) => {}
+                _ => self.add(A_PARAMETER, value),
+            }
+        }
+    }
+
+    /// Names in parentheses are arguments: `business_discovery.username(jayposiris){id}`.
+    fn learn_fields(&mut self, list: &str) {
+        for (word, depth) in list_words(list) {
+            if depth == 0 && is_field(word) {
+                self.fields.insert(word.to_owned());
+            }
         }
     }
 
@@ -75,12 +121,15 @@ impl Secrets {
             && !TOKEN.contains(&secret)
             && !self.texts().contains(&&*secret)
         {
-            self.0.push((what, secret));
+            self.found.push((what, secret));
         }
     }
 
     pub(super) fn texts(&self) -> Vec<&str> {
-        self.0.iter().map(|(_, secret)| secret.as_str()).collect()
+        self.found
+            .iter()
+            .map(|(_, secret)| secret.as_str())
+            .collect()
     }
 }
 
@@ -130,21 +179,71 @@ impl Scrub {
 
     /// An id: as many digits, so that it is above 2^53 where it was. A short number is none.
     fn id(&mut self, id: &str) -> String {
-        if self.keep.ids || (id.len() < 5 && id.bytes().all(|byte| byte.is_ascii_digit())) {
+        if is_digits(id) && id.len() < 5 {
             return id.to_owned();
         }
-        if !is_id(id) {
+        if let Some(name) = self.name(id) {
+            return name;
+        }
+        let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || b"_-/:=+".contains(&byte);
+        let has_digit = id.contains(|c: char| c.is_ascii_digit());
+        if self.keep.ids && has_digit && id.bytes().all(is_kept) {
+            return id.to_owned();
+        }
+        if !is_digits(id) {
             return self.stand_in(ID, id);
         }
         let number = self.number("id", id);
-        format!("179{number:0width$}", width = id.len() - 3)
+        format!("179{number:0width$}", width = id.len().min(20) - 3)
     }
 
     fn shortcode(&mut self, code: &str) -> String {
-        match self.keep.ids {
+        let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if let Some(name) = self.name(code) {
+            return name;
+        }
+        match self.keep.ids && code.bytes().all(is_kept) {
             true => code.to_owned(),
             false => self.stand_in("CODE", code),
         }
+    }
+
+    /// A user name. The service ignores its case.
+    fn user(&mut self, name: &str) -> String {
+        self.stand_in(NAME, &name.to_lowercase())
+    }
+
+    /// The stand-in of a word that is a known user name, however it is encoded.
+    fn name(&mut self, word: &str) -> Option<String> {
+        let name = self.known_name(word)?;
+        Some(self.stand_in(NAME, &name))
+    }
+
+    fn known_name(&self, word: &str) -> Option<String> {
+        let layers = match word.contains('%') {
+            true => layers(word),
+            false => vec![word.to_owned()],
+        };
+        let mut names = layers.iter().map(|name| {
+            let name = name.trim_start_matches('@');
+            name.trim_end_matches('.').to_lowercase()
+        });
+        names.find(|name| self.has(NAME, name))
+    }
+
+    /// Whether a word is one of the API, or was requested.
+    fn knows(&self, word: &str) -> bool {
+        is_known(word) || self.secrets.fields.contains(word)
+    }
+
+    /// Whether a list has nothing but known words, and in parentheses no user name.
+    fn knows_list(&self, list: &str) -> bool {
+        let of_list = |c: char| c.is_ascii_alphanumeric() || ",{}()._- ".contains(c);
+        let mut all = list_words(list);
+        list.chars().all(of_list)
+            && all.all(|(word, depth)| {
+                self.knows(word) && (depth == 0 || self.known_name(word).is_none())
+            })
     }
 
     /// A cursor of a reply.
@@ -155,9 +254,10 @@ impl Scrub {
 
     /// A JSON document, or any other text: the reply of this edge.
     pub(super) fn body(&mut self, body: &str, edge: &str) -> String {
-        match body.trim_start().starts_with(['{', '[']) {
+        let is_json = |c| "{[\"".contains(c);
+        match body.contains(is_json) {
             true => self.json(body, edge),
-            false => self.prose(body),
+            false => self.words(body),
         }
     }
 
@@ -168,63 +268,97 @@ impl Scrub {
         let value = match name {
             "X-App-Usage" | "X-Business-Use-Case-Usage" => self.json(value, ""),
             "Location" if value.starts_with('/') => self.target(value, false),
-            "Location" if value.contains("://") => self.url(value),
+            "Location" if is_url(value) => self.url(value),
             // No redirect that could be followed: it is refused in the replay too.
             "Location" => "invalid:".to_owned(),
-            "WWW-Authenticate" => self.prose(value),
-            _ => value.to_owned(),
+            _ => self.words(value),
         };
         Some(format!("{name}: {}", one_line(value)))
     }
 
-    /// JSON, value by value, under this key.
+    /// JSON, value by value, under this key. What is not in quotes is JSON's own, or else
+    /// text.
     fn json(&mut self, text: &str, root: &str) -> String {
         let mut out = String::with_capacity(text.len());
         // The keys on the way down, and the one in force.
         let (mut above, mut key) = (Vec::new(), root.to_owned());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
+            let end = |sign: &str| rest.find(|c| sign.contains(c)).unwrap_or(rest.len());
             let length = match first {
                 '"' => string_length(rest),
                 '-' | '0'..='9' => number_length(rest),
-                _ => first.len_utf8(),
+                // A byte order mark.
+                '\u{feff}' => first.len_utf8(),
+                _ if first.is_ascii_alphabetic() || !first.is_ascii() || "_%".contains(first) => {
+                    end("\"{}[]\u{feff}")
+                }
+                _ => 1,
             };
             let (piece, after) = rest.split_at(length);
             rest = after;
             match first {
                 '"' => {
-                    let old = reader::read(piece).unwrap_or_else(|_| piece.replace('"', ""));
                     let is_key = after.trim_start().starts_with(':');
-                    let new = match is_key {
-                        true => self.key(&old),
-                        false => self.value(&above, &key, &old),
-                    };
-                    push_string(&mut out, piece, &old, &new);
-                    if is_key {
-                        key = old;
-                    }
-                    continue;
+                    let new_key = self.string(&mut out, piece, (!is_key).then_some((&above, &key)));
+                    key = new_key.unwrap_or(key);
                 }
-                '0'..='9' if is_id(piece) && (piece.len() >= 10 || is_of_id(&key)) => {
-                    out += &self.id(piece);
-                    continue;
+                '-' | '0'..='9' => out += &self.json_number(piece, &key),
+                '{' | '[' => {
+                    above.push(key.clone());
+                    out.push(first);
                 }
-                '{' | '[' => above.push(key.clone()),
-                '}' | ']' => key = above.pop().unwrap_or_default(),
-                _ => {}
+                '}' | ']' => {
+                    key = above.pop().unwrap_or_default();
+                    out.push(first);
+                }
+                _ if length > 1 && first != '\u{feff}' => out += &self.words(piece),
+                _ if first.is_ascii_alphabetic() => out += &self.words(piece),
+                _ => out.push(first),
             }
-            out.push_str(piece);
         }
         out
+    }
+
+    /// Writes a text of JSON: a value under these keys, or a key, which is returned.
+    fn string(
+        &mut self,
+        out: &mut String,
+        piece: &str,
+        value_of: Option<(&Vec<String>, &String)>,
+    ) -> Option<String> {
+        let Ok(old) = reader::read::<String>(piece) else {
+            let new = self.stand_in(TEXT, piece);
+            push_string(out, piece, "", &new);
+            return value_of.is_none().then_some(new);
+        };
+        let new = match value_of {
+            None => self.key(&old),
+            Some((above, key)) => self.value(above, key, &old),
+        };
+        push_string(out, piece, &old, &new);
+        value_of.is_none().then_some(old)
+    }
+
+    /// A number: one of many digits is an id.
+    fn json_number(&mut self, number: &str, key: &str) -> String {
+        let whole = number.trim_start_matches('-').split(['.', 'e', 'E']).next();
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        let is_long = whole.is_some_and(|whole| whole.len() >= 10)
+            || (number.contains(['e', 'E']) && digits.len() >= 10);
+        let is_private = is_id(number) && (is_of_id(key) || self.secrets.ids.contains(number));
+        match is_private || is_long {
+            true => self.id(&digits),
+            false => number.to_owned(),
+        }
     }
 
     /// A key. Some are ids, and some insights are numbers by city.
     fn key(&mut self, key: &str) -> String {
         match key {
             _ if is_id(key) => self.id(key),
-            _ if self.has(NAME, key) => self.stand_in(NAME, key),
-            _ if key.is_empty() || is_word(key) => key.to_owned(),
-            _ => self.stand_in(TEXT, key),
+            _ if key.is_empty() || self.knows(key) || is_place(key) => key.to_owned(),
+            _ => self.name(key).unwrap_or_else(|| self.stand_in(TEXT, key)),
         }
     }
 
@@ -240,55 +374,86 @@ impl Scrub {
             "before" | "after" if above.last().is_some_and(|key| key == "cursors") => {
                 self.cursor(value)
             }
-            "name" | "period" | "dimension_keys" | "dimension_values"
-                if is_word(value) && is_insight() =>
-            {
+            "name" | "period" | "dimension_keys" if is_insight() && self.knows(value) => {
                 value.to_owned()
             }
-            "title" | "description" if is_insight() => self.prose(value),
-            "id" if is_insight() => self.path(value),
-            "username" => self.stand_in(NAME, value),
+            "dimension_values" if is_insight() && (self.knows(value) || is_place(value)) => {
+                value.to_owned()
+            }
+            "title" | "description" if is_insight() => self.words(value),
+            "id" if is_insight() => self.path(value, false),
+            "username" => self.user(value),
             "name" => self.stand_in("Name ", value),
             "biography" => self.stand_in("Biography ", value),
             "shortcode" => self.shortcode(value),
-            "caption" | "alt_text" | "text" if self.keep.captions => self.prose(value),
-            "caption" | "alt_text" | "text" => self.stand_in("Caption ", value),
+            "caption" | "alt_text" | "text" => self.caption(value),
             "fbtrace_id" => "TRACEsample".to_owned(),
             "message" | "error_message" | "error_user_title" | "error_user_msg" => {
-                self.prose(value)
+                self.words(value)
             }
-            "timestamp" | "permissions" | "scope" => value.to_owned(),
-            _ if is_word(value) && (key == "type" || key.ends_with("_type")) => value.to_owned(),
+            "permissions" | "scope" if value.split([',', ' ']).all(is_known) => value.to_owned(),
+            _ if is_type_key(key) && is_known(value) => value.to_owned(),
+            _ if self.known_name(value).is_some() => self.name(value).unwrap_or_default(),
+            _ if is_type_key(key) && is_type(value) => value.to_owned(),
             _ if timestamp::parse(value).is_some() => value.to_owned(),
-            _ if value.contains("://") => self.url(value),
+            _ if is_url(value) => self.url(value),
             _ if is_id(value) || is_of_id(key) => self.id(value),
             _ => self.stand_in(TEXT, value),
         }
     }
 
-    /// Text for people: secrets, user names and ids go, the words stay.
-    fn prose(&mut self, text: &str) -> String {
+    /// A caption. One that is kept has the secrets and user names replaced; with a name in
+    /// another encoding it is not kept.
+    fn caption(&mut self, text: &str) -> String {
+        if self.keep.captions {
+            let new = self.replaced(text, |_, word| word.to_owned());
+            let mut words = layers(&new);
+            words.remove(0);
+            let has_name = |text: &String| {
+                let mut words = text.split(|c| !of_word(c));
+                words.any(|word| self.known_name(word).is_some())
+            };
+            if !words.iter().any(has_name) {
+                return new;
+            }
+        }
+        self.stand_in(CAPTION, text)
+    }
+
+    /// A message: the words of the API stay, others go, and so do secrets, names and ids.
+    fn words(&mut self, text: &str) -> String {
+        self.replaced(text, |scrub, word| match scrub.knows(word) {
+            true => word.to_owned(),
+            false => scrub.stand_in(WORD, word),
+        })
+    }
+
+    /// A text with the secrets, user names and ids replaced, and its other words by a function.
+    fn replaced(&mut self, text: &str, other: fn(&mut Scrub, &str) -> String) -> String {
         let text = self.without_secrets(text);
         let mut out = String::with_capacity(text.len());
         let mut rest = text.as_str();
         while let Some(first) = rest.chars().next() {
-            let of_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-            let length = match rest.find(|c| !of_word(c)).unwrap_or(rest.len()) {
-                0 => first.len_utf8(),
-                length => length,
+            let end = match first {
+                _ if of_word(first) => rest.find(|c| !of_word(c)),
+                _ if first.is_ascii() => Some(1),
+                _ => rest.find(|c: char| c.is_ascii()),
             };
-            let (word, after) = rest.split_at(length);
+            let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
             rest = after;
-            let (name, dots) = word.split_at(word.trim_end_matches('.').len());
-            if self.has(NAME, name) || (out.ends_with('@') && of_word(first)) {
-                out += &self.stand_in(NAME, name);
-                out += dots;
-            } else if name.len() >= 10 && is_id(name) {
-                out += &self.id(name);
-                out += dots;
-            } else {
+            let (word, dots) = word.split_at(word.trim_end_matches('.').len());
+            if word.is_empty() || (first.is_ascii() && !of_word(first)) {
                 out += word;
+            } else if let Some(name) = self.name(word) {
+                out += &name;
+            } else if out.ends_with('@') && of_word(first) {
+                out += &self.user(word);
+            } else if is_digits(word) && (word.len() >= 10 || self.secrets.ids.contains(word)) {
+                out += &self.id(word);
+            } else {
+                out += &other(self, word);
             }
+            out += dots;
         }
         out
     }
@@ -316,7 +481,7 @@ impl Scrub {
         let run = |accepts: &dyn Fn(char) -> bool| text.find(|c| !accepts(c)).unwrap_or(text.len());
         let of_value = |c: char| c.is_ascii_graphic() && !"\"'&,;<>{}()#".contains(c);
         let of_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let mut secrets = self.secrets.0.iter();
+        let mut secrets = self.secrets.found.iter();
         if let Some(length) = secrets.find_map(|(_, secret)| encoded_length(text, secret)) {
             length
         } else if before.ends_with("access_token=") {
@@ -338,25 +503,34 @@ impl Scrub {
                 return written + &self.target(link.rest, false);
             }
         }
-        let Some((scheme, after)) = url.split_once("://") else {
+        if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
             return self.stand_in(TEXT, url);
-        };
+        }
+        let (scheme, after) = url.split_once("://").unwrap_or_default();
+        let scheme = scheme.to_ascii_lowercase();
         let after = after.split('#').next().unwrap_or_default();
         let (host, target) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
+        let host = host.to_ascii_lowercase();
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
         };
-        let labels: Vec<&str> = host.split('.').collect();
-        let domain = labels[labels.len().saturating_sub(2)..].join(".");
-        match domain.as_str() {
-            "instagram.com" | "facebook.com" if labels[0] == "graph" => {
+        let (start, domain) = host.rsplit_once('.').map_or(("", ""), |(start, _)| {
+            let second = start.rfind('.').map_or(0, |dot| dot + 1);
+            (&host[..second], &host[second..])
+        });
+        match domain {
+            _ if GRAPH.contains(&host.as_str()) => {
                 format!("{scheme}://{host}{}", self.target(target, false))
             }
-            "instagram.com" => format!("{scheme}://www.instagram.com{}", self.page(path)),
-            "cdninstagram.com" | "fbcdn.net" | "akamaihd.net" => {
+            "instagram.com" if matches!(start, "" | "www." | "m.") => {
+                format!("{scheme}://www.instagram.com{}", self.page(path))
+            }
+            "cdninstagram.com" | "fbcdn.net" | "akamaihd.net" if is_host(start) => {
                 // The rest of the host tells where in the world it was asked.
-                let first = labels[0].split('-').next().unwrap_or_default();
+                let first = start.split(['-', '.']).next().unwrap_or_default();
+                let known = FILE_HOSTS.split(' ').find(|known| *known == first);
+                let first = known.unwrap_or("scontent");
                 let file = self.file(path);
                 let query = query.map(|query| joined(query, "&", |param| self.signed_param(param)));
                 let query = query.map_or(String::new(), |query| format!("?{query}"));
@@ -369,8 +543,10 @@ impl Scrub {
     /// Path and query of a request, or of a link in a reply.
     pub(super) fn target(&mut self, target: &str, of_request: bool) -> String {
         match target.split_once('?') {
-            Some((path, query)) => self.path(path) + "?" + &self.query(query, of_request),
-            None => self.path(target),
+            Some((path, query)) => {
+                self.path(path, of_request) + "?" + &self.query(query, of_request)
+            }
+            None => self.path(target, of_request),
         }
     }
 
@@ -379,27 +555,41 @@ impl Scrub {
         joined(query, "&", |param| self.param(param, of_request))
     }
 
-    /// A path of the graph: ids and the names of edges.
-    fn path(&mut self, path: &str) -> String {
-        self.segments(path, |_, segment| segment.to_owned())
+    /// A path of the graph: ids and the names of edges. Of a request, an unknown one is any.
+    pub(super) fn path(&mut self, path: &str, of_request: bool) -> String {
+        joined(path, "/", |segment| match segment {
+            "" => String::new(),
+            _ if is_id(segment) || self.has(ID, &decode(segment)) => {
+                let id = self.id(&decode(segment));
+                if decode(segment) == id {
+                    segment.to_owned()
+                } else {
+                    id
+                }
+            }
+            _ if is_known(segment) => segment.to_owned(),
+            _ => match self.name(segment) {
+                Some(name) => name,
+                None if of_request => ANY.to_owned(),
+                None => self.stand_in("x", segment),
+            },
+        })
     }
 
     /// A path of instagram.com: `/p/SHORTCODE/`, `/user/`, …
     fn page(&mut self, path: &str) -> String {
-        self.segments(path, |scrub, segment| match segment {
-            "" | "p" | "reel" | "reels" | "tv" | "stories" => segment.to_owned(),
-            _ if scrub.has(NAME, segment) => scrub.stand_in(NAME, segment),
-            _ => scrub.shortcode(segment),
-        })
-    }
-
-    /// A path with its ids replaced, and its other segments by a function.
-    fn segments(&mut self, path: &str, other: fn(&mut Scrub, &str) -> String) -> String {
+        let mut before = String::new();
         joined(path, "/", |segment| {
-            let plain = decode(segment);
-            match is_id(segment) || self.has(ID, &plain) {
-                true => self.id(&plain),
-                false => other(self, segment),
+            let of = std::mem::replace(&mut before, segment.to_owned());
+            match segment {
+                "" | "p" | "reel" | "reels" | "tv" | "stories" | "accounts" | "login"
+                | "explore" | "tags" => segment.to_owned(),
+                _ if matches!(of.as_str(), "p" | "reel" | "reels" | "tv") => {
+                    self.shortcode(segment)
+                }
+                _ if of == "tags" => self.stand_in("x", segment),
+                _ if is_id(segment) => self.id(segment),
+                _ => self.user(&decode(segment)),
             }
         })
     }
@@ -407,21 +597,29 @@ impl Scrub {
     /// The path of a file; its ending stays.
     fn file(&mut self, path: &str) -> String {
         if self.keep.ids {
-            return path.to_owned();
+            return joined(path, "/", |segment| {
+                self.name(segment).unwrap_or_else(|| segment.to_owned())
+            });
         }
-        let ending = match path.rsplit_once('.') {
-            Some((_, ending)) if ending.len() <= 4 && !ending.contains('/') => ending,
-            _ => "bin",
-        };
+        let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let ending = ENDINGS.split(' ').find(|known| *known == ending);
+        let ending = ending.unwrap_or("bin");
         format!("/v/{}.{ending}", self.number("file", path))
     }
 
     /// A parameter of the graph. What a request has from elsewhere than earlier replies, the
     /// program will not find in a replay: there any value will do.
     fn param(&mut self, param: &str, of_request: bool) -> String {
-        let Some((name, value)) = param.split_once('=') else {
+        let (name, value) = param.split_once('=').unwrap_or((param, ""));
+        if !name.is_empty() && !is_known(name) {
+            return match of_request {
+                true => format!("{ANY}={ANY}"),
+                false => self.stand_in("x", param),
+            };
+        }
+        if !param.contains('=') {
             return param.to_owned();
-        };
+        }
         let plain = decode(value);
         let is_cursor = matches!(name, "after" | "before");
         let is_time = matches!(name, "since" | "until");
@@ -435,10 +633,10 @@ impl Scrub {
             ANY.to_owned()
         } else if is_cursor {
             self.cursor(&plain)
-        } else if is_time {
+        } else if is_time && is_digits(&plain) {
             self.given.insert(plain);
             value.to_owned()
-        } else if HARMLESS.split(' ').any(|known| known == name) {
+        } else if is_one_of(HARMLESS, name) && self.knows_list(&plain) {
             value.to_owned()
         } else if of_request {
             ANY.to_owned()
@@ -450,15 +648,25 @@ impl Scrub {
 
     /// A parameter of a signed URL. Its expiry stays, because programs read it.
     fn signed_param(&mut self, param: &str) -> String {
-        match param.split_once('=') {
-            Some(("oe", _) | (_, "")) | None => param.to_owned(),
-            Some((name, value)) => format!("{name}={}", self.stand_in("x", value)),
+        let (name, value) = param.split_once('=').unwrap_or((param, ""));
+        let is_time = name == "oe" && value.len() <= 8 && u32::from_str_radix(value, 16).is_ok();
+        match is_one_of(SIGNED, name) {
+            true if value.is_empty() || is_time => param.to_owned(),
+            true => format!("{name}={}", self.stand_in("x", value)),
+            false => self.stand_in("x", param),
         }
     }
 
     /// What had to be replaced and is still in the text, however it is encoded.
     pub(super) fn leak(&self, text: &str) -> Option<&'static str> {
-        let secrets = self.secrets.0.iter().map(|(what, secret)| (*what, secret));
+        // Hosts stay.
+        let is_host = |secret: &String| self.origins.iter().any(|origin| origin.contains(secret));
+        let secrets = self
+            .secrets
+            .found
+            .iter()
+            .map(|(what, secret)| (*what, secret));
+        let secrets = secrets.filter(|(what, secret)| *what != A_PARAMETER || !is_host(secret));
         let is_cursor =
             |cursor: &&String| cursor.len() >= MIN_SECRET && !cursor.starts_with(CURSOR);
         let cursors = self.numbers.get(CURSOR).into_iter();
@@ -482,20 +690,56 @@ fn joined(text: &str, separator: &str, part: impl FnMut(&str) -> String) -> Stri
     parts.join(separator)
 }
 
-/// An id is all digits.
-pub(super) fn is_id(text: &str) -> bool {
-    (5..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 /// Whether the value of a key is an id.
 fn is_of_id(key: &str) -> bool {
     key == "id" || key.ends_with("_id")
 }
 
-/// A word of the API: `follower_count`, `25-34`, `65+`, `male.25-34`, `OAuthException`.
-fn is_word(text: &str) -> bool {
-    let of_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-+.".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(of_word)
+/// Whether the value of a key is a word of the API.
+fn is_type_key(key: &str) -> bool {
+    key == "type" || key.ends_with("_type")
+}
+
+/// Numbers of insights are by country and language, and by words of the API.
+fn is_place(key: &str) -> bool {
+    is_type(key) || is_locale(key)
+}
+
+/// Whether a text begins like a URL.
+fn is_url(text: &str) -> bool {
+    let starts = |scheme: &str| {
+        let start = text.get(..scheme.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(scheme)
+    };
+    starts("https://") || starts("http://")
+}
+
+/// Labels of a host, with the dot after the last one.
+fn is_host(labels: &str) -> bool {
+    let of_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    labels.bytes().all(of_host)
+}
+
+/// A character of a word, which may be percent-encoded.
+fn of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_.%".contains(c)
+}
+
+fn is_one_of(list: &str, word: &str) -> bool {
+    list.split(' ').any(|known| known == word)
+}
+
+/// The words of a list of fields, each with the number of parentheses around it.
+fn list_words(list: &str) -> impl Iterator<Item = (&str, usize)> {
+    let mut depth = 0;
+    list.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .filter_map(move |part| {
+            let word = part.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            let at = depth;
+            depth += usize::from(part.ends_with('('));
+            depth -= usize::from(depth > 0 && part.ends_with(')'));
+            (!word.is_empty()).then_some((word, at))
+        })
 }
 
 /// The length of a string with both its quotes; of one that does not end, that of the text.
