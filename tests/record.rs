@@ -839,3 +839,336 @@ fn threads_share_a_record() {
     names.dedup();
     assert_eq!(names.len(), 8);
 }
+
+/// All that is written of one exchange.
+fn written(url: &str, response: Response) -> String {
+    let record = Record::new(Script::new([Ok(response)]));
+    record.send(&get(url)).unwrap();
+    let fixture = record.fixtures().unwrap().remove(0);
+    fixture.name + "\n" + &fixture.text
+}
+
+/// The body that is written for this one.
+fn body(body: &str) -> String {
+    let text = written(ME, plain(body));
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[test]
+fn what_is_learned_from_a_request_is_hidden_in_its_reply() {
+    let url = "https://graph.instagram.com/me?appsecret_proof=0a1b2c3d4e5f6a7b&state=STATEofMine\
+               &client_id=1903003&zq_own=PRIVATEvalue&appsecret%5Fsalt=SALTEDvalue";
+    let reply = r#"{"error":{"message":"app 1903003, state=STATEofMine, %53ALTEDvalue","app":1903003,"count":1903004},
+        "echo":"0a1b2c3d4e5f6a7b","caption":"PRIVATEvalue 0a1b2c3d4e5f6a7b %530"}"#;
+    for keep in [false, true] {
+        let mut record = Record::new(Script::new([Ok(plain(reply))]));
+        if keep {
+            record = record.keeping_captions();
+        }
+        record.send(&get(url)).unwrap();
+        let text = record.fixtures().unwrap().remove(0).text;
+        for private in [
+            "0a1b2c3d",
+            "STATEof",
+            "1903003",
+            "PRIVATE",
+            "ALTEDvalue",
+            "zq_own",
+        ] {
+            assert!(!text.contains(private), "{private}: {text}");
+        }
+        assert!(text.contains("1903004"), "{text}");
+    }
+}
+
+#[test]
+fn words_of_the_service_stay_and_others_go() {
+    for (old, new) in [
+        (
+            r#"{"error":{"message":"(#100) Tried accessing nonexisting field (jays_secret) in state=abcdef for jay%2Ep","type":"OAuthException","code":100}}"#,
+            r#"{"error":{"message":"(#100) Tried accessing nonexisting field (word1) in state=word2 for word3","type":"OAuthException","code":100}}"#,
+        ),
+        (
+            r#"{"type":"Anna.Smith","media_type":"STORY_OF_2027","account_type":"Business","token_type":"bearer"}"#,
+            r#"{"type":"Text 1","media_type":"STORY_OF_2027","account_type":"Business","token_type":"bearer"}"#,
+        ),
+        (
+            r#"{"timestamp":"at Anna's","permissions":"instagram_business_basic,anna","scope":["user_profile","Anna"]}"#,
+            r#"{"timestamp":"Text 1","permissions":"Text 2","scope":["user_profile","Text 3"]}"#,
+        ),
+        (
+            r#"{"timestamp":"2026-11-22T08:00:00+0000","Anna Smith":1,"anna":2,"media_count":3}"#,
+            r#"{"timestamp":"2026-11-22T08:00:00+0000","Text 1":1,"Text 2":2,"media_count":3}"#,
+        ),
+        // A byte order mark, and what is no JSON.
+        (
+            "\u{feff}{\"username\":\"anna\"}",
+            "\u{feff}{\"username\":\"user1\"}",
+        ),
+        (
+            r#"null {"username":"anna"} anna"#,
+            r#"null {"username":"user1"} user1"#,
+        ),
+        (
+            r#"{anna: "b", 'anna': true, false]"#,
+            r#"{word1: "Text 1", 'word1': true, false]"#,
+        ),
+        (
+            "<html><title>Error</title><p class=\"anna\">Sorry, Anna!</p></html>",
+            "<html><title>Error</title><p word1=\"Text 1\">Sorry, word2!</p></html>",
+        ),
+        (
+            "Sorry, Anna: \u{430}\u{43d}\u{43d}\u{430}",
+            "Sorry, word1: word2",
+        ),
+        // Long numbers of every form.
+        (
+            "[-17841405793187218,178414057931.5,1.7841405793187218e16,12,-1.5e3]",
+            "[17900000000000001,1790000000002,1790000000000000003,12,-1.5e3]",
+        ),
+    ] {
+        assert_eq!(body(old), new);
+    }
+}
+
+#[test]
+fn of_urls_only_known_parts_stay() {
+    for (url, new) in [
+        ("My private text https://www.instagram.com/p/ABC/", "Text 1"),
+        ("https://www.instagram.com/p/ABC/ and text", "Text 1"),
+        ("anna://www.instagram.com/p/ABC/", "Text 1"),
+        (
+            "https://anna:SECRETpw@scontent.cdninstagram.com/v/1.jpg",
+            "https://example.com/1",
+        ),
+        (
+            "https://anna.fbcdn.net/v/1.jpg",
+            "https://scontent.fbcdn.net/v/1.jpg",
+        ),
+        (
+            "https://real_user.fbcdn.net/v/1.jpg",
+            "https://example.com/1",
+        ),
+        (
+            "https://graph.anna.instagram.com/me",
+            "https://example.com/1",
+        ),
+        ("https://anna.instagram.com/me", "https://example.com/1"),
+        ("https://graph.instagram.com:99/me", "https://example.com/1"),
+        (
+            "HTTPS://WWW.Instagram.com/Anna/#anna",
+            "https://www.instagram.com/user1/",
+        ),
+        (
+            "https://scontent.cdninstagram.com/v/1.anna?anna&oe=anna&oh=anna&oe=6A2B7C00#anna",
+            "https://scontent.cdninstagram.com/v/1.bin?x1&oe=x1&oh=x1&oe=6A2B7C00",
+        ),
+        (
+            "https://graph.instagram.com/anna/media?since=anna&anna=1&fields=id,anna(anna)&limit=anna",
+            "https://graph.instagram.com/x1/media?since=x1&x2&fields=x3&limit=x1",
+        ),
+    ] {
+        assert_eq!(body(&format!("[{url:?}]")), format!("[{new:?}]"));
+    }
+}
+
+#[test]
+fn headers_pass_with_known_values_only() {
+    for (name, value, new) in [
+        (
+            "Content-Type",
+            "application/json; boundary=Anna; charset=UTF-8",
+            "application/json; word1=word2; charset=UTF-8",
+        ),
+        ("Content-Type", "anna/smith", "word1/word2"),
+        (
+            "Cache-Control",
+            "private, max-age=60, anna=\"b\"",
+            "private, max-age=60, word1=\"word2\"",
+        ),
+        (
+            "WWW-Authenticate",
+            "OAuth \"Facebook Platform\" \"invalid_token\" \"Hello Anna\"",
+            "OAuth \"Facebook Platform\" \"invalid_token\" \"word1 word2\"",
+        ),
+        (
+            "Expires",
+            "Sat, 01 Jan 2000 00:00:00 GMT",
+            "Sat, 01 Jan 2000 00:00:00 GMT",
+        ),
+        (
+            "Vary",
+            "Origin, Accept-Encoding, Anna",
+            "Origin, Accept-Encoding, word1",
+        ),
+        ("Instagram-Api-Version", "v25.0", "v25.0"),
+        ("Instagram-Api-Version", "v25.0anna", "word1"),
+        ("X-App-Usage", "anna {\"anna\":1}", "word1 {\"Text 1\":1}"),
+    ] {
+        let text = written(ME, with(name, value, "{}"));
+        assert!(text.contains(&format!("\r\n{name}: {new}\r\n")), "{text}");
+    }
+}
+
+/// A transport may read on; the library does not.
+#[test]
+fn a_body_ends_where_its_length_says() {
+    let long = || with("Content-Length", "10", "{\"id\":\"1\"}JUNK of Anna");
+    let record = Record::new(Script::new([Ok(long())]));
+    let me = api(record.clone(), REAL).me("").unwrap();
+    assert_eq!(me.id, "1");
+    assert_eq!(record.omitted(), [""; 0]);
+    let text = record.fixtures().unwrap().remove(0).text;
+    assert!(text.ends_with("\r\n\r\n{\"id\":\"1\"}"), "{text}");
+    // The rest is passed on.
+    let mut response = Record::new(Script::new([Ok(long())]))
+        .send(&get(ME))
+        .unwrap();
+    let mut body = String::new();
+    response.body.read_to_string(&mut body).unwrap();
+    assert_eq!(body, "{\"id\":\"1\"}JUNK of Anna");
+}
+
+/// What only the program knows: parameters of every call, an edge, a field's argument.
+#[test]
+fn what_is_not_known_of_requests_still_plays() {
+    let calls = |api: &Api, name: &str| {
+        let fields = format!("business_discovery.username({name}){{media_count}}");
+        let node = api.node::<mingram::User>("me", &[("fields", &fields)]);
+        let edge = api.edge::<mingram::Media>("me/zq_edge").into_iter();
+        let media = api.edge::<mingram::Media>("me/media").into_iter();
+        let ids: Vec<String> = edge.chain(media).map(|one| one.unwrap().id).collect();
+        (node.unwrap().id, ids)
+    };
+    let replies = [
+        r#"{"id":"1"}"#,
+        r#"{"data":[{"id":"2"}]}"#,
+        r#"{"data":[{"id":"3"}]}"#,
+    ];
+    let record = Record::new(Script::new(replies.map(|reply| Ok(plain(reply)))));
+    let own = api(record.clone(), REAL)
+        .with_param("appsecret_proof", "0a1b2c3d4e5f")
+        .with_param("zq_param", "x")
+        .with_param("locale", "de_DE");
+    let live = calls(&own, "bluebottle");
+    let fixtures = record.fixtures().unwrap();
+    let texts: String = fixtures.iter().map(|one| one.text.as_str()).collect();
+    for private in ["bluebottle", "0a1b2c3d", "zq_param", "zq_", "de_DE"] {
+        assert!(!texts.contains(private), "{private}: {texts}");
+    }
+    assert!(texts.contains("/me/*?"), "{texts}");
+    let played = |api: &dyn Fn(Api) -> Api| {
+        let mut replay = Replay::new();
+        for one in &fixtures {
+            replay = replay.with_exchange(&one.name, one.text.clone()).unwrap();
+        }
+        let facts = calls(
+            &api(Api::new("any-token").with_transport(replay.clone())),
+            "other",
+        );
+        assert_eq!(replay.unused(), [""; 0]);
+        facts
+    };
+    assert_eq!(played(&|api| api), live);
+    assert_eq!(
+        played(&|api| api.with_param("appsecret_proof", "fff")),
+        live
+    );
+}
+
+/// Words and user names that nobody knows, at every place of an exchange and in every
+/// encoding.
+#[test]
+fn nothing_private_stays_wherever_it_stands() {
+    const KEYS: &str = "username name biography caption text alt_text message error_message type media_type \
+        token_type id user_id timestamp permissions scope shortcode title description period url next end_time \
+        dimension_values access_token fbtrace_id state code unknown_key website";
+    const HEADERS: &str = "Content-Type Cache-Control Date Expires Pragma Vary Retry-After Instagram-Api-Version \
+        X-App-Usage X-Business-Use-Case-Usage Location WWW-Authenticate X-Private Set-Cookie";
+    let mut random = 7u64;
+    let mut next = |below: usize| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) as usize % below
+    };
+    let keys: Vec<&str> = KEYS.split_whitespace().collect();
+    let headers: Vec<&str> = HEADERS.split_whitespace().collect();
+    for round in 0..3000 {
+        let letters = (0..10).map(|_| char::from(b"qxzvkwjQXZVKWJ"[next(14)]));
+        let word: String = letters.collect();
+        let name = format!("{}_{}", &word[..4], &word[4..]).to_lowercase();
+        let private = [&word, &name][next(2)];
+        let percent = |text: &str| {
+            text.bytes()
+                .map(|b| format!("%{b:02x}"))
+                .collect::<String>()
+        };
+        let json = |text: &str| {
+            text.chars()
+                .map(|c| format!("\\u{:04x}", c as u32))
+                .collect::<String>()
+        };
+        let coded = match next(3) {
+            0 => private.clone(),
+            1 => percent(private),
+            _ => percent(private).replace('%', "%25"),
+        };
+        let placed = match next(10) {
+            0 => coded.clone(),
+            1 => format!("see {coded}, and"),
+            2 => format!("https://www.instagram.com/{coded}/"),
+            3 => format!("https://www.instagram.com/p/{coded}/?x={coded}#{coded}"),
+            4 => format!("https://{coded}.cdninstagram.com/v/{coded}.jpg"),
+            5 => format!("https://a:{coded}@scontent.fbcdn.net/v/1.{coded}?{coded}&oh={coded}"),
+            6 => format!(
+                "https://graph.instagram.com/{coded}/media?{coded}=1&fields=a({coded})&after={coded}"
+            ),
+            7 => format!("{coded}://instagram.com/{coded}"),
+            8 => format!("@{coded}"),
+            _ => format!("2026-11-22T08:00:00+0000{coded}"),
+        };
+        let inside = if next(3) == 0 {
+            json(&placed)
+        } else {
+            placed.clone()
+        };
+        let key = keys[next(keys.len())];
+        let reply = match next(8) {
+            0 => format!(r#"{{"{key}":"{inside}"}}"#),
+            1 => format!(r#"{{"insights":{{"data":[{{"{key}":["{inside}"],"{inside}":3}}]}}}}"#),
+            2 => format!(r#"{{"data":[{{"{key}":{{"{inside}":["{inside}",null]}}}}]}}"#),
+            3 => format!("\u{feff} null [\"{inside}\"] {placed}"),
+            4 => format!("<html {placed}=\"{placed}\">{placed}</html>"),
+            5 => placed.clone(),
+            6 => format!(r#"{{"error":{{"{key}":"{inside}"#),
+            _ => format!(r#"{{'{placed}':{placed},"username":"{name}"}}"#),
+        };
+        let url = match next(5) {
+            0 => format!("https://graph.instagram.com/{coded}/{name}/x.{coded}"),
+            1 => format!("https://graph.instagram.com/me?{coded}={coded}&{coded}"),
+            2 => format!(
+                "https://graph.instagram.com/me?fields=id,x({coded}),{word}&limit={coded}&metric={word}"
+            ),
+            3 => format!(
+                "https://graph.instagram.com/me?after={coded}&since={coded}&state={coded}&q={coded}"
+            ),
+            _ => ME.to_owned(),
+        };
+        let header = headers[next(headers.len())];
+        let record = Record::new(Script::new([
+            Ok(with(header, &placed, reply.clone())),
+            Ok(plain(format!(r#"{{"username":"{name}"}}"#))),
+        ]));
+        record.send(&get(&url)).unwrap();
+        record.send(&get(ME)).unwrap();
+        for Fixture { name, text, .. } in record.fixtures().unwrap() {
+            let text = format!("{name}\n{text}");
+            let found = secrets::found(&text, &[private]);
+            assert_eq!(
+                found, None,
+                "{round}: {url}\n{header}: {placed}\n{reply}\n\n{text}"
+            );
+        }
+    }
+}

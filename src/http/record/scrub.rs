@@ -98,7 +98,8 @@ impl Secrets {
                 "client_secret" => self.add("the client secret", value),
                 "code" => self.add("the login code", value),
                 "after" | "before" | "since" | "until" => {}
-                name if is_one_of(HARMLESS, name) => self.learn_fields(&value),
+                "fields" | "metric" | "breakdown" => self.learn_fields(&value),
+                name if is_one_of(HARMLESS, name) => {}
                 _ if is_digits(&value) && value.len() >= MIN_ID => drop(self.ids.insert(value)),
                 // Words of the API are no secret, and hosts stay.
                 _ if are_known(&value) || is_type(&value) || is_url(&value) => {}
@@ -233,7 +234,7 @@ impl Scrub {
 
     /// Whether a word is one of the API, or was requested.
     fn knows(&self, word: &str) -> bool {
-        is_known(word) || self.secrets.fields.contains(word)
+        is_known(word) || (self.secrets.fields.contains(word) && !self.has(NAME, word))
     }
 
     /// Whether a list has nothing but known words, and in parentheses no user name.

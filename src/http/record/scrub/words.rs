@@ -41,7 +41,7 @@ const WORDS: &str = "\
     node nodes non none nonexisting not note nothing nov november now null number numbers oauth \
     oauthexception object occurred oct october of off offset ok old on once one online only open \
     operation or order organic origin original other others our out outer over overview own owner \
-    page pages pagination paging param parameter parameters parent parse parsed part password path \
+    p page pages pagination paging param parameter parameters parent parse parsed part password path \
     pdt peak pending per percent period permalink permanently permission permissions permitted \
     personal phone photo picture pixel place plain platform play plays please policies policy pop \
     post posted posts preference present pretty prevent previous private problem process processed \
