@@ -384,3 +384,49 @@ fn the_date_of_a_recording_is_not_played() {
         .refresh_token();
     assert_eq!(token.unwrap().obtained_at, Clock::now(&clock));
 }
+
+#[test]
+fn a_star_is_any_part_of_a_path_and_any_parameter_or_none() {
+    let replay = |fixtures: &[(&str, &str)]| {
+        let mut replay = Replay::new();
+        for (id, target) in fixtures {
+            let url = format!("https://graph.instagram.com{target}");
+            let file = format!("GET {url}\n\nHTTP/1.1 200 OK\n\n{{\"id\":\"{id}\"}}");
+            replay = replay.with_exchange(id, file).unwrap();
+        }
+        replay
+    };
+    let node = |replay: &Replay, path: &str, params: &[(&str, &str)]| {
+        let api = Api::new("any-token").with_transport(replay.clone());
+        let node = api.node::<mingram::User>(path, params);
+        node.map(|user| user.id).ok()
+    };
+    let found = |id: &str| Some(id.to_owned());
+    // The most exact one, whatever the order.
+    let all = replay(&[
+        ("1", "/me/*"),
+        ("2", "/me/x"),
+        ("3", "/me/x?q=*"),
+        ("4", "/me?*=*&b=1"),
+    ]);
+    assert_eq!(node(&all, "me/x", &[]), found("2"));
+    assert_eq!(node(&all, "me/x", &[("q", "5")]), found("3"));
+    assert_eq!(node(&all, "me/x", &[]), None);
+    assert_eq!(node(&all, "me/y/z", &[]), None);
+    assert_eq!(node(&all, "me/y", &[("q", "5")]), None);
+    assert_eq!(node(&all, "me/y", &[]), found("1"));
+    assert_eq!(node(&all, "me", &[("a", "1"), ("b", "2")]), None);
+    assert_eq!(
+        node(&all, "me", &[("a", "1"), ("b", "1"), ("c", "1")]),
+        found("4")
+    );
+    // Another page is no replacement.
+    for name in ["after", "before", "since", "until"] {
+        let page = replay(&[("1", &format!("/me?{name}=*"))]);
+        assert_eq!(node(&page, "me", &[]), None);
+        assert_eq!(node(&page, "me", &[(name, "5")]), found("1"));
+    }
+    let missing = replay(&[("1", "/me?q=*&limit=2")]);
+    assert_eq!(node(&missing, "me", &[("limit", "3")]), None);
+    assert_eq!(node(&missing, "me", &[("limit", "2")]), found("1"));
+}
