@@ -285,16 +285,16 @@ impl Scrub {
         let (mut above, mut key) = (Vec::new(), root.to_owned());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            let end = |sign: &str| rest.find(|c| sign.contains(c)).unwrap_or(rest.len());
+            let is_mark = first == '\u{feff}';
+            let is_text = first.is_alphanumeric() || "_%".contains(first) || !first.is_ascii();
             let length = match first {
                 '"' => string_length(rest),
                 '-' | '0'..='9' => number_length(rest),
-                // A byte order mark.
-                '\u{feff}' => first.len_utf8(),
-                _ if first.is_ascii_alphabetic() || !first.is_ascii() || "_%".contains(first) => {
-                    end("\"{}[]\u{feff}")
+                _ if is_text && !is_mark => {
+                    let end = rest.find(|c| "\"{}[]\u{feff}".contains(c));
+                    end.unwrap_or(rest.len())
                 }
-                _ => 1,
+                _ => first.len_utf8(),
             };
             let (piece, after) = rest.split_at(length);
             rest = after;
@@ -313,8 +313,8 @@ impl Scrub {
                     key = above.pop().unwrap_or_default();
                     out.push(first);
                 }
-                _ if length > 1 && first != '\u{feff}' => out += &self.words(piece),
-                _ if first.is_ascii_alphabetic() => out += &self.words(piece),
+                _ if is_text && !is_mark => out += &self.words(piece),
+                // White space, punctuation, or a byte order mark.
                 _ => out.push(first),
             }
         }
