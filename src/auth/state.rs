@@ -133,6 +133,25 @@ mod tests {
         }
     }
 
+    /// No two differences make up for each other.
+    #[test]
+    fn every_difference_counts() {
+        let state = State::restore("0123456789abcdef");
+        for at in 0..16 {
+            for other in 0..at {
+                let mut bytes = state.as_str().as_bytes().to_vec();
+                for at in [at, other] {
+                    bytes[at] ^= 1;
+                }
+                let text = String::from_utf8(bytes).unwrap();
+                assert!(state.check(&format!("?state={text}")).is_err(), "{text}");
+            }
+        }
+        for text in ["", "0", "0123456789abcde", "0123456789abcdef0"] {
+            assert!(state.check(&format!("?state={text}")).is_err(), "{text}");
+        }
+    }
+
     #[test]
     fn a_redirect_belongs_to_one_login() {
         let state = State::restore("s&t=\u{e9}");
