@@ -28,7 +28,7 @@ use mingram::{Api, User};
 use miniserde::Serialize;
 use page::Profile;
 use plan::{Planned, is_profile, not_an_id, picture_stem, plan};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -56,11 +56,11 @@ DIR is created if it is missing. It receives:
 Run it again to update: what did not change is not downloaded or written again.
 What does not come is counted as missing, and the gallery is made of the rest
 and of what an earlier run has kept. A post is removed when it is not listed any
-more and the service, asked for it, refuses it. If a run ends with an error, the
-old gallery stays as it was. Media that the service gives no file for (often
-because of copyrighted music) are counted as unavailable and do not make the run
-fail; -v names them. DIR/.mingram has whose gallery it is, and which files it
-has downloaded: it removes no others.
+more and the service, asked for it, refuses it; a run asks for one. If a run
+ends with an error, the old gallery stays as it was. Media that the service
+gives no file for (often because of copyrighted music) are counted as
+unavailable and do not make the run fail; -v names them. DIR/.mingram has whose
+gallery it is, and which files it has downloaded: it removes no others.
 
 Options:
   -n, --count N          the newest N posts (default: 100, at most 10000)
@@ -244,10 +244,10 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
         posts.extend(collector.post(one)?);
     }
     let (absent, unfinished) = (collector.absent, collector.unfinished);
-    let extent = extent(&planned, &listed, &posts);
+    let extent = extent(&planned, &listed, &kept);
     let gone = kept.leaving(api, &extent, &absent);
     let mut posts = merge(posts, kept.posts.clone(), |post| &post.id);
-    drop_gone(&mut posts, &gone);
+    drop_gone(&mut posts, &gone, &planned);
     folder.flush()?;
     kept.set_aside()?;
     write(&folder, options, &profile, &posts)?;
@@ -258,6 +258,7 @@ fn update(api: &Api, options: &Options, report: &mut Report) -> Outcome<()> {
 /// The posts of a listing, and how far it went.
 struct Posts {
     posts: Vec<listing::Post>,
+    is_empty: bool,
     is_cut: bool,
     is_sound: bool,
 }
@@ -288,28 +289,45 @@ fn list(
     Ok(Posts {
         is_cut: posts.len() + unreadable == count as usize,
         is_sound: unreadable == 0,
+        is_empty: posts.is_empty() && unreadable == 0,
         posts,
     })
 }
 
-fn extent<'a>(planned: &'a [Planned], listed: &Posts, posts: &[Post]) -> Extent<'a> {
-    let albums = || planned.iter().filter(|one| one.is_complete());
-    let children = albums().flat_map(|one| &one.children);
+fn extent<'a>(planned: &'a [Planned], listed: &Posts, kept: &Kept<'_>) -> Extent<'a> {
+    let albums = planned.iter().filter(|one| one.is_complete());
+    let children = planned.iter().flat_map(|one| &one.children);
+    let published = |one| collect::published(one, kept.post(&one.media.id));
+    let last = planned.last().and_then(published);
     Extent {
         ids: planned.iter().map(|one| one.media.id.as_str()).collect(),
-        albums: albums().map(|one| one.media.id.as_str()).collect(),
+        albums: albums.map(|one| one.media.id.as_str()).collect(),
         children: children.map(|child| child.id.as_str()).collect(),
-        oldest: posts.last().and_then(|post| post.published.clone()),
+        oldest: last.and_then(|_| planned.iter().filter_map(published).min()),
+        is_empty: listed.is_empty,
         is_cut: listed.is_cut,
         is_sound: listed.is_sound,
     }
 }
 
-/// Takes out what has left the account, or is beyond the count.
-fn drop_gone(posts: &mut Vec<Post>, gone: &HashSet<String>) {
+/// Takes out what has left the account, what is beyond the count, and from an album what is
+/// listed elsewhere.
+fn drop_gone(posts: &mut Vec<Post>, gone: &HashSet<String>, planned: &[Planned]) {
+    let mut listed: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for one in planned {
+        let own = Some(&one.own).filter(|_| !one.is_album());
+        for node in one.children.iter().chain(own) {
+            listed.entry(&node.id).or_default().insert(&one.media.id);
+        }
+    }
+    let has_moved = |post: &str, child: &str| {
+        let places = listed.get(child);
+        places.is_some_and(|places| !places.contains(post))
+    };
     posts.retain_mut(|post| {
         let before = post.children.len();
-        post.children.retain(|child| !gone.contains(&child.id));
+        post.children
+            .retain(|child| !gone.contains(&child.id) && !has_moved(&post.id, &child.id));
         match before > post.children.len() {
             true if post.children.is_empty() => post.files.clear(),
             _ => post.set_cover(),

@@ -691,7 +691,7 @@ fn a_picture_leaves_only_with_a_proof() {
     ] {
         let (odd, temp) = (Odd::new(feed()), Temp::new("proof"));
         look(&odd.account, &temp.0, &[], 0);
-        let before = content(&temp.0);
+        let (before, shown) = (content(&temp.0), pictures(&temp.0));
         odd.account.items.lock().unwrap().drain(..3);
         odd.set("/9?", reply);
         let errors = look(&odd.account, &temp.0, &[], 0);
@@ -701,8 +701,9 @@ fn a_picture_leaves_only_with_a_proof() {
             "{errors}"
         );
         match leaves {
-            true => assert_eq!(pictures(&temp.0), ["2026-01-11_5.jpg", "2026-01-21_6.jpg"]),
-            false => assert_eq!(content(&temp.0), before),
+            // Nothing is proved of the others.
+            true => assert_eq!(pictures(&temp.0), shown[..4]),
+            false => assert_eq!(content(&temp.0)[1..], before[1..]),
         }
         for other in ["/8?", "/71?", "/7?", "/5?"] {
             assert_eq!(odd.account.asked(other), 0, "{other}");
@@ -1056,4 +1057,205 @@ fn other_file_systems_are_refused() {
     let out = "code 5\ncode 5\ndisk:\n\npictures:\n\nsite:\nmedia\n";
     assert_eq!(text(&output.stdout), out);
     assert_eq!(account.server.received().len(), 0);
+}
+
+/// One that is still there does not keep those that have left.
+#[test]
+fn each_that_is_not_listed_gets_its_turn() {
+    let items = (1..7).rev().map(|id| Item::image(id, id as u32, 300));
+    let (odd, temp) = (Odd::new(items.collect()), Temp::new("turn"));
+    look(&odd.account, &temp.0, &[], 0);
+    odd.account.items.lock().unwrap().truncate(1);
+    odd.set("/5?", json("200 OK", r#"{"id":"5"}"#));
+    odd.set("/3?", json("200 OK", r#"{"id":"3"}"#));
+    for shown in ["123456", "12356", "12356", "1356", "356", "356", "356"] {
+        look(&odd.account, &temp.0, &[], 0);
+        let ids: Vec<String> = pictures(&temp.0)
+            .iter()
+            .map(|name| name[11..12].to_owned())
+            .collect();
+        assert_eq!(ids.concat(), shown);
+    }
+}
+
+fn save(account: &Account, dir: &Path) {
+    let mut backup = command("backup", &account.server.url());
+    let output = backup.arg(dir).arg("-q").output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+/// People keep both in one directory: what a backup has recorded stays.
+#[test]
+fn what_a_backup_has_recorded_stays() {
+    let (account, temp) = (Account::new(feed()), Temp::new("recorded"));
+    look(&account, &temp.0, &[], 0);
+    let own = pictures(&temp.0);
+    // As version 0.1 did, or in the directory of the year, without a file of its own.
+    let (flat, year) = ("2026-02-23_9", "2026-02-13_8");
+    fs::write(temp.join(&format!("{flat}.json")), r#"{"id":"9"}"#).unwrap();
+    fs::create_dir(temp.join("2026")).unwrap();
+    let sidecar = temp.join(&format!("2026/{year}.json"));
+    fs::write(&sidecar, r#"{"id":"8"}"#).unwrap();
+    let new = (20..23).map(|id| Item::image(id, 60 + id as u32, 300));
+    account.items.lock().unwrap().splice(0..0, new.rev());
+    look(&account, &temp.0, &["--count", "3"], 0);
+    let left = |temp: &Temp| {
+        let all = pictures(&temp.0);
+        let left = own.iter().filter(|name| all.contains(name));
+        left.cloned().collect::<Vec<_>>()
+    };
+    let kept = [format!("{year}.jpg"), format!("{flat}.jpg")];
+    assert_eq!(left(&temp), kept);
+    // The backup has its own now.
+    fs::write(temp.join(&format!("2026/{year}.mp4")), "a video").unwrap();
+    look(&account, &temp.0, &["--count", "3"], 0);
+    assert_eq!(left(&temp), kept[1..]);
+}
+
+/// Side by side, from an empty directory.
+#[test]
+fn a_backup_in_the_same_directory_keeps_all() {
+    let (account, temp) = (Account::new(feed()), Temp::new("both"));
+    save(&account, &temp.0);
+    let before = tree(&temp.join("2026"));
+    look(&account, &temp.0, &[], 0);
+    account.items.lock().unwrap().truncate(1);
+    for _ in 0..6 {
+        look(&account, &temp.0, &[], 0);
+    }
+    assert_eq!(tree(&temp.join("2026")), before);
+    let mut own = pictures(&temp.0);
+    own.retain(|name| name.ends_with(".jpg"));
+    assert_eq!(own, ["2026-02-23_9.jpg"]);
+}
+
+#[test]
+fn a_child_that_moves_to_another_album_holds_up_nothing() {
+    let image = |id| Item::image(id, 30, 300);
+    let albums = vec![
+        Item::album(8, 40, vec![image(81)]),
+        Item::album(7, 30, vec![image(71), image(72)]),
+    ];
+    let (account, temp) = (Account::new(albums), Temp::new("moves"));
+    look(&account, &temp.0, &["--albums", "all"], 0);
+    let before = content(&temp.0);
+    {
+        let mut items = account.items.lock().unwrap();
+        let child = items[1].children.remove(0);
+        items[0].children.push(child);
+    }
+    let errors = look(&account, &temp.0, &["--albums", "all"], 0);
+    assert_eq!((errors.as_str(), content(&temp.0)), ("", before));
+    // It is not among the first of an album.
+    look(&account, &temp.0, &[], 0);
+    assert_eq!(
+        pictures(&temp.0),
+        ["2026-02-03_7_02_72.jpg", "2026-02-13_8_01_81.jpg"]
+    );
+    assert_eq!(account.asked("/71?"), 0);
+}
+
+#[test]
+fn a_name_that_is_taken_costs_one_picture() {
+    for taken in ["2026-02-23_9.jpg", ".frame/2026-02-23_9.part"] {
+        let (account, temp) = (Account::new(feed()), Temp::new("taken"));
+        fs::create_dir_all(temp.join(taken)).unwrap();
+        for _ in 0..2 {
+            let errors = look(&account, &temp.0, &[], 1);
+            assert!(errors.contains(&format!("{taken} is a directory: rename it")));
+        }
+        let shown = pictures(&temp.0);
+        let shown = shown.iter().filter(|name| temp.join(name).is_file());
+        assert_eq!(shown.count(), 4);
+        assert_eq!(account.asked("/file/9"), 0);
+        fs::remove_dir(temp.join(taken)).unwrap();
+        look(&account, &temp.0, &[], 0);
+        assert!(temp.join("2026-02-23_9.jpg").is_file());
+    }
+}
+
+#[test]
+fn a_picture_that_is_a_video_is_downloaded_once() {
+    let (odd, temp) = (Odd::new(feed()), Temp::new("odd"));
+    look(&odd.account, &temp.0, &["--count", "2"], 0);
+    let film = "\0\0\0\x18ftypisom\0\0\x02\0film";
+    odd.set(
+        "/file/10",
+        reply("200 OK", &[("Content-Type", "video/mp4")], film),
+    );
+    let new = Item::image(10, 60, 500);
+    odd.account.items.lock().unwrap().insert(0, new);
+    let errors = look(&odd.account, &temp.0, &["--count", "2"], 0);
+    assert_eq!(
+        errors,
+        "mingram frame: 2026-03-05_10: listed as a picture, but its file is a video: not shown\n"
+    );
+    let shown = ["2026-02-13_8.jpg", "2026-02-23_9.jpg"];
+    assert_eq!(pictures(&temp.0), shown);
+    for _ in 0..2 {
+        assert_eq!(look(&odd.account, &temp.0, &["--count", "2"], 0), "");
+    }
+    assert_eq!(pictures(&temp.0), shown);
+    assert_eq!(names(&temp.join(".frame")), ["list"]);
+    assert_eq!(odd.account.asked("/file/10"), 1);
+    assert_eq!(odd.account.asked("/thumb/8"), 1);
+}
+
+#[test]
+fn an_empty_list_is_damaged() {
+    let (account, temp) = (Account::new(feed()), Temp::new("nothing"));
+    look(&account, &temp.0, &[], 0);
+    let list = temp.join(".frame/list");
+    let text = fs::read_to_string(&list).unwrap();
+    fs::write(&list, format!("\u{feff}{text}")).unwrap();
+    assert_eq!(look(&account, &temp.0, &[], 0), "");
+    assert_eq!(fs::read_to_string(&list).unwrap(), text);
+    let before = pictures(&temp.0);
+    fs::write(&list, "").unwrap();
+    let errors = look(&account, &temp.0, &["--count", "1"], 0);
+    assert!(errors.contains(".frame/list was damaged"), "{errors}");
+    assert!(temp.join(".frame/list.damaged").exists());
+    assert_eq!(pictures(&temp.0), before);
+}
+
+#[test]
+fn what_is_unavailable_is_said() {
+    let (account, temp) = (Account::new(feed()), Temp::new("unavailable"));
+    account.items.lock().unwrap()[0].query = None;
+    let errors = look(&account, &temp.0, &["-v"], 0);
+    let line = "mingram frame: unavailable: 2026-02-23_9: the service gives no picture for it\n";
+    assert!(errors.contains(line), "{errors}");
+    assert_eq!(look(&account, &temp.0, &[], 0), "");
+    assert_eq!(pictures(&temp.0).len(), 4);
+}
+
+#[test]
+fn an_empty_file_is_no_picture() {
+    let (account, temp) = (Account::new(feed()), Temp::new("empty"));
+    look(&account, &temp.0, &[], 0);
+    let before = content(&temp.0);
+    fs::write(temp.join("2026-02-23_9.jpg"), "").unwrap();
+    look(&account, &temp.0, &[], 0);
+    assert_eq!(content(&temp.0), before);
+}
+
+/// What has no date in its name has one at the service.
+#[test]
+fn a_picture_that_came_without_a_date_makes_room() {
+    let items = vec![Item::image(9, 50, 300), Item::image(8, 40, 300)];
+    let (odd, temp) = (Odd::new(items), Temp::new("undated"));
+    odd.account.items.lock().unwrap()[1].timestamp = "never".to_owned();
+    look(&odd.account, &temp.0, &["--count", "2"], 0);
+    assert!(temp.join("0000-00-00_8.jpg").exists());
+    {
+        let mut items = odd.account.items.lock().unwrap();
+        items[1].timestamp = Item::image(8, 40, 0).timestamp;
+        let new = (20..24).map(|id| Item::image(id, 60 + id as u32, 300));
+        items.splice(0..0, new.rev());
+    }
+    look(&odd.account, &temp.0, &["--count", "2"], 0);
+    assert_eq!(
+        pictures(&temp.0),
+        ["2026-03-27_22.jpg", "2026-03-28_23.jpg"]
+    );
 }

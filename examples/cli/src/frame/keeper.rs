@@ -11,6 +11,7 @@ use mingram::auth::{LongLivedToken, RefreshOutcome};
 use mingram::transport::Clock;
 use mingram::{Api, Token};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -45,8 +46,8 @@ pub struct Memory {
     /// The token of this look, and the one whose account is known to be that of the pictures.
     pub token: RefCell<Option<Token>>,
     pub identified: RefCell<Option<Token>>,
-    /// Why something that is not listed stays.
-    pub said: RefCell<String>,
+    /// What was said of posts that are not listed, or not available: it is said once.
+    pub said: RefCell<BTreeSet<String>>,
 }
 
 /// The last refresh of the token, if it failed.
@@ -138,6 +139,13 @@ impl Frame {
     pub fn note(&self, line: &str) {
         if !output::is_quiet() {
             (self.log)(line);
+        }
+    }
+
+    /// Logs what concerns a post or file, once and not at each look.
+    pub fn note_once(&self, of: &str, line: &str) {
+        if self.memory.said.borrow_mut().insert(of.to_owned()) {
+            self.note(line);
         }
     }
 

@@ -3,11 +3,13 @@
 use super::list::{List, stem};
 use crate::account::fields::Fields;
 use crate::account::listing::{self, Listed, Listing, take_children};
+use crate::store::directory::Directory;
 use crate::store::failure::Failure;
 use crate::store::index::{Held, Index};
 use crate::store::names::{self, Want, is_id};
 use mingram::{Api, Media, MediaType};
 use std::collections::HashSet;
+use std::fs;
 use std::time::SystemTime;
 
 /// Which pictures of an album.
@@ -41,8 +43,10 @@ pub struct Newest {
     pub is_cut: bool,
     /// Every post in it could be read.
     pub is_sound: bool,
-    /// The day of the last post that is shown.
-    pub oldest: Option<String>,
+    /// When the posts up to the count were published, in their order.
+    published: Vec<Option<SystemTime>>,
+    /// What the service gives no file for: names without extensions.
+    pub unavailable: Vec<String>,
     /// Something in it that does not come.
     pub trouble: Option<Failure>,
 }
@@ -51,6 +55,7 @@ pub struct Newest {
 /// an empty list is not believed, for a number of media.
 pub fn newest<'a>(
     api: &'a Api,
+    folder: &Directory,
     index: &mut Index,
     list: &List,
     count: usize,
@@ -71,7 +76,7 @@ pub fn newest<'a>(
                 newest.seen.insert(post.media.id);
             }
             Listed::Post(mut post) => {
-                let pictures = newest.pictures(&mut post, index, list, albums);
+                let pictures = newest.pictures(&mut post, folder, index, list, albums);
                 newest.add(pictures, &post, count);
             }
             Listed::Unreadable(_) if newest.is_cut => {}
@@ -101,17 +106,24 @@ impl Newest {
                 "{id:?}: an id that is not a number"
             )));
         }
-        let stem = names::stem(post.media.published_at(), &post.media.id);
-        let day = stem.split('_').next().map(str::to_owned);
-        self.oldest = day.filter(|day| !day.starts_with("0000"));
+        self.published.push(post.media.published_at());
         let room = count - self.pictures.len();
         self.pictures.extend(pictures.into_iter().take(room));
+    }
+
+    /// When the oldest post up to the count was published. `None` if nothing was left out
+    /// behind it, or if that is not known.
+    pub fn oldest(&self) -> Option<SystemTime> {
+        let is_known = self.is_cut && self.is_sound && self.published.last()?.is_some();
+        let times = self.published.iter().flatten();
+        times.min().copied().filter(|_| is_known)
     }
 
     /// The pictures of a post.
     fn pictures(
         &mut self,
         post: &mut listing::Post,
+        folder: &Directory,
         index: &mut Index,
         list: &List,
         albums: Albums,
@@ -128,14 +140,18 @@ impl Newest {
         let album = names::stem(media.published_at(), &media.id);
         let is_album = media.media_type == Some(MediaType::CarouselAlbum) || !children.is_empty();
         if !is_album {
-            let picture = picture(media, own, album, media);
+            let picture = picture(folder, list, media, own, album, media);
             return self.choose(vec![picture], Albums::All, list);
         }
-        let pictures = self.children(post, &children, &album, index, list);
+        let pictures = self.children(post, &children, &album, folder, index, list);
         let pictures = self.choose(pictures, albums, list);
         match pictures.is_empty() && children.is_empty() {
             // Its cover.
-            true => self.choose(vec![picture(media, own, album, media)], albums, list),
+            true => self.choose(
+                vec![picture(folder, list, media, own, album, media)],
+                albums,
+                list,
+            ),
             false => pictures,
         }
     }
@@ -146,6 +162,7 @@ impl Newest {
         post: &listing::Post,
         children: &[Media],
         album: &str,
+        folder: &Directory,
         index: &mut Index,
         list: &List,
     ) -> Vec<Picture> {
@@ -154,7 +171,7 @@ impl Newest {
         for (i, child) in valid.filter(|(_, child)| is_id(&child.id)) {
             let stem = names::child_stem(album, i, &child.id);
             let held = index.child(&media.id, &child.id);
-            pictures.push(picture(child, held, stem, media));
+            pictures.push(picture(folder, list, child, held, stem, media));
         }
         if post.trouble.is_some() || children.is_empty() {
             self.open.insert(media.id.clone());
@@ -166,35 +183,53 @@ impl Newest {
     }
 
     /// Those that have a file, or will have one, without those that stay away.
-    fn choose(&self, pictures: Vec<Picture>, albums: Albums, list: &List) -> Vec<Picture> {
+    fn choose(&mut self, pictures: Vec<Picture>, albums: Albums, list: &List) -> Vec<Picture> {
         let mut chosen: Vec<Picture> = Vec::new();
         for picture in pictures {
             let is_new = |other: &Picture| other.id != picture.id;
-            let known = self.pictures.iter().chain(&chosen);
-            if (picture.is_here || picture.url.is_some()) && known.into_iter().all(is_new) {
+            let mut known = self.pictures.iter().chain(&chosen);
+            if !picture.is_here && picture.url.is_none() {
+                self.unavailable.push(picture.stem);
+            } else if known.all(is_new) {
                 chosen.push(picture);
             }
-        }
-        if albums == Albums::First {
-            chosen.truncate(1);
+            if albums == Albums::First && !chosen.is_empty() {
+                break;
+            }
         }
         chosen.retain(|picture| !list.away.contains(&picture.id));
         chosen
     }
 }
 
-fn picture(media: &Media, held: Held, stem: String, post: &Media) -> Picture {
+fn picture(
+    folder: &Directory,
+    list: &List,
+    media: &Media,
+    held: Held,
+    stem: String,
+    post: &Media,
+) -> Picture {
     let is_picture = |name: String| {
         let extension = name.rsplit('.').next().unwrap_or_default();
-        Want::Picture.takes(extension)
+        Want::Picture.takes(extension) && has_bytes(folder, &name)
     };
+    let url = media.image_url();
     Picture {
         id: media.id.clone(),
         stem: held.stem.unwrap_or(stem),
-        url: media.image_url().map(str::to_owned),
+        url: url
+            .filter(|url| !list.is_video(&media.id, url))
+            .map(str::to_owned),
         is_here: held.file.is_some_and(is_picture),
         published: post.published_at(),
     }
+}
+
+/// Whether a file is there and not empty.
+pub fn has_bytes(folder: &Directory, name: &str) -> bool {
+    let meta = fs::metadata(folder.join(name));
+    meta.is_ok_and(|meta| meta.is_file() && meta.len() > 0)
 }
 
 /// One that an earlier look has put here.

@@ -2,17 +2,20 @@
 
 use super::keeper::Frame;
 use super::list::{List, stem};
-use super::newest::{Newest, Picture, newest};
+use super::newest::{Newest, Picture, has_bytes, newest};
 use super::trouble::Trouble;
 use crate::account::fields::{self, Fields};
 use crate::account::left;
 use crate::account::listing::Listing;
 use crate::account::sample;
+use crate::dates;
+use crate::output;
 use crate::store::failure::Failure;
 use crate::store::fetch::{Fetch, Fetched};
 use crate::store::index::Index;
 use crate::store::names::{EXTENSIONS, Want, id_of, post_of};
 use mingram::{Api, ErrorKind, MediaField as M};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// After this many files in a row whose host could not be reached, the rest waits for the
@@ -24,7 +27,14 @@ impl Frame {
     pub fn update(&self, api: &Api) -> Result<(), Trouble> {
         let mut index = Index::read_flat(&self.folder)?;
         let mut list = List::read(&self.folder, &mut index, self.memory.again.get())?;
-        let (newest, listing) = newest(api, &mut index, &list, self.count, self.albums)?;
+        let (newest, listing) = newest(
+            api,
+            &self.folder,
+            &mut index,
+            &list,
+            self.count,
+            self.albums,
+        )?;
         let was_sample = self.identify(api, &mut list, &newest, &listing)?;
         self.memory.again.set(false);
         if list.deleted > 0 {
@@ -33,8 +43,13 @@ impl Frame {
         }
         let dropped = match was_sample {
             true => list.ours.iter().cloned().collect(),
-            false => self.leaving(api, &list, &newest),
+            false => self.leaving(api, &mut list, &newest),
         };
+        list.videos.retain(|id, _| newest.seen.contains(id));
+        for stem in newest.unavailable.iter().filter(|_| output::is_verbose()) {
+            let line = format!("unavailable: {stem}: the service gives no picture for it");
+            self.note_once(stem, &line);
+        }
         self.change(api, &mut list, &newest.pictures, dropped)?;
         match newest.trouble {
             Some(failure) => Err(Trouble::Listing(failure.to_string())),
@@ -77,39 +92,59 @@ impl Frame {
     }
 
     /// The files that leave: those beyond the count or the choice, and with a proof those of
-    /// what has left the account.
-    fn leaving(&self, api: &Api, list: &List, newest: &Newest) -> Vec<String> {
+    /// one post, or child, that has left the account: that says nothing of others, unless the
+    /// account is empty. What a backup has recorded stays.
+    fn leaving(&self, api: &Api, list: &mut List, newest: &Newest) -> Vec<String> {
         let is_shown = |id: &str| newest.pictures.iter().any(|picture| picture.id == id);
-        let (mut leaving, mut doubtful) = (Vec::new(), Vec::new());
-        for name in &list.ours {
+        let oldest = newest.oldest();
+        let is_older = |name: &str| {
+            let day = name
+                .split('_')
+                .next()
+                .filter(|day| !day.starts_with("0000"));
+            day.zip(oldest)
+                .is_some_and(|(day, oldest)| *day < *dates::day(oldest))
+        };
+        let (mut leaving, mut ids) = (Vec::new(), Vec::new());
+        let mut doubtful: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        // The newest first.
+        let ours = list.ours.iter().rev();
+        for name in ours.filter(|name| !list.recorded.contains(*name)) {
             let (post, id) = (post_of(stem(name)), id_of(stem(name)));
-            let day = stem(name).split('_').next();
-            let is_older = || {
-                let oldest = newest.oldest.as_deref();
-                let pair = day.filter(|day| !day.starts_with("0000")).zip(oldest);
-                newest.is_cut && pair.is_some_and(|(day, oldest)| day < oldest)
-            };
-            match newest.seen.contains(post) {
+            let is_listed = newest.seen.contains(post);
+            match is_listed {
                 _ if is_shown(id) => {}
                 _ if newest.beyond.contains(post) => leaving.push(name.clone()),
-                true if newest.open.contains(post) && !newest.seen.contains(id) => {}
-                true if newest.seen.contains(id) => leaving.push(name.clone()),
-                false if is_older() => leaving.push(name.clone()),
+                // It may have moved to another album.
+                _ if newest.seen.contains(id) => leaving.push(name.clone()),
+                true if newest.open.contains(post) => {}
                 false if !newest.is_sound => {}
-                _ => doubtful.push(name.clone()),
+                false if is_older(name) => leaving.push(name.clone()),
+                _ => {
+                    let asked = if is_listed { id } else { post };
+                    let names = doubtful.entry(asked).or_default();
+                    if names.is_empty() {
+                        ids.push(asked);
+                    }
+                    names.push(name.clone());
+                }
             }
         }
-        let Some(first) = doubtful.last() else {
+        let Some(asked) = left::next(&ids, list.stayed.as_deref()) else {
             return leaving;
         };
-        match left::prove(api, id_of(stem(first))) {
-            Ok(()) => leaving.extend(doubtful),
-            // Said once, and not at each look.
+        // A child that is published before its album is not beyond the count.
+        let is_post = |name: &String| post_of(stem(name)) == asked;
+        let is_post = doubtful[asked].iter().all(is_post);
+        let is_beyond = |at| is_post && oldest.is_some_and(|oldest| at < oldest);
+        match left::prove(api, asked, &is_beyond) {
+            Ok(()) if newest.seen.is_empty() => {
+                leaving.extend(doubtful.values().flatten().cloned())
+            }
+            Ok(()) => leaving.extend(doubtful[asked].iter().cloned()),
             Err(why) => {
-                if *self.memory.said.borrow() != why {
-                    self.note(&why);
-                }
-                *self.memory.said.borrow_mut() = why;
+                self.note_once(asked, &why);
+                list.stayed = Some(asked.to_owned());
             }
         }
         leaving.sort();
@@ -125,7 +160,9 @@ impl Frame {
         mut dropped: Vec<String>,
     ) -> Result<(), Trouble> {
         let out = dropped.len();
-        let (mut fetched, mut trouble) = self.fetch(api, pictures);
+        let videos = list.videos.len();
+        let (mut fetched, mut trouble) = self.fetch(api, pictures, list);
+        let is_short = list.videos.len() > videos;
         // A full disk needs room before anything else is written.
         if trouble.as_ref().is_some_and(Failure::is_disk_full) {
             self.sweep(|stem| fetched.iter().any(|picture| picture.stem() == stem))?;
@@ -137,16 +174,20 @@ impl Frame {
         let new = fetched.len();
         for picture in fetched {
             let name = picture.name.clone();
-            picture.place(&self.folder)?;
-            list.ours.insert(name);
+            match picture.place(&self.folder) {
+                Ok(()) => drop(list.ours.insert(name)),
+                // Only this one.
+                Err(failure @ Failure::Blocked(_)) => trouble = Some(failure),
+                Err(failure) => return Err(failure.into()),
+            }
         }
         self.folder.flush()?;
         // For new ones that did not come, old ones stay, the newest of them. There may be
         // two files for a picture, if the service changed its format.
         let kept = list.ours.len() - dropped.len();
-        let stay = match &trouble {
-            Some(_) => pictures.len().saturating_sub(kept),
-            None => 0,
+        let stay = match trouble.is_some() || is_short {
+            true => pictures.len().saturating_sub(kept),
+            false => 0,
         };
         let go = dropped.len().saturating_sub(stay);
         self.remove(dropped.drain(..go), list)?;
@@ -160,7 +201,12 @@ impl Frame {
             let all = list.ours.len();
             self.note(&format!("{new} new, {removed} removed, {all} in all"));
         }
-        trouble.map_or(Ok(()), |trouble| Err(trouble.into()))
+        match trouble {
+            None => Ok(()),
+            // It costs one picture.
+            Some(failure @ Failure::Blocked(_)) => Err(Trouble::Listing(failure.to_string())),
+            Some(failure) => Err(failure.into()),
+        }
     }
 
     /// Lists what comes or goes before it does: a kill in between leaves no picture that is
@@ -201,25 +247,49 @@ impl Frame {
     fn sweep(&self, keep: impl Fn(&str) -> bool) -> Result<(), Failure> {
         let unfinished = self.folder.unfinished();
         for stem in unfinished.iter().filter(|stem| !keep(stem)) {
-            self.folder.forget(stem)?;
+            match self.folder.forget(stem) {
+                Ok(()) | Err(Failure::Blocked(_)) => {}
+                failed => return failed,
+            }
         }
         Ok(())
     }
 
     fn has_picture(&self, stem: &str) -> bool {
         let mut extensions = EXTENSIONS.iter().filter(|one| Want::Picture.takes(one));
-        extensions.any(|extension| self.folder.join(&format!("{stem}.{extension}")).is_file())
+        extensions.any(|extension| has_bytes(&self.folder, &format!("{stem}.{extension}")))
     }
 
-    /// Downloads the missing pictures, as far as possible.
-    fn fetch(&self, api: &Api, pictures: &[Picture]) -> (Vec<Fetched>, Option<Failure>) {
+    /// Downloads the missing pictures, as far as possible. Notes those that are videos.
+    fn fetch(
+        &self,
+        api: &Api,
+        pictures: &[Picture],
+        list: &mut List,
+    ) -> (Vec<Fetched>, Option<Failure>) {
         let (mut fetched, mut trouble, mut unreached) = (Vec::new(), None, 0);
         for picture in pictures {
             let Some(url) = &picture.url else { continue };
             if picture.is_here || self.has_picture(&picture.stem) {
                 continue;
             }
+            // Nothing is downloaded that could not get its name.
+            if let Some(name) = self.folder.blocked(&picture.stem) {
+                let path = self.folder.join(&name).display().to_string();
+                trouble = Some(Failure::Blocked(path));
+                continue;
+            }
             match self.fetch_one(api, picture, url) {
+                Ok(video) if !Want::Picture.takes(video.extension) => {
+                    unreached = 0;
+                    list.add_video(&picture.id, url);
+                    let stem = &picture.stem;
+                    let what = format!("{stem}: listed as a picture, but its file is a video");
+                    self.note_once(&what, &format!("{what}: not shown"));
+                    if let Err(failure) = self.folder.forget(stem) {
+                        trouble = Some(failure);
+                    }
+                }
                 Ok(picture) => {
                     unreached = 0;
                     fetched.push(picture);
@@ -253,7 +323,8 @@ impl Frame {
             api,
             folder: &self.folder,
             stem: &picture.stem,
-            want: Want::Picture,
+            // A video is noted, and not downloaded at each look.
+            want: Want::Either,
             published: picture.published,
             retries: 1,
             time: Duration::from_secs(60),

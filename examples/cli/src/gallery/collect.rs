@@ -6,7 +6,7 @@ use super::merge::merge;
 use super::page::{self, Profile};
 use super::plan::{Node, Planned, picture_stem};
 use super::{Outcome, Report, image, text};
-use crate::dates;
+use crate::dates::rfc3339;
 use crate::store::directory::Directory;
 use crate::store::fetch::Fetch;
 use crate::store::names::{POSTER, Want, base};
@@ -250,6 +250,12 @@ pub fn profile(kept: &mut Kept<'_>, user: &User) -> Profile {
     }
 }
 
+/// When a post was published, or was before.
+pub fn published(planned: &Planned, before: Option<&Post>) -> Option<String> {
+    let published = planned.own.published.filter(|&at| at >= UNIX_EPOCH);
+    published.map(rfc3339).or_else(|| before?.published.clone())
+}
+
 /// What is said of a post. What the service leaves out is as before.
 fn describe(
     planned: &Planned,
@@ -263,12 +269,7 @@ fn describe(
         true => json::kind(&files, is_video),
         false => json::ALBUM.to_owned(),
     };
-    let published = planned
-        .own
-        .published
-        .filter(|&at| at >= UNIX_EPOCH)
-        .map(rfc3339);
-    let published = published.or_else(|| before?.published.clone());
+    let published = published(planned, before);
     let caption = media
         .caption
         .clone()
@@ -293,11 +294,4 @@ fn describe(
         files,
         children,
     }
-}
-
-/// `2026-11-21T07:12:00Z`
-fn rfc3339(at: SystemTime) -> String {
-    let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{}T{hour:02}:{minute:02}:{second:02}Z", dates::day(at))
 }

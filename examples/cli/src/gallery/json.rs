@@ -111,8 +111,10 @@ pub const MEDIA: &str = "media";
 /// and whether something in the text was not understood.
 pub fn read(folder: &Directory, text: &[u8]) -> (Vec<Post>, bool) {
     let all = std::str::from_utf8(text).ok();
+    // Some editors put a byte order mark in front.
+    let all = all.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
     let Some(Value::Array(all)) = all.and_then(|text| json::from_str(text).ok()) else {
-        return (Vec::new(), !text.is_empty());
+        return (Vec::new(), true);
     };
     let mut damaged = false;
     let posts = all.iter().filter_map(|value| {

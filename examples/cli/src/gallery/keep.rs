@@ -5,6 +5,7 @@ use super::json::{self, MEDIA, Post};
 use super::plan::is_profile;
 use super::{LIST, Outcome, UNFINISHED};
 use crate::account::left;
+use crate::dates::rfc3339;
 use crate::output;
 use crate::store::directory::Directory;
 use crate::store::failure::Failure;
@@ -21,15 +22,19 @@ use std::io;
 /// The keys of the record.
 const FILES: &str = "files";
 const PROFILE: &str = "profile";
+const STAYED: &str = "stayed";
 
 /// What a listing says, as far as the count of posts goes.
 pub struct Extent<'a> {
     pub ids: HashSet<&'a str>,
-    /// The albums whose children all came, and those children.
+    /// The albums whose children all came.
     pub albums: HashSet<&'a str>,
+    /// The children of all albums.
     pub children: HashSet<&'a str>,
-    /// When the last post in it was published.
+    /// When the oldest post in it was published, unless that is not known.
     pub oldest: Option<String>,
+    /// The account has no posts.
+    pub is_empty: bool,
     /// It ended at the count, and not at the end of the account.
     pub is_cut: bool,
     /// Every post in it could be read.
@@ -47,6 +52,8 @@ pub struct Kept<'a> {
     profile: Object,
     /// The files that were downloaded, without their extensions.
     own: BTreeSet<String>,
+    /// The id that was asked for last and has stayed.
+    stayed: Option<String>,
     /// They are of the sample, and this run is not.
     is_sample: bool,
     /// The list of the posts was not understood.
@@ -60,11 +67,13 @@ impl<'a> Kept<'a> {
             record.check(folder, None, user)?;
         }
         let path = folder.join(LIST);
-        let text = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            text => text.map_err(|error| Failure::at(&path, error))?,
+        let (posts, damaged) = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), false),
+            text => {
+                let text = text.map_err(|error| Failure::at(&path, error))?;
+                json::read(folder, &text)
+            }
         };
-        let (posts, damaged) = json::read(folder, &text);
         let mut held = record.read(folder)?;
         let own = match held.remove(FILES) {
             Some(Value::Array(files)) => files
@@ -100,6 +109,7 @@ impl<'a> Kept<'a> {
             places: places.collect(),
             posts,
             own,
+            stayed: sidecar::text(&held, STAYED).map(str::to_owned),
             is_sample,
         })
     }
@@ -137,12 +147,14 @@ impl<'a> Kept<'a> {
 
     fn write(&self) -> Outcome<()> {
         let files = self.own.iter().cloned().map(Value::String).collect();
-        let more = [
+        let mut more = Object::from_iter([
             (PROFILE.to_owned(), Value::Object(self.profile.clone())),
             (FILES.to_owned(), Value::Array(files)),
-        ];
-        self.record
-            .write(self.folder, self.user, Object::from_iter(more))
+        ]);
+        if let Some(id) = &self.stayed {
+            more.insert(STAYED.to_owned(), Value::String(id.clone()));
+        }
+        self.record.write(self.folder, self.user, more)
     }
 
     /// Keeps a list that was not understood under another name, before it is written anew.
@@ -156,37 +168,50 @@ impl<'a> Kept<'a> {
         Ok(())
     }
 
-    /// The ids of what leaves the gallery. What is beyond the count is not shown any more;
-    /// the rest, and children in `absent`, leave only with a proof.
-    pub fn leaving(&self, api: &Api, extent: &Extent<'_>, absent: &[String]) -> HashSet<String> {
+    /// The ids of what leaves the gallery. What is beyond the count is not shown any more.
+    /// Of the rest, and of children in `absent`, one leaves in a run, with a proof: that one of
+    /// them has left says nothing of the others, unless the account is empty.
+    pub fn leaving(
+        &mut self,
+        api: &Api,
+        extent: &Extent<'_>,
+        absent: &[String],
+    ) -> HashSet<String> {
         let mut gone = HashSet::new();
         let mut doubtful: Vec<&str> = Vec::new();
-        let is_listed = |post: &Post| extent.ids.contains(post.id.as_str());
-        let last = self.posts.iter().rposition(is_listed);
-        for (at, post) in self.posts.iter().enumerate() {
-            let is_beyond = extent.is_cut
-                && match last {
-                    Some(last) => at > last,
-                    None => is_older(post.published.as_deref(), extent.oldest.as_deref()),
-                };
-            match is_listed(post) {
-                true => {
-                    let of_post = |id: &&String| post.children.iter().any(|one| one.id == **id);
-                    doubtful.extend(absent.iter().filter(of_post).map(String::as_str));
-                }
-                false if is_beyond => drop(gone.insert(post.id.clone())),
-                false if extent.is_sound => doubtful.push(&post.id),
-                false => {}
+        for post in &self.posts {
+            let is_beyond = || is_older(post.published.as_deref(), extent);
+            if extent.ids.contains(post.id.as_str()) {
+                let of_post = |id: &&String| post.children.iter().any(|one| one.id == **id);
+                let absent = absent.iter().filter(of_post).map(String::as_str);
+                doubtful.extend(absent.filter(|id| !extent.lists(id)));
+            } else if is_beyond() {
+                gone.insert(post.id.clone());
+            } else if extent.is_sound {
+                doubtful.push(&post.id);
             }
         }
         doubtful.extend(self.unshown(extent));
-        let proof = match doubtful.first() {
-            Some(first) if !self.is_sample => left::prove(api, first),
-            _ => Ok(()),
+        let mut seen = HashSet::new();
+        doubtful.retain(|id| seen.insert(*id));
+        if self.is_sample {
+            gone.extend(doubtful.into_iter().map(str::to_owned));
+            return gone;
+        }
+        let Some(asked) = left::next(&doubtful, self.stayed.as_deref()) else {
+            return gone;
         };
-        match proof {
-            Ok(()) => gone.extend(doubtful.into_iter().map(str::to_owned)),
-            Err(why) => output::note("gallery", &why),
+        let is_child = absent.iter().any(|id| id == asked);
+        let is_beyond = |at| !is_child && is_older(Some(&rfc3339(at)), extent);
+        match left::prove(api, asked, &is_beyond) {
+            Ok(()) if extent.is_empty => {
+                gone.extend(doubtful.iter().map(|id| (*id).to_owned()));
+            }
+            Ok(()) => drop(gone.insert(asked.to_owned())),
+            Err(why) => {
+                output::note("gallery", &why);
+                self.stayed = Some(asked.to_owned());
+            }
         }
         gone
     }
@@ -263,8 +288,17 @@ impl<'a> Kept<'a> {
     }
 }
 
-fn is_older(one: Option<&str>, other: Option<&str>) -> bool {
-    one.zip(other).is_some_and(|(one, other)| one < other)
+impl Extent<'_> {
+    /// Whether it has this post or child.
+    pub fn lists(&self, id: &str) -> bool {
+        self.ids.contains(id) || self.children.contains(id)
+    }
+}
+
+/// Whether something that was published then is beyond the count.
+fn is_older(published: Option<&str>, extent: &Extent<'_>) -> bool {
+    let pair = published.zip(extent.oldest.as_deref());
+    extent.is_cut && extent.is_sound && pair.is_some_and(|(one, oldest)| one < oldest)
 }
 
 /// A path without its extension.
