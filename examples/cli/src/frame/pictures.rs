@@ -42,7 +42,7 @@ impl Frame {
             self.note(&format!("{} {what}", list.deleted));
         }
         let dropped = match was_sample {
-            true => list.ours.iter().cloned().collect(),
+            true => list.ours.difference(&list.recorded).cloned().collect(),
             false => self.leaving(api, &mut list, &newest),
         };
         list.videos.retain(|id, _| newest.seen.contains(id));
@@ -133,7 +133,7 @@ impl Frame {
         let Some(asked) = left::next(&ids, list.stayed.as_deref()) else {
             return leaving;
         };
-        // A child that is published before its album is not beyond the count.
+        // A child that was published before its album is not beyond the count.
         let is_post = |name: &String| post_of(stem(name)) == asked;
         let is_post = doubtful[asked].iter().all(is_post);
         let is_beyond = |at| is_post && oldest.is_some_and(|oldest| at < oldest);

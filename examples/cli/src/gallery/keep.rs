@@ -201,8 +201,10 @@ impl<'a> Kept<'a> {
         let Some(asked) = left::next(&doubtful, self.stayed.as_deref()) else {
             return gone;
         };
-        let is_child = absent.iter().any(|id| id == asked);
-        let is_beyond = |at| !is_child && is_older(Some(&rfc3339(at)), extent);
+        // A child that was published before its album is not beyond the count.
+        let mut of_own = self.own.iter().map(|stem| post_of(stem));
+        let is_post = self.post(asked).is_some() || of_own.any(|post| post == asked);
+        let is_beyond = |at| is_post && is_older(Some(&rfc3339(at)), extent);
         match left::prove(api, asked, &is_beyond) {
             Ok(()) if extent.is_empty => {
                 gone.extend(doubtful.iter().map(|id| (*id).to_owned()));
