@@ -1136,23 +1136,34 @@ fn a_child_that_moves_to_another_album_holds_up_nothing() {
         Item::album(8, 40, vec![image(81)]),
         Item::album(7, 30, vec![image(71), image(72)]),
     ];
-    let (account, temp) = (Account::new(albums), Temp::new("moves"));
-    look(&account, &temp.0, &["--albums", "all"], 0);
+    let (odd, temp) = (Odd::new(albums), Temp::new("moves"));
+    let account = &odd.account;
+    look(account, &temp.0, &["--albums", "all"], 0);
     let before = content(&temp.0);
     {
         let mut items = account.items.lock().unwrap();
         let child = items[1].children.remove(0);
         items[0].children.push(child);
     }
-    let errors = look(&account, &temp.0, &["--albums", "all"], 0);
+    let errors = look(account, &temp.0, &["--albums", "all"], 0);
     assert_eq!((errors.as_str(), content(&temp.0)), ("", before));
     // It is not among the first of an album.
-    look(&account, &temp.0, &[], 0);
+    look(account, &temp.0, &[], 0);
     assert_eq!(
         pictures(&temp.0),
         ["2026-02-03_7_02_72.jpg", "2026-02-13_8_01_81.jpg"]
     );
     assert_eq!(account.asked("/71?"), 0);
+    // Its old album is not listed, and still there.
+    look(account, &temp.0, &["--albums", "all"], 0);
+    drop(account.items.lock().unwrap().remove(1));
+    odd.set("/7?", json("200 OK", r#"{"id":"7"}"#));
+    look(account, &temp.0, &[], 0);
+    assert_eq!(
+        pictures(&temp.0),
+        ["2026-02-03_7_02_72.jpg", "2026-02-13_8_01_81.jpg"]
+    );
+    assert_eq!((account.asked("/71?"), account.asked("/72?")), (0, 0));
 }
 
 #[test]
