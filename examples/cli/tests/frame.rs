@@ -1270,3 +1270,20 @@ fn a_picture_that_came_without_a_date_makes_room() {
         ["2026-03-27_22.jpg", "2026-03-28_23.jpg"]
     );
 }
+
+/// A name that is absent once still tells whose pictures these are.
+#[test]
+fn the_account_is_known_by_all_that_was_ever_said() {
+    let (odd, temp) = (Odd::new(feed()), Temp::new("whose"));
+    look(&odd.account, &temp.0, &[], 0);
+    let before = content(&temp.0);
+    odd.set("/me?", json("200 OK", r#"{"id":"17841405793187218"}"#));
+    look(&odd.account, &temp.0, &[], 0);
+    assert_eq!(content(&temp.0), before);
+    // Another app sees another id.
+    odd.set(
+        "/me?",
+        json("200 OK", r#"{"id":"555","username":"jayposiris"}"#),
+    );
+    look(&odd.account, &temp.0, &[], 0);
+}
