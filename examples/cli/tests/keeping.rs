@@ -888,3 +888,285 @@ fn the_counts_add_up() {
     let posts = value!({"listed": 7, "kept": 2, "unavailable": 2, "missing": 3});
     assert_eq!(summary["posts"], posts, "{summary}");
 }
+
+/// The poster that `frame` shows of a video is not the video, and goes again.
+#[test]
+fn the_pictures_of_a_frame_are_not_the_backups() {
+    let (account, temp) = (Account::new(feed()), Temp::new("shared"));
+    let frame = |count: &str| {
+        let mut command = command("frame", &account.server.url());
+        let output = command.args(["--once", "--count", count]).arg(&temp.0);
+        let output = output.output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    let is_backed_up = || {
+        for (name, bytes) in account.expected() {
+            let held = fs::read(temp.join(&name)).unwrap_or_default();
+            assert!(bytes.is_none_or(|bytes| bytes == held), "{name}");
+        }
+    };
+    frame("5");
+    assert!(temp.join("2026-02-13_8.jpg").exists());
+    run(&account, &temp.0, &[], 0);
+    is_backed_up();
+    frame("1");
+    is_backed_up();
+    let files = account.asked("/file/");
+    run(&account, &temp.0, &["--check"], 0);
+    assert_eq!(account.asked("/file/"), files);
+    // A sidecar that lies beside such a picture is the backup's all the same.
+    let held = names(&temp.0);
+    let picture = held.iter().find(|name| name.ends_with("_9.jpg")).unwrap();
+    let sidecar = picture.replace(".jpg", ".json");
+    fs::rename(temp.join("2026").join(&sidecar), temp.join(&sidecar)).unwrap();
+    fs::remove_file(temp.join("2026").join(picture)).unwrap();
+    run(&account, &temp.0, &[], 0);
+    run(&account, &temp.0, &["--check"], 0);
+    assert_eq!(account.asked("/file/"), files + 1);
+    assert!(temp.join("2026").join(picture).exists());
+    assert!(!temp.join("2026").join(&sidecar).exists());
+}
+
+#[test]
+fn a_recorded_file_that_is_gone_is_missing() {
+    let (account, temp) = (Account::new(three()), Temp::new("gone"));
+    *account.picture.lock().unwrap() = Some("a.jpg");
+    run(&account, &temp.0, &[], 0);
+    let is_gone = |args: &[&str], path: &str| {
+        let (from, to) = (temp.join(path), temp.join("elsewhere"));
+        fs::rename(&from, &to).unwrap();
+        let summary = run(&account, &temp.0, args, 1);
+        let missing = summary["missing"].as_array().unwrap();
+        assert_eq!(missing.len(), 1, "{path}: {summary}");
+        let reason = missing[0]["reason"].as_str().unwrap();
+        assert!(
+            reason.starts_with("recorded, but not here"),
+            "{path}: {reason}"
+        );
+        let id = path.rsplit('_').next().unwrap().split('.').next().unwrap();
+        assert!(
+            missing[0]["name"].as_str().unwrap().ends_with(id),
+            "{path}: {summary}"
+        );
+        assert_eq!(summary["unavailable"], value!([]), "{path}");
+        fs::rename(to, from).unwrap();
+        run(&account, &temp.0, args, 0)
+    };
+    // It is listed without URLs.
+    let change = |change: &dyn Fn(&mut Vec<Item>)| change(&mut account.items.lock().unwrap());
+    change(&|items| (items[0].query, items[2].query) = (None, None));
+    *account.picture.lock().unwrap() = None;
+    for args in [&[][..], &["--check"]] {
+        for path in [
+            "2026/2026-02-23_9.jpg",
+            "2026/2026-01-11_5.mp4",
+            "2026/2026-01-11_5_poster.jpg",
+            "profile.jpg",
+        ] {
+            is_gone(args, path);
+        }
+    }
+    // Its album has lost it.
+    change(&|items| drop(items[1].children.remove(0)));
+    is_gone(&[], "2026/2026-02-03_7_01_71.jpg");
+    is_gone(&["--check"], "2026/2026-02-03_7_01_71.jpg");
+    // Its post has left: then only a check sees it.
+    change(&|items| items.truncate(1));
+    for path in [
+        "2026/2026-02-03_7_01_71.jpg",
+        "2026/2026-02-03_7_02_72.jpg",
+        "2026/2026-01-11_5.mp4",
+        "2026/2026-01-11_5_poster.jpg",
+    ] {
+        let summary = is_gone(&["--check"], path);
+        assert_eq!(summary["verified"]["files"], 6, "{summary}");
+    }
+    // What is listed with a URL comes again.
+    change(&|items| items[0].query = Some(String::new()));
+    fs::remove_file(temp.join("2026/2026-02-23_9.jpg")).unwrap();
+    assert_eq!(run(&account, &temp.0, &["--check"], 0)["downloaded"], 1);
+}
+
+#[test]
+fn an_album_that_does_not_say_so_is_one() {
+    for (nested, cover) in [(None, false), (Some(0), false), (Some(0), true)] {
+        let (odd, temp) = (Odd::new(three()), Temp::new("untyped"));
+        let whole = odd.account.items.lock().unwrap().clone();
+        let children = whole[1].children.clone();
+        let data = |media: &str| json("200 OK", &format!(r#"{{"data":[{media}]}}"#));
+        let url = odd.account.server.url();
+        let cover = match cover {
+            true => format!(r#","media_url":"{url}/file/7""#),
+            false => String::new(),
+        };
+        for kind in ["", r#","media_type":"NEW""#] {
+            let empty = match nested {
+                None => "",
+                Some(_) => r#","children":{"data":[]}"#,
+            };
+            let album = format!(
+                r#"{{"id":"7","timestamp":"{}"{kind}{empty}{cover}}}"#,
+                whole[1].timestamp
+            );
+            odd.set("/me/media", data(&album));
+            let summary = run(&odd.account, &temp.0, &[], 0);
+            assert_eq!(summary["posts"]["kept"], 1, "{summary}");
+            assert_eq!(summary["unavailable"], value!([]), "{summary}");
+            assert_eq!(summary["files"], children.len(), "{summary}");
+            assert!(temp.join("2026/2026-02-03_7_02_72.jpg").exists());
+            // Not even then, once they are here.
+            odd.set("/7/children", json("200 OK", r#"{"data":[]}"#));
+            let summary = run(&odd.account, &temp.0, &[], 0);
+            assert_eq!(summary["posts"]["kept"], 1, "{summary}");
+            assert_eq!(summary["unavailable"], value!([]), "{summary}");
+            assert!(!temp.join("2026/2026-02-03_7.jpg").exists());
+            odd.clear();
+        }
+    }
+}
+
+/// Ids that were there before, and media that cannot be read, under ever new cursors.
+#[test]
+fn pages_that_bring_nothing_new_end() {
+    for media in [
+        r#"{"id":"9","media_type":"IMAGE"}"#,
+        r#"{"id":"9","media_type":"IMAGE"},{"id":"8","permalink":[]}"#,
+        r#"{"id":5,"n":NUMBER}"#,
+        "null",
+    ] {
+        for edge in ["/me/media", "/7/children"] {
+            let account = Account::with_faults(three(), move |request, number| {
+                if !request.target.starts_with(edge) {
+                    return Fault::None;
+                }
+                let next = format!(
+                    r#"{{"cursors":{{"after":"c{number}"}},"next":"https://x/?after=c{number}"}}"#
+                );
+                let data = media.replace("NUMBER", &number.to_string());
+                let body = format!(r#"{{"data":[{data}],"paging":{next}}}"#);
+                Fault::Reply(json("200 OK", &body))
+            });
+            account.items.lock().unwrap()[1].nested = Some(0);
+            let temp = Temp::in_memory("stale");
+            let summary = run(&account, &temp.0, &[], 1).to_string();
+            let says = format!("GET {edge}: 100 consecutive pages brought nothing new");
+            // Of an album, the first reason is enough.
+            let first = edge != "/me/media" && media != r#"{"id":"9","media_type":"IMAGE"}"#;
+            assert!(summary.contains(&says) || first, "{media}: {summary}");
+            let asked = account.asked(edge);
+            assert!((50..=205).contains(&asked), "{media}: {asked}");
+            let held = temp.join("2026/2026-01-11_5.mp4").exists();
+            assert_eq!(held, edge != "/me/media", "the rest is kept");
+        }
+    }
+}
+
+#[test]
+fn whose_directory_it_is_stays_recorded() {
+    let (odd, temp) = (Odd::new(three()), Temp::new("owner"));
+    let me = |more: &str| json("200 OK", &format!(r#"{{"media_count":3,{more}}}"#));
+    odd.set("/me?", me(r#""id":"1","user_id":"2","username":"jo""#));
+    run(&odd.account, &temp.0, &[], 0);
+    for reply in [
+        r#""id":"1""#,
+        r#""id":"1","user_id":"2""#,
+        r#""id":"1","username":"jo""#,
+    ] {
+        odd.set("/me?", me(reply));
+        run(&odd.account, &temp.0, &[], 0);
+        let record = note(&temp.0, ".mingram/backup.json");
+        let whole = value!({"id": "1", "user_id": "2", "username": "jo"});
+        assert_eq!(record["account"], whole, "{reply}");
+    }
+    odd.set("/me?", me(r#""id":"3","user_id":"2","username":"joe""#));
+    run(&odd.account, &temp.0, &[], 0);
+    let record = note(&temp.0, ".mingram/backup.json");
+    assert_eq!(
+        record["account"],
+        value!({"id": "3", "user_id": "2", "username": "joe"})
+    );
+}
+
+/// Some editors put it before a text.
+#[test]
+fn a_byte_order_mark_is_no_damage() {
+    let (account, temp) = (Account::new(three()), Temp::new("bom"));
+    run(&account, &temp.0, &[], 0);
+    let names = [
+        "profile.json",
+        "2026/2026-02-23_9.json",
+        ".mingram/backup.json",
+    ];
+    for name in names {
+        let text = fs::read_to_string(temp.join(name)).unwrap();
+        fs::write(temp.join(name), format!("\u{feff}{text}")).unwrap();
+    }
+    let before = tree(&temp.0);
+    let summary = run(&account, &temp.0, &["--check"], 0);
+    assert_eq!(summary["unverified"], value!([]));
+    assert_eq!(tree(&temp.0), before, "nothing is put aside");
+}
+
+#[test]
+fn a_file_with_the_name_of_a_year_costs_that_year() {
+    let (account, temp) = (Account::new(three()), Temp::new("year"));
+    fs::write(temp.join("2019"), "mine").unwrap();
+    run(&account, &temp.0, &[], 0);
+    account.items.lock().unwrap().extend([
+        Item {
+            timestamp: "2019-05-05T07:12:00+0000".to_owned(),
+            ..Item::image(3, 0, 70)
+        },
+        Item::image(2, 1, 60),
+    ]);
+    for _ in 0..2 {
+        let summary = run(&account, &temp.0, &[], 1);
+        assert_eq!(summary["posts"]["kept"], 4, "{summary}");
+        let path = temp.join("2019").display().to_string();
+        let reason = value!(format!("{path} is not a directory: rename it"));
+        for missing in summary["missing"].as_array().unwrap() {
+            assert_eq!(missing["reason"], reason, "{summary}");
+        }
+        assert_eq!(account.asked("/file/3"), 0);
+        assert_eq!(fs::read(temp.join("2019")).unwrap(), b"mine");
+    }
+    fs::rename(temp.join("2019"), temp.join("mine")).unwrap();
+    run(&account, &temp.0, &[], 0);
+}
+
+/// A pipe, a link or a directory with the name of an unfinished file.
+#[cfg(unix)]
+#[test]
+fn what_has_the_name_of_an_unfinished_file_costs_that_file() {
+    let (account, temp) = (Account::new(three()), Temp::new("part"));
+    for end in ["part", "version.part"] {
+        let part = temp.join(&format!(".backup-2026-02-23_9.{end}"));
+        let pipe = || {
+            assert!(
+                std::process::Command::new("mkfifo")
+                    .arg(&part)
+                    .status()
+                    .unwrap()
+                    .success()
+            )
+        };
+        let link = || std::os::unix::fs::symlink("/dev/null", &part).unwrap();
+        for make in [&pipe as &dyn Fn(), &link] {
+            make();
+            let output = backup(&account, &temp.0, &["--json", "--retries", "0"]);
+            let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let missing = summary["posts"]["missing"].as_u64().unwrap();
+            assert!(missing <= 1, "{summary}");
+            assert_eq!(
+                output.status.code(),
+                Some(missing as i32),
+                "{}",
+                said(&output)
+            );
+            assert!(temp.join("2026/2026-01-11_5.mp4").exists());
+            let _ = fs::remove_file(&part);
+            run(&account, &temp.0, &[], 0);
+            fs::remove_file(temp.join("2026/2026-02-23_9.jpg")).unwrap();
+        }
+    }
+}

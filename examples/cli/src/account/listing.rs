@@ -9,8 +9,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::SystemTime;
 use std::vec;
 
-/// Consecutive empty pages that are treated as an error.
-const MAX_EMPTY_PAGES: u32 = 100;
+/// Consecutive pages without anything new that are treated as an error: empty ones, or the same
+/// one again and again.
+const MAX_STALE_PAGES: u32 = 100;
 
 /// Why an album has no children after something ended all requests.
 const NOT_TRIED: &str = "not tried any more";
@@ -40,7 +41,9 @@ pub struct Listing<'a> {
     since: Option<SystemTime>,
     pages: Option<Pages<Object>>,
     page: vec::IntoIter<Object>,
-    empty_pages: u32,
+    /// Whether the current page has brought nothing new so far, and how many pages before it.
+    is_stale: bool,
+    stale_pages: u32,
     /// The ids so far: 16 bytes each.
     seen: HashSet<u128>,
     listed: u64,
@@ -62,7 +65,8 @@ impl<'a> Listing<'a> {
             since: None,
             pages: None,
             page: Vec::new().into_iter(),
-            empty_pages: 0,
+            is_stale: false,
+            stale_pages: 0,
             seen: HashSet::new(),
             listed: 0,
             stopped: false,
@@ -126,6 +130,14 @@ impl<'a> Listing<'a> {
 
     /// The next page. `Ok(None)` if it has ended, or if there is another one to look at.
     fn load(&mut self) -> mingram::Result<Option<Listed>> {
+        self.stale_pages = match self.is_stale {
+            true => self.stale_pages + 1,
+            false => 0,
+        };
+        if self.stale_pages == MAX_STALE_PAGES {
+            let what = stale("me/media");
+            return Err(Error::new(ErrorKind::Paging, what));
+        }
         let mut pages = match self.pages.take() {
             Some(pages) => pages,
             None => self.edge().pages(),
@@ -133,14 +145,7 @@ impl<'a> Listing<'a> {
         match pages.next() {
             None => self.ended = true,
             Some(Ok(page)) => {
-                self.empty_pages = match page.data.is_empty() {
-                    true => self.empty_pages + 1,
-                    false => 0,
-                };
-                if self.empty_pages == MAX_EMPTY_PAGES {
-                    let what = "GET /me/media: 100 consecutive pages were empty";
-                    return Err(Error::new(ErrorKind::Paging, what));
-                }
+                self.is_stale = true;
                 self.page = page.data.into_iter();
                 self.pages = Some(pages);
             }
@@ -156,6 +161,13 @@ impl<'a> Listing<'a> {
         Ok(None)
     }
 
+    /// Whether this id was not listed before.
+    fn is_new(&mut self, id: &str) -> bool {
+        let is_new = self.seen.insert(pack(id));
+        self.is_stale &= !is_new;
+        is_new
+    }
+
     fn unreadable(&mut self, why: String) -> Listed {
         self.listed += 1;
         self.complete = false;
@@ -165,16 +177,22 @@ impl<'a> Listing<'a> {
     /// `None` if the post was there before.
     fn post(&mut self, object: &Object) -> Option<Listed> {
         let Ok(mut media) = json::from_str::<Media>(&json::to_string(object)) else {
-            return Some(self.unreadable(wrong_field(object)));
+            let why = wrong_field(object);
+            let known = object
+                .get("id")
+                .map_or_else(|| json::to_string(object), json::to_string);
+            let is_new = self.is_new(&known);
+            return is_new.then(|| self.unreadable(why));
         };
-        if !self.seen.insert(pack(&media.id)) {
+        if !self.is_new(&media.id) {
             return None;
         }
         self.listed += 1;
         let mut children = take_children(&mut media);
-        let is_album = media.media_type == Some(MediaType::CarouselAlbum);
+        // The service may leave out that it is an album together with its children.
+        let is_single = matches!(media.media_type, Some(MediaType::Image | MediaType::Video));
         let mut trouble = None;
-        if continues(object) || is_album && children.is_empty() {
+        if continues(object) || !is_single && children.is_empty() {
             let listed = self.children(&media.id, &mut trouble);
             // An album without children says so itself; this one has more than came with it.
             if listed.is_empty() && continues(object) {
@@ -191,23 +209,36 @@ impl<'a> Listing<'a> {
 
     /// The children of an album, by a request of their own, as far as they come.
     fn children(&mut self, album: &str, trouble: &mut Option<String>) -> Vec<Media> {
-        let mut found = Vec::new();
+        let (mut found, mut seen, mut stale_pages) = (Vec::new(), HashSet::new(), 0);
         let mut from = None;
         while !self.stopped && self.fatal.is_none() {
             let edge = self.api.children(album, "");
             let edge = edge.param("fields", self.fields.children());
-            let mut items = match &from {
-                Some(position) => edge.resume(position).items(),
-                None => edge.items(),
+            let mut pages = match &from {
+                Some(position) => edge.resume(position).pages(),
+                None => edge.pages(),
             };
             let error = loop {
-                match items.next() {
+                let page: Vec<Media> = match pages.next() {
                     None => return found,
-                    Some(Ok(child)) => found.push(child),
+                    Some(Ok(page)) => page.data,
                     Some(Err(error)) => break error,
+                };
+                let before = found.len();
+                let new = page
+                    .into_iter()
+                    .filter(|child| seen.insert(pack(&child.id)));
+                found.extend(new);
+                stale_pages = match found.len() > before {
+                    true => 0,
+                    false => stale_pages + 1,
+                };
+                if stale_pages == MAX_STALE_PAGES {
+                    trouble.get_or_insert_with(|| stale(&format!("{album}/children")));
+                    return found;
                 }
             };
-            from = Some(items.position());
+            from = Some(pages.position());
             if self.fields.refuse(&error) {
                 continue;
             }
@@ -255,6 +286,11 @@ impl Iterator for Listing<'_> {
             }
         }
     }
+}
+
+/// Why a list is given up.
+fn stale(edge: &str) -> String {
+    format!("GET /{edge}: {MAX_STALE_PAGES} consecutive pages brought nothing new")
 }
 
 /// The children of an album, taken out of it.

@@ -8,7 +8,7 @@ use crate::account::listing::{self, Listed, Listing, take_children};
 use crate::store::failure::Failure;
 use crate::store::index::{Held, Index, SIDECAR};
 use crate::store::names::{self, is_id};
-use crate::store::sidecar::{self, Found, POST_TEXTS, Sidecar};
+use crate::store::sidecar::{self, Found, POST_TEXTS, Role, Sidecar};
 use mingram::{Media, MediaType, User};
 
 /// Posts in a page.
@@ -85,13 +85,16 @@ impl<'a, 'b> Plan<'a, 'b> {
         let stem = stem.unwrap_or_else(|| names::path(published, &media.id));
         let mut work = self.open(&stem, &held, &media.id, true);
         let mut children = take_children(&mut media);
-        let is_album = media.media_type == Some(MediaType::CarouselAlbum) || !children.is_empty();
+        let mut is_album =
+            media.media_type == Some(MediaType::CarouselAlbum) || !children.is_empty();
         let mut nodes = self.children(&mut work, &stem, &media, &mut children);
         let own = Node::new(&mut media, held, stem);
         let node = sidecar::post(media, children);
         work.post.sidecar.update(node, POST_TEXTS, self.run.now);
         self.take_over(&mut work, &nodes);
-        self.left(&mut work, &own.id, &mut nodes);
+        // The service may leave out that it is one.
+        is_album |= !work.post.sidecar.children().is_empty();
+        self.left(&mut work, &own, &mut nodes);
         if let Some(why) = &trouble {
             work.miss(format!("{}_*", work.post.stem), why);
         }
@@ -101,7 +104,9 @@ impl<'a, 'b> Plan<'a, 'b> {
             // Its cover, or else it is unavailable, if it is not missing.
             (true, true) => has_own || trouble.is_none(),
             // The cover of an earlier run.
-            (true, false) => own.held.file.is_some() && self.run.options.check,
+            (true, false) => {
+                own.held.file.is_some() && self.run.options.check || work.has_lost(&own, Role::File)
+            }
         };
         nodes.extend(is_kept.then_some(own));
         for node in &nodes {
@@ -167,31 +172,36 @@ impl<'a, 'b> Plan<'a, 'b> {
         }
     }
 
-    /// Adds the children that the service does not list any more, if all files are checked or
-    /// if no other child came.
-    fn left(&mut self, work: &mut Work<'_, '_>, album: &str, nodes: &mut Vec<Node>) {
-        if !nodes.is_empty() && !self.run.options.check {
-            return;
-        }
+    /// Adds the children that the service does not list any more: if all files are checked or
+    /// if no other child came, those that are here; and always those with a file that is lost.
+    fn left(&mut self, work: &mut Work<'_, '_>, album: &Node, nodes: &mut Vec<Node>) {
+        let with_held = nodes.is_empty() || self.run.options.check;
         let ids = work.post.sidecar.children().into_iter();
         let ids = ids.filter(|id| is_id(id) && nodes.iter().all(|node| node.id != *id));
         for id in ids.collect::<Vec<String>>() {
-            let held = self.index.child(album, &id);
-            if held.file.is_some() {
-                nodes.push(Node::left(id, true, held));
+            let held = self.index.child(&album.id, &id);
+            let is_held = held.file.is_some();
+            let stem = format!("{}_{id}", work.post.stem);
+            let node = Node::left(id, true, held, stem);
+            let has_lost = [Role::File, Role::Poster].map(|role| work.has_lost(&node, role));
+            if is_held && with_held || has_lost.contains(&true) {
+                nodes.push(node);
             }
         }
     }
 
     /// Checks the files of posts that the service does not list any more.
     fn unlisted(&mut self) -> Result<(), Failure> {
-        for held in self.index.unseen().collect::<Vec<Held>>() {
+        let mut ids: Vec<String> = self.index.unseen().map(str::to_owned).collect();
+        ids.dedup();
+        for id in ids {
+            let held = self.index.post(&id);
             let stem = held.stem.clone().unwrap_or_default();
-            let id = names::id_of(&stem).to_owned();
             let mut work = self.open(&stem, &held, &id, false);
+            let own = Node::left(id, false, held, stem);
             let mut nodes = Vec::new();
-            self.left(&mut work, &id, &mut nodes);
-            nodes.push(Node::left(id, false, held));
+            self.left(&mut work, &own, &mut nodes);
+            nodes.push(own);
             for node in &nodes {
                 work.files(node, false);
             }

@@ -2,7 +2,7 @@
 
 use super::download::Run;
 use super::post::Wanted;
-use super::work::Work;
+use super::work::{GONE, Work};
 use crate::store::failure::Failure;
 use crate::store::names::{Want, file_name};
 use crate::store::sidecar::{PROFILE_TEXTS, Role, Sidecar, object};
@@ -22,16 +22,13 @@ pub fn profile(run: &Run<'_>, name: &str, mut user: User) -> Result<(), Failure>
         .sidecar
         .update(object(&user), PROFILE_TEXTS, run.now);
     let found = run.folder.find(STEM);
-    if url.is_none() && found.is_none() {
+    let noted = work.post.sidecar.noted(None, Role::File);
+    if url.is_none() && found.is_none() && noted.is_none() {
         return work.finish();
     }
     run.count(|summary| summary.files += 1);
     let source = url.as_deref().map(|url| file_name(url).to_owned());
-    let noted = work
-        .post
-        .sidecar
-        .noted(None, Role::File)
-        .unwrap_or_default();
+    let noted = noted.unwrap_or_default();
     let is_new = source.is_some() && noted.source != source;
     if let Some(found) = found.as_ref().filter(|_| !is_new) {
         if work
@@ -42,6 +39,7 @@ pub fn profile(run: &Run<'_>, name: &str, mut user: User) -> Result<(), Failure>
         }
     }
     match url {
+        None if found.is_none() => work.miss(STEM, GONE),
         None => work.miss(STEM, "damaged, and the service gives no URL for it"),
         Some(url) => work.want(Wanted {
             id: user.id,

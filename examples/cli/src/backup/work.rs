@@ -13,8 +13,11 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-/// What a file without a URL is missing for.
+/// What a damaged file without a URL is missing for.
 const NO_URL: &str = "the service gives no URL for it any more";
+
+/// The same of a file that is not there.
+pub const GONE: &str = "recorded, but not here, and the service gives no URL for it";
 
 /// A media with files: a post, or a child of an album.
 pub struct Node {
@@ -44,9 +47,9 @@ impl Node {
         }
     }
 
-    /// One that the service does not list any more.
-    pub fn left(id: String, is_child: bool, held: Held) -> Node {
-        let stem = held.stem.clone().unwrap_or_default();
+    /// One that the service does not list any more. Its names would begin with `stem`.
+    pub fn left(id: String, is_child: bool, held: Held, stem: String) -> Node {
+        let stem = held.stem.clone().unwrap_or(stem);
         let mut media = Media::default();
         media.id = id;
         Node {
@@ -87,11 +90,20 @@ impl<'a, 'b> Work<'a, 'b> {
         self.run.count(|summary| summary.miss(name, why));
     }
 
+    /// Whether a file is recorded and not there.
+    pub fn has_lost(&self, node: &Node, role: Role) -> bool {
+        let held = match role {
+            Role::File => &node.held.file,
+            Role::Poster => &node.held.poster,
+        };
+        held.is_none() && self.post.sidecar.noted(node.child(), role).is_some()
+    }
+
     /// The picture or video of a node, and the poster of a video. `lacks_url` is whether the
     /// service refuses to give URLs.
     pub fn files(&mut self, node: &Node, lacks_url: bool) {
         let Held { file, poster, .. } = &node.held;
-        match node.url.is_some() || file.is_some() {
+        match node.url.is_some() || file.is_some() || self.has_lost(node, Role::File) {
             true => self.file(node, Role::File, &node.url, file),
             // Of a post that is not listed, no more is known than what is here.
             false if !self.post.is_listed => {}
@@ -106,7 +118,7 @@ impl<'a, 'b> Work<'a, 'b> {
                 }
             }
         }
-        if node.poster.is_some() || poster.is_some() {
+        if node.poster.is_some() || poster.is_some() || self.has_lost(node, Role::Poster) {
             self.file(node, Role::Poster, &node.poster, poster);
         }
     }
@@ -125,11 +137,11 @@ impl<'a, 'b> Work<'a, 'b> {
             }
         }
         if let Some(blocked) = self.run.folder.blocked(&stem) {
-            let path = self.run.folder.join(&blocked).display().to_string();
-            return self.miss(base(&stem), Failure::Blocked(path));
+            return self.miss(base(&stem), blocked);
         }
         let Some(url) = url.clone() else {
-            return self.miss(base(&stem), NO_URL);
+            let why = if found.is_some() { NO_URL } else { GONE };
+            return self.miss(base(&stem), why);
         };
         self.want(Wanted {
             id: node.id.clone(),

@@ -148,14 +148,10 @@ impl List {
     /// Notes whose pictures these are. `Err` if they are another account's.
     pub fn set_account(&mut self, folder: &Directory, user: &User) -> Result<(), Failure> {
         let owner = self.account.as_ref().and_then(Owner::of);
-        let is_same = owner.as_ref().is_some_and(|owner| owner.is(user));
-        if let Some(other) = owner.filter(|owner| !is_same && !owner.is_sample()) {
+        if let Some(other) = owner.filter(|owner| !owner.is(user) && !owner.is_sample()) {
             return Err(record::another(folder, "frame", other.name()));
         }
-        let before = self.account.take().unwrap_or_default();
-        let before = before.into_iter().filter(|_| is_same);
-        // What the service leaves out stays.
-        self.account = Some(before.chain(record::account(user)).collect());
+        self.account = Some(record::account(user, self.account.as_ref()));
         Ok(())
     }
 

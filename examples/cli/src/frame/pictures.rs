@@ -274,9 +274,8 @@ impl Frame {
                 continue;
             }
             // Nothing is downloaded that could not get its name.
-            if let Some(name) = self.folder.blocked(&picture.stem) {
-                let path = self.folder.join(&name).display().to_string();
-                trouble = Some(Failure::Blocked(path));
+            if let Some(failure) = self.folder.blocked(&picture.stem) {
+                trouble = Some(failure);
                 continue;
             }
             match self.fetch_one(api, picture, url) {

@@ -1,7 +1,7 @@
 //! A directory that is filled from a server. Nothing in it is ever half done under a name
 //! that counts.
 
-use super::failure::Failure;
+use super::failure::{Failure, is_missing};
 use super::names::{EXTENSIONS, is_stem};
 use crate::output;
 use std::collections::BTreeSet;
@@ -105,7 +105,7 @@ impl Directory {
     pub fn check_file(&self, name: &str) -> Result<(), Failure> {
         let path = self.join(name);
         match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
             Err(error) => Err(Failure::at(&path, error)),
             Ok(meta) if meta.is_dir() => Err(Failure::Blocked(path.display().to_string())),
             Ok(meta) if !meta.is_file() => {
@@ -116,9 +116,23 @@ impl Directory {
         }
     }
 
-    /// A directory that has the name of this stem's file.
-    pub fn blocked(&self, stem: &str) -> Option<String> {
-        self.names_of(stem).find(|name| self.join(name).is_dir())
+    /// Why this stem's file cannot have its name: a directory has it, or a file has the name
+    /// of the directory that it is in.
+    pub fn blocked(&self, stem: &str) -> Option<Failure> {
+        let inside = stem.rsplit_once('/').map(|(inside, _)| inside);
+        inside.and_then(|name| self.no_directory(name)).or_else(|| {
+            let mut paths = self.names_of(stem).map(|name| self.join(&name));
+            let path = paths.find(|path| path.is_dir())?;
+            Some(Failure::Blocked(path.display().to_string()))
+        })
+    }
+
+    /// Why this directory cannot be created, if a file has its name.
+    fn no_directory(&self, name: &str) -> Option<Failure> {
+        let path = self.join(name);
+        let kind = fs::symlink_metadata(&path).ok()?.file_type();
+        let what = || format!("{} is not a directory: rename it", path.display());
+        (!kind.is_dir() && !kind.is_symlink()).then(|| Failure::Content(what()))
     }
 
     fn names_of(&self, stem: &str) -> impl Iterator<Item = String> {
@@ -222,7 +236,8 @@ impl Directory {
         let mut renamed = fs::rename(part, &path);
         // Into a directory of its own, which may be the first of the year.
         if let (Err(error), Some((inside, _))) = (&renamed, name.rsplit_once('/')) {
-            if error.kind() == io::ErrorKind::NotFound {
+            if is_missing(error) {
+                self.no_directory(inside).map_or(Ok(()), Err)?;
                 self.create_inside(inside)?;
                 renamed = fs::rename(part, &path);
             }

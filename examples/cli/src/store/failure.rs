@@ -27,11 +27,16 @@ impl Failure {
         Failure::Disk(path.display().to_string(), error)
     }
 
-    /// As [`at`](Failure::at), for the path of a file.
+    /// As [`at`](Failure::at), for the path of a file: something else that has its name costs
+    /// this file alone.
     pub fn of_file(path: &Path, error: io::Error) -> Failure {
-        match fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
-            true => Failure::Blocked(path.display().to_string()),
-            false => Failure::at(path, error),
+        match fs::symlink_metadata(path).map(|meta| meta.file_type()) {
+            Ok(kind) if kind.is_dir() => Failure::Blocked(path.display().to_string()),
+            Ok(kind) if !kind.is_file() => Failure::Content(format!(
+                "{} is a link, a pipe or a device: rename it",
+                path.display()
+            )),
+            _ => Failure::at(path, error),
         }
     }
 
@@ -66,6 +71,12 @@ impl Failure {
     pub fn is_fatal(&self) -> bool {
         !matches!(self, Failure::Blocked(_)) && self.code() != exit::FAILED
     }
+}
+
+/// Whether there is no file of a name: nothing, or a file where its directory should be.
+pub fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind as K;
+    matches!(error.kind(), K::NotFound | K::NotADirectory)
 }
 
 impl fmt::Display for Failure {

@@ -3,11 +3,15 @@
 //! one of its year.
 
 use super::directory::Directory;
-use super::failure::Failure;
+use super::failure::{Failure, is_missing};
 use super::names::{EXTENSIONS, POSTER, id_of, is_stem, is_year};
+use std::collections::HashSet;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
+
+/// What `frame` put into a directory.
+const FRAME_LIST: &str = ".frame/list";
 
 /// The extension of a sidecar.
 pub const SIDECAR: &str = "json";
@@ -29,6 +33,8 @@ struct Entry {
     file: u8,
     poster: u8,
     sidecar: bool,
+    /// `frame` has a file of this stem.
+    of_frame: bool,
     seen: bool,
 }
 
@@ -44,13 +50,21 @@ pub struct Held {
 
 impl Index {
     /// Reads the directory and those of the years, once. One that is missing is empty.
+    ///
+    /// What `frame` put there is not of a post, which may be a video while that is its poster:
+    /// `frame` removes it again.
     pub fn read(folder: &Directory) -> Result<Index, Failure> {
         let (mut found, mut years) = (Vec::new(), Vec::new());
+        let of_frame = names_of_frame(folder)?;
         scan(folder.path(), &mut |name, entry| {
             if is_year(name) {
-                years.push(name.to_owned());
-            } else {
-                found.extend(entry_of(name, entry, ""));
+                // A file may have the name of a year: see `Directory::blocked`.
+                let kind = entry.file_type();
+                let leads_in = kind.is_ok_and(|kind| kind.is_dir() || kind.is_symlink());
+                years.extend(leads_in.then(|| name.to_owned()));
+            } else if let Some((stem, entry)) = entry_of(name, entry, "") {
+                let of_frame = of_frame.contains(name);
+                found.push((stem, if of_frame { entry.of_frame() } else { entry }));
             }
         })?;
         years.sort();
@@ -85,6 +99,7 @@ impl Index {
                     last.file = last.file.max(entry.file);
                     last.poster = last.poster.max(entry.poster);
                     last.sidecar |= entry.sidecar;
+                    last.of_frame |= entry.of_frame;
                     continue;
                 }
             }
@@ -96,6 +111,8 @@ impl Index {
                 ..entry
             });
         }
+        let has_name = |entry: &Entry| entry.file > 0 || entry.poster > 0 || entry.sidecar;
+        index.entries.retain(has_name);
         index
     }
 
@@ -139,25 +156,29 @@ impl Index {
         held
     }
 
-    /// The posts that were not asked for.
-    pub fn unseen(&self) -> impl Iterator<Item = Held> {
+    /// The ids of the posts with a sidecar that were not asked for, sorted.
+    pub fn unseen(&self) -> impl Iterator<Item = &str> {
         let stem = |entry: &Entry| &self.text[entry.at as usize..][..usize::from(entry.length)];
         let unseen = self
             .entries
             .iter()
             .filter(|entry| !entry.seen && entry.sidecar);
-        let posts = unseen.map(move |entry| (entry, stem(entry)));
-        posts
-            .filter(|(_, stem)| !is_child(stem))
-            .map(|(entry, stem)| {
-                let mut held = Held::default();
-                entry.add_to(&mut held, stem);
-                held
-            })
+        let posts = unseen.map(stem).filter(|stem| !is_child(stem));
+        posts.map(id_of)
     }
 }
 
 impl Entry {
+    /// Only that the name is taken.
+    fn of_frame(self) -> Entry {
+        Entry {
+            file: 0,
+            poster: 0,
+            of_frame: true,
+            ..self
+        }
+    }
+
     /// What is not there yet.
     fn add_to(&self, held: &mut Held, stem: &str) {
         let year = stem.split('-').next().unwrap_or_default();
@@ -173,8 +194,27 @@ impl Entry {
         held.file = held.file.take().or(file(self.file, ""));
         held.poster = held.poster.take().or(file(self.poster, POSTER));
         held.sidecar = held.sidecar.take().or(sidecar);
-        held.stem.get_or_insert(path);
+        // Further files get a name that `frame` does not have.
+        held.stem.get_or_insert_with(|| match self.of_frame {
+            true => format!("{year}/{stem}"),
+            false => path,
+        });
     }
+}
+
+/// The files that `frame` put into a directory, by its list; a `? ` stands before those that it
+/// is about to remove.
+fn names_of_frame(folder: &Directory) -> Result<HashSet<String>, Failure> {
+    let path = folder.join(FRAME_LIST);
+    let failed = |error| Failure::at(&path, error);
+    folder.check_file(FRAME_LIST)?;
+    let text = match fs::read(&path) {
+        Err(error) if is_missing(&error) => return Ok(HashSet::new()),
+        text => text.map_err(failed)?,
+    };
+    let text = String::from_utf8_lossy(&text);
+    let name = |line: &str| line.strip_prefix("? ").unwrap_or(line).to_owned();
+    Ok(text.lines().map(name).collect())
 }
 
 /// Calls `each` with the names in a directory that are text.
@@ -220,6 +260,7 @@ fn entry_of(name: &str, found: &DirEntry, year: &str) -> Option<(String, Entry)>
         file: if is_poster { 0 } else { number },
         poster: if is_poster { number } else { 0 },
         sidecar,
+        of_frame: false,
         seen: false,
     };
     is_file.then(|| (stem.to_owned(), entry))
@@ -296,6 +337,7 @@ mod tests {
             file: u8::from(kind == 0),
             poster: u8::from(kind == 1),
             sidecar: kind == 2,
+            of_frame: false,
             seen: false,
         };
         let posts = (0..10_000u64).map(|n| format!("2026-11-21_{}", 17_895_695_668_000_000 + n));

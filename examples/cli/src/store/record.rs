@@ -3,7 +3,7 @@
 
 use super::directory::Directory;
 use super::failure::Failure;
-use super::sidecar::{Found, object, read, text};
+use super::sidecar::{Found, as_object, object, read, text};
 use crate::account::sample;
 use mingram::User;
 use miniserde::json::{self, Object, Value};
@@ -74,9 +74,11 @@ pub fn owner(folder: &Directory, name: &str, key: Option<&str>) -> Result<Option
     }
 }
 
-/// What identifies an account, as JSON.
-pub fn account(user: &User) -> Object {
-    let mut account = object(user);
+/// What identifies an account, as JSON. What the service does not say stays as it is held.
+pub fn account(user: &User, held: Option<&Object>) -> Object {
+    let held = held.filter(|held| Owner::of(held).is_some_and(|owner| owner.is(user)));
+    let mut account = held.cloned().unwrap_or_default();
+    account.extend(object(user));
     account.retain(|key, _| matches!(key.as_str(), "id" | "user_id" | "username"));
     account
 }
@@ -132,6 +134,8 @@ impl Record {
 
     /// Writes whose directory it is, and more. Does nothing if it is written already.
     pub fn write(&self, folder: &Directory, user: &User, more: Object) -> Result<(), Failure> {
+        let held = self.read(folder)?.remove("account");
+        let held = held.as_ref().and_then(as_object);
         let mut record = Object::from_iter([
             (
                 "directory".to_owned(),
@@ -141,7 +145,7 @@ impl Record {
                 "version".to_owned(),
                 Value::String(env!("CARGO_PKG_VERSION").to_owned()),
             ),
-            ("account".to_owned(), Value::Object(account(user))),
+            ("account".to_owned(), Value::Object(account(user, held))),
         ]);
         record.extend(more);
         folder.create_inside(HIDDEN)?;

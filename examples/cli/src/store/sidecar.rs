@@ -2,13 +2,12 @@
 //! before, and what its files were when they were complete. A sidecar only gains.
 
 use super::directory::Directory;
-use super::failure::Failure;
+use super::failure::{Failure, is_missing};
 use crate::dates;
 use mingram::Media;
 use miniserde::Serialize;
 use miniserde::json::{self, Array, Number, Object, Value};
 use std::fs;
-use std::io;
 use std::time::SystemTime;
 
 /// The key of our notes in a node.
@@ -57,16 +56,18 @@ pub enum Found {
     Object(Object),
 }
 
-/// Reads a small file. What cannot be read is an error, and never taken for missing.
+/// Reads a small file. What cannot be read is an error, and never taken for missing. An editor
+/// may have put a byte order mark before it.
 pub fn read(folder: &Directory, name: &str) -> Result<Found, Failure> {
     let path = folder.join(name);
     let bytes = match fs::symlink_metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
+        Err(error) if is_missing(&error) => return Ok(Found::Missing),
         Ok(meta) if meta.is_dir() => return Err(Failure::Blocked(path.display().to_string())),
         Ok(meta) if !meta.is_file() => return Ok(Found::Damaged),
         _ => fs::read(&path).map_err(|error| Failure::at(&path, error))?,
     };
     let object = std::str::from_utf8(&bytes).ok();
+    let object = object.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
     let object = object.and_then(|text| json::from_str(text).ok());
     Ok(object.map_or(Found::Damaged, Found::Object))
 }
@@ -282,7 +283,7 @@ impl Sidecar {
     }
 }
 
-fn as_object(value: &Value) -> Option<&Object> {
+pub fn as_object(value: &Value) -> Option<&Object> {
     match value {
         Value::Object(object) => Some(object),
         _ => None,
