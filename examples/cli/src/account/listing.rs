@@ -199,6 +199,9 @@ impl<'a> Listing<'a> {
                 trouble.get_or_insert_with(|| NO_MORE.to_owned());
             }
             children.splice(0..0, listed);
+            // What does not say that it is an album may have none to ask for.
+            let says_so = media.media_type == Some(MediaType::CarouselAlbum) || continues(object);
+            trouble = trouble.filter(|_| says_so || !children.is_empty());
         }
         let mut seen = HashSet::new();
         children.retain(|child| seen.insert(pack(&child.id)));
