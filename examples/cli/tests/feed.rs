@@ -144,7 +144,9 @@ fn version_and_page_size_are_honoured() {
     let server = Server::start(|request, stream| {
         let body = match param(request, "limit") {
             None => r#"{"id":"1","username":"\u001b[31mred\u202e"}"#,
-            Some(_) => r#"{"data":[{"id":"2","caption":"a\u001b]0;title\u0007b\u2066c"}]}"#,
+            Some(_) => {
+                r#"{"data":[{"id":"2","media_type":"IMAGE","caption":"a\u001b]0;title\u0007b\u2066c"}]}"#
+            }
         };
         let _ = stream.write_all(json("200 OK", body).as_bytes());
     });
@@ -214,14 +216,20 @@ fn help_names_every_option() {
 
 #[test]
 fn a_broken_pipe_ends_quietly() {
-    let server = support::common::feed_server(5000, 25);
+    let server = Server::start(|request, stream| {
+        let after = param(request, "after");
+        let from = after.map_or(0, |after| after.trim_start_matches('c').parse().unwrap());
+        let page = support::common::feed_page(from, from + 25, 5000);
+        let page = page.replace(r#"{"id":"#, r#"{"media_type":"IMAGE","id":"#);
+        let _ = stream.write_all(json("200 OK", &page).as_bytes());
+    });
     let mut child = live(&server.url(), &["--all", "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut line = String::new();
-    // feed_server answers `me` with a page, which is a profile in a `data`.
+    // It answers `me` with a page, which is a profile in a `data`.
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
         .unwrap();
