@@ -16,7 +16,8 @@ use support::account::*;
 use support::common::{json, param, reply};
 
 /// Sequences, and the runs of each: 300 for each command.
-const SEQUENCES: u64 = 30;
+// Fewer where CI emulates the processor.
+const SEQUENCES: u64 = if cfg!(target_arch = "x86_64") { 30 } else { 6 };
 const RUNS: u64 = 10;
 
 /// How the service behaves in a run.
