@@ -2,113 +2,89 @@
 //! by name.
 
 use crate::output;
-use mingram::{Api, Error, User};
-
-/// The fields of a profile.
-const USER: [&str; 4] = ["id", "username", "account_type", "media_count"];
-const USER_ALL: [&str; 7] = [
-    "user_id",
-    "name",
-    "profile_picture_url",
-    "followers_count",
-    "follows_count",
-    "biography",
-    "website",
-];
-
-/// The fields of a post that every account has; those of an album's children are the same
-/// without the caption.
-const POST: [&str; 8] = [
-    "id",
-    "caption",
-    "media_type",
-    "media_url",
-    "permalink",
-    "thumbnail_url",
-    "timestamp",
-    "username",
-];
-const POST_ALL: [&str; 5] = [
-    "media_product_type",
-    "like_count",
-    "comments_count",
-    "shortcode",
-    "alt_text",
-];
+use mingram::{Api, Error, MediaField as M, User, UserField as U};
 
 /// The fields of a node, and of the nodes nested in it.
 #[derive(Clone)]
 pub struct Fields {
     /// Who says what was refused.
     command: &'static str,
-    own: Vec<&'static str>,
-    child: Vec<&'static str>,
-    /// Whether the children are requested together with their album.
-    nested: bool,
+    list: mingram::Fields,
+    /// Those of the children, which may be requested alone.
+    child: mingram::Fields,
     refused: Vec<String>,
 }
 
 impl Fields {
-    fn new(command: &'static str, own: &[&[&'static str]]) -> Fields {
+    fn new(command: &'static str, list: impl Into<mingram::Fields>) -> Fields {
         Fields {
             command,
-            own: own.concat(),
-            child: Vec::new(),
-            nested: false,
+            list: list.into(),
+            child: mingram::Fields::default(),
             refused: Vec::new(),
+        }
+    }
+
+    /// With these fields of the children, which are requested together with their album.
+    fn with_children(self, child: &[M]) -> Fields {
+        Fields {
+            list: self.list.with(M::Children, child),
+            child: child.into(),
+            ..self
         }
     }
 
     /// Of the profile: what every account has.
     pub fn user(command: &'static str) -> Fields {
-        Fields::new(command, &[&USER])
+        Fields::new(command, U::BASIC)
     }
 
     /// Of the profile: everything.
     pub fn user_all(command: &'static str) -> Fields {
-        Fields::new(command, &[&USER, &USER_ALL])
+        let all = mingram::Fields::from(U::BASIC).and([
+            U::UserId,
+            U::Name,
+            U::ProfilePictureUrl,
+            U::FollowersCount,
+            U::FollowsCount,
+            U::Biography,
+            U::Website,
+        ]);
+        Fields::new(command, all)
     }
 
     /// Of a post and its children: what every account has.
     pub fn post(command: &'static str) -> Fields {
-        let child = POST.into_iter().filter(|name| *name != "caption");
-        Fields {
-            child: child.collect(),
-            nested: true,
-            ..Fields::new(command, &[&POST])
-        }
+        Fields::new(command, M::BASIC).with_children(M::CHILD)
     }
 
     /// Of a post and its children: everything.
     pub fn post_all(command: &'static str) -> Fields {
-        Fields {
-            own: [&POST[..], &POST_ALL].concat(),
-            ..Fields::post(command)
-        }
+        let all = mingram::Fields::from(M::BASIC).and([
+            M::MediaProductType,
+            M::LikeCount,
+            M::CommentsCount,
+            M::Shortcode,
+            M::AltText,
+        ]);
+        Fields::new(command, all).with_children(M::CHILD)
     }
 
     /// Of a post and its children: what it takes to show a picture.
     pub fn picture(command: &'static str) -> Fields {
-        const PICTURE: [&str; 4] = ["id", "media_type", "media_url", "thumbnail_url"];
-        Fields {
-            child: PICTURE.to_vec(),
-            nested: true,
-            ..Fields::new(command, &[&PICTURE, &["timestamp"]])
-        }
+        const PICTURE: &[M] = &[M::Id, M::MediaType, M::MediaUrl, M::ThumbnailUrl];
+        let own = mingram::Fields::from(PICTURE).and([M::Timestamp]);
+        Fields::new(command, own).with_children(PICTURE)
     }
 
-    /// The parameter `fields`.
-    pub fn text(&self) -> String {
-        let mut text = self.own.join(",");
-        if self.nested {
-            text += &format!(",children{{{}}}", self.children());
-        }
-        text
+    /// What to request.
+    pub fn list(&self) -> &mingram::Fields {
+        &self.list
     }
 
     /// The same for a request of the children alone.
-    pub fn children(&self) -> String {
-        self.child.join(",")
+    pub fn children(&self) -> &mingram::Fields {
+        &self.child
     }
 
     /// Whether the service has refused this field.
@@ -126,24 +102,22 @@ impl Fields {
         let Some(name) = error.refused_field().filter(|name| *name != "id") else {
             return false;
         };
-        let before = self.own.len() + self.child.len() + usize::from(self.nested);
-        self.own.retain(|field| *field != name);
-        self.child.retain(|field| *field != name);
-        self.nested &= name != "children";
-        let shorter = self.own.len() + self.child.len() + usize::from(self.nested) < before;
-        if shorter {
-            let what = format!("the service refuses the field `{name}`: continuing without it");
-            output::note(self.command, &what);
-            self.refused.push(name.to_owned());
+        if !self.list.contains(name) && !self.child.contains(name) {
+            return false;
         }
-        shorter
+        self.list = self.list.without(name);
+        self.child = self.child.without(name);
+        let what = format!("the service refuses the field `{name}`: continuing without it");
+        output::note(self.command, &what);
+        self.refused.push(name.to_owned());
+        true
     }
 }
 
 /// The profile.
 pub fn me(api: &Api, fields: &mut Fields) -> mingram::Result<User> {
     loop {
-        match api.node("me", &[("fields", &fields.text())]) {
+        match api.me(fields.list()) {
             Err(error) if fields.refuse(&error) => {}
             user => return user,
         }

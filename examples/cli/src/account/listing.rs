@@ -121,7 +121,7 @@ impl<'a> Listing<'a> {
 
     fn edge(&self) -> Edge<Object> {
         let edge = self.api.edge("me/media").page_size(self.page_size);
-        let edge = edge.param("fields", self.fields.text());
+        let edge = edge.param("fields", self.fields.list().to_string());
         match self.since {
             Some(time) => edge.since(time),
             None => edge,
@@ -215,8 +215,7 @@ impl<'a> Listing<'a> {
         let (mut found, mut seen, mut stale_pages) = (Vec::new(), HashSet::new(), 0);
         let mut from = None;
         while !self.stopped && self.fatal.is_none() {
-            let edge = self.api.children(album, "");
-            let edge = edge.param("fields", self.fields.children());
+            let edge = self.api.children(album, self.fields.children());
             let mut pages = match &from {
                 Some(position) => edge.resume(position).pages(),
                 None => edge.pages(),
