@@ -140,10 +140,7 @@ impl<'a> Run<'a> {
                 outcome.summary.miss(task.file.name(), &failure);
                 outcome.unfinished.insert(task.file.name().to_owned());
                 // This many in a row: the network is gone.
-                outcome.unreached = match failure.is_unreached() {
-                    true => outcome.unreached + 1,
-                    false => 0,
-                };
+                outcome.unreached = failure.unreached_after(outcome.unreached);
                 match failure.is_fatal() || outcome.unreached >= MAX_UNREACHED {
                     true => Err(failure),
                     false => Ok(()),

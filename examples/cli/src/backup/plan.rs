@@ -73,7 +73,7 @@ impl<'a, 'b> Plan<'a, 'b> {
             return Ok(());
         }
         if !is_id(&media.id) {
-            self.unreadable(&shortened(&media.id), NOT_AN_ID);
+            self.unreadable(&names::shown(&media.id), NOT_AN_ID);
             return Ok(());
         }
         self.run.count(|summary| {
@@ -139,7 +139,7 @@ impl<'a, 'b> Plan<'a, 'b> {
         let mut nodes = Vec::new();
         for (i, child) in children.iter_mut().enumerate() {
             if !is_id(&child.id) {
-                work.miss(shortened(&child.id), NOT_AN_ID);
+                work.miss(names::shown(&child.id), NOT_AN_ID);
                 continue;
             }
             let held = self.index.child(&album.id, &child.id);
@@ -209,10 +209,4 @@ impl<'a, 'b> Plan<'a, 'b> {
         }
         Ok(())
     }
-}
-
-/// An id that is not one, for messages.
-fn shortened(id: &str) -> String {
-    let id: String = id.chars().take(40).collect();
-    format!("{id:?}")
 }

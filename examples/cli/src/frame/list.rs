@@ -6,7 +6,7 @@ use crate::account::sample;
 use crate::output;
 use crate::store::directory::Directory;
 use crate::store::failure::Failure;
-use crate::store::index::Index;
+use crate::store::index::{FRAME_GOES as GOES, FRAME_LIST as LIST, Index};
 use crate::store::names::{self, EXTENSIONS};
 use crate::store::record::{self, Owner};
 use mingram::User;
@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 
-const LIST: &str = ".frame/list";
 const HEAD: &str =
     "# What `frame` put here, and may remove. Without this list it removes nothing.\n";
 
@@ -27,8 +26,6 @@ const STAYED: &str = "# stayed ";
 /// The id of what was listed as a picture, and the name at the service of its file, which is
 /// a video.
 const VIDEO: &str = "# video ";
-/// A file that goes: a kill may leave it there or not.
-const GOES: &str = "? ";
 /// The id of a picture that was deleted by hand.
 const AWAY: &str = "- ";
 

@@ -303,10 +303,7 @@ impl Frame {
                 }
                 // Only this one; the others may come.
                 Err(failure) => {
-                    unreached = match failure.is_unreached() {
-                        true => unreached + 1,
-                        false => 0,
-                    };
+                    unreached = failure.unreached_after(unreached);
                     trouble = Some(failure);
                     if unreached == MAX_UNREACHED {
                         break;

@@ -204,10 +204,7 @@ impl<'a> Collector<'a> {
                 Ok(self.look(name))
             }
             Err(failure) => {
-                self.unreached = match failure.is_unreached() {
-                    true => self.unreached + 1,
-                    false => 0,
-                };
+                self.unreached = failure.unreached_after(self.unreached);
                 if failure.is_fatal() || self.unreached >= MAX_UNREACHED {
                     return Err(failure);
                 }

@@ -130,8 +130,7 @@ pub fn plan(
 
 /// Why something is missing.
 pub fn not_an_id(id: &str) -> String {
-    let id: String = id.chars().take(40).collect();
-    format!("{id:?}: an id that is not a number")
+    format!("{}: an id that is not a number", names::shown(id))
 }
 
 /// Where the profile picture lies. Another picture has another name at the service.

@@ -57,6 +57,14 @@ impl Failure {
             if matches!(error.kind(), ErrorKind::Connect | ErrorKind::Timeout))
     }
 
+    /// How many files in a row could not be reached, with this one after `before`.
+    pub fn unreached_after(&self, before: u32) -> u32 {
+        match self.is_unreached() {
+            true => before + 1,
+            false => 0,
+        }
+    }
+
     /// The exit code of a command that ends with it.
     pub fn code(&self) -> u8 {
         match self {

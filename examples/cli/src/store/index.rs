@@ -10,8 +10,11 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
 
-/// What `frame` put into a directory.
-const FRAME_LIST: &str = ".frame/list";
+/// The list of what `frame` put into a directory.
+pub const FRAME_LIST: &str = ".frame/list";
+
+/// What stands in it before a file that goes: a kill may leave it there or not.
+pub const FRAME_GOES: &str = "? ";
 
 /// The extension of a sidecar.
 pub const SIDECAR: &str = "json";
@@ -202,8 +205,7 @@ impl Entry {
     }
 }
 
-/// The files that `frame` put into a directory, by its list; a `? ` stands before those that it
-/// is about to remove.
+/// The files that `frame` put into a directory, by its list.
 fn names_of_frame(folder: &Directory) -> Result<HashSet<String>, Failure> {
     let path = folder.join(FRAME_LIST);
     let failed = |error| Failure::at(&path, error);
@@ -213,7 +215,7 @@ fn names_of_frame(folder: &Directory) -> Result<HashSet<String>, Failure> {
         text => text.map_err(failed)?,
     };
     let text = String::from_utf8_lossy(&text);
-    let name = |line: &str| line.strip_prefix("? ").unwrap_or(line).to_owned();
+    let name = |line: &str| line.strip_prefix(FRAME_GOES).unwrap_or(line).to_owned();
     Ok(text.lines().map(name).collect())
 }
 

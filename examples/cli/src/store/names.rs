@@ -21,6 +21,12 @@ pub fn is_id(id: &str) -> bool {
     (1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// An id that is not one, for messages.
+pub fn shown(id: &str) -> String {
+    let id: String = id.chars().take(40).collect();
+    format!("{id:?}")
+}
+
 /// `2026-11-21_17895695668004550`, or `0000-00-00_…` if the date is unknown.
 pub fn stem(published: Option<SystemTime>, id: &str) -> String {
     match published.filter(|&time| time >= UNIX_EPOCH) {

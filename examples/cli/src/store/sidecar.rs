@@ -183,17 +183,20 @@ impl Sidecar {
         self.keeps = true;
     }
 
+    fn nodes(&self) -> impl Iterator<Item = &Object> {
+        let list = match self.node.get("children").and_then(as_object) {
+            Some(children) => children.get("data"),
+            None => None,
+        };
+        let nodes = match list {
+            Some(Value::Array(nodes)) => nodes.as_slice(),
+            _ => &[],
+        };
+        nodes.iter().filter_map(as_object)
+    }
+
     fn child(&self, id: &str) -> Option<&Object> {
-        let Some(Value::Object(list)) = self.node.get("children") else {
-            return None;
-        };
-        let Some(Value::Array(list)) = list.get("data") else {
-            return None;
-        };
-        let objects = list.iter().filter_map(as_object);
-        objects
-            .into_iter()
-            .find(|child| text(child, "id") == Some(id))
+        self.nodes().find(|child| text(child, "id") == Some(id))
     }
 
     fn child_mut(&mut self, id: &str) -> Option<&mut Object> {
@@ -207,15 +210,7 @@ impl Sidecar {
 
     /// The children, whether the service still lists them or not.
     pub fn children(&self) -> Vec<String> {
-        let Some(Value::Object(list)) = self.node.get("children") else {
-            return Vec::new();
-        };
-        let Some(Value::Array(list)) = list.get("data") else {
-            return Vec::new();
-        };
-        let ids = list
-            .iter()
-            .filter_map(|child| text(as_object(child)?, "id"));
+        let ids = self.nodes().filter_map(|child| text(child, "id"));
         ids.map(str::to_owned).collect()
     }
 
