@@ -12,57 +12,18 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::account::*;
-use support::common::{json, param, reply};
+use support::common::reply;
+use support::mood::{Mood, seeds};
 
 /// Sequences, and the runs of each: 960 in all.
 // Fewer where CI emulates the processor.
 const SEQUENCES: u64 = if cfg!(target_arch = "x86_64") { 80 } else { 12 };
 const RUNS: u64 = 12;
 
-/// How the service behaves in a run.
-#[derive(Clone, Copy, Debug, Default)]
-struct Mood {
-    empty: bool,
-    unnamed: bool,
-    /// A field that it refuses.
-    refused: Option<&'static str>,
-    /// What it does to an album's children: nothing, an empty list, or a refusal.
-    children: u64,
-    /// One of so many files fails.
-    broken: Option<u64>,
-}
-
-fn refusal(message: &str) -> Fault {
-    let error = format!(r#"{{"error":{{"message":"{message}","code":100}}}}"#);
-    Fault::Reply(json("400 Bad Request", &error))
-}
-
 fn account(mood: Arc<Mutex<Mood>>) -> Account {
     Account::with_faults(Vec::new(), move |request, number| {
-        let mood = *mood.lock().unwrap();
-        let path = request.target.split('?').next().unwrap();
-        let fields = param(request, "fields").unwrap_or_default();
-        let asks = |name: &&str| fields.split([',', '{', '}']).any(|field| field == *name);
-        match path {
-            "/me/media" if mood.unnamed => refusal("Unsupported request - method type: get"),
-            "/me/media" if mood.empty => Fault::Reply(json("200 OK", r#"{"data":[]}"#)),
-            _ if path.ends_with("/children") && mood.children == 1 => {
-                Fault::Reply(json("200 OK", r#"{"data":[]}"#))
-            }
-            _ if path.ends_with("/children") && mood.children == 2 => refusal("no such object"),
-            "/me" | "/me/media" if mood.refused.filter(asks).is_some() => {
-                let field = mood.refused.unwrap_or_default();
-                refusal(&format!("Tried accessing nonexisting field ({field})"))
-            }
-            _ if path.starts_with("/file/") || path.starts_with("/thumb/") => {
-                match mood.broken.is_some_and(|of| number % of == 0) {
-                    true if number % 2 == 0 => Fault::Reply(reply("500 No", &[], "no")),
-                    true => Fault::Cut(20),
-                    false => Fault::None,
-                }
-            }
-            _ => Fault::None,
-        }
+        let broken = [Fault::Reply(reply("500 No", &[], "no")), Fault::Cut(20)];
+        mood.lock().unwrap().fault(request, number, broken)
     })
 }
 
@@ -272,11 +233,7 @@ fn sequence(seed: u64) {
 
 #[test]
 fn what_is_kept_only_gains() {
-    let seed = std::env::var("MINGRAM_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seeds = seed.map_or(1..SEQUENCES + 1, |seed: u64| seed..seed + 1);
-    for seed in seeds {
+    for seed in seeds(SEQUENCES) {
         println!("MINGRAM_SEED={seed}");
         sequence(seed);
     }

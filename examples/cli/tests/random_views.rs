@@ -13,67 +13,39 @@ use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::account::*;
-use support::common::{json, param, reply};
+use support::common::{json, reply};
+use support::mood::{Mood, refusal, seeds};
 
 /// Sequences, and the runs of each: 300 for each command.
 // Fewer where CI emulates the processor.
 const SEQUENCES: u64 = if cfg!(target_arch = "x86_64") { 30 } else { 6 };
 const RUNS: u64 = 10;
 
-/// How the service behaves in a run.
+/// How the service behaves in a run, and what it answers for an id.
 #[derive(Clone, Debug, Default)]
-struct Mood {
-    empty: bool,
-    unnamed: bool,
-    /// A field that it refuses.
-    refused: Option<&'static str>,
-    /// What it does to an album's children: nothing, an empty list, or a refusal.
-    children: u64,
-    /// One of so many files fails.
-    broken: Option<u64>,
+struct Service {
+    mood: Mood,
     /// Questions by id are refused for another reason.
     unsure: bool,
     /// What it has, listed or not.
     there: BTreeSet<String>,
 }
 
-fn refusal(message: &str) -> Fault {
-    let error = format!(r#"{{"error":{{"message":"{message}","code":100}}}}"#);
-    Fault::Reply(json("400 Bad Request", &error))
-}
-
-fn account(mood: Arc<Mutex<Mood>>) -> Account {
+fn account(service: Arc<Mutex<Service>>) -> Account {
     Account::with_faults(Vec::new(), move |request, number| {
-        let mood = mood.lock().unwrap();
+        let service = service.lock().unwrap();
         let path = request.target.split('?').next().unwrap();
-        let fields = param(request, "fields").unwrap_or_default();
-        let asks = |name: &&str| fields.split([',', '{', '}']).any(|field| field == *name);
-        match path {
-            "/me/media" if mood.unnamed => refusal("Unsupported request - method type: get"),
-            "/me/media" if mood.empty => Fault::Reply(json("200 OK", r#"{"data":[]}"#)),
-            _ if path.ends_with("/children") && mood.children == 1 => {
-                Fault::Reply(json("200 OK", r#"{"data":[]}"#))
+        let is_id = path[1..].bytes().all(|byte| byte.is_ascii_digit());
+        match service.there.contains(&path[1..]) {
+            _ if is_id && service.unsure => refusal("not now"),
+            true if is_id => Fault::Reply(json("200 OK", &format!(r#"{{"id":"{}"}}"#, &path[1..]))),
+            _ => {
+                let broken = [
+                    Fault::Reply(reply("404 No", &[], "no")),
+                    Fault::Reply(reply("200 OK", &[], "<html>sorry</html>")),
+                ];
+                service.mood.fault(request, number, broken)
             }
-            _ if path.ends_with("/children") && mood.children == 2 => refusal("no such object"),
-            "/me" | "/me/media" if mood.refused.filter(asks).is_some() => {
-                let field = mood.refused.unwrap_or_default();
-                refusal(&format!("Tried accessing nonexisting field ({field})"))
-            }
-            _ if path.starts_with("/file/") || path.starts_with("/thumb/") => {
-                match mood.broken.is_some_and(|of| number % of == 0) {
-                    true if number % 2 == 0 => Fault::Reply(reply("404 No", &[], "no")),
-                    true => Fault::Reply(reply("200 OK", &[], "<html>sorry</html>")),
-                    false => Fault::None,
-                }
-            }
-            _ if path[1..].bytes().all(|byte| byte.is_ascii_digit()) => {
-                match mood.there.contains(&path[1..]) {
-                    _ if mood.unsure => refusal("not now"),
-                    true => Fault::Reply(json("200 OK", &format!(r#"{{"id":"{}"}}"#, &path[1..]))),
-                    false => Fault::None,
-                }
-            }
-            _ => Fault::None,
         }
     })
 }
@@ -221,18 +193,18 @@ fn shown(dir: &Path) -> BTreeMap<String, BTreeSet<String>> {
 /// What is known of a sequence.
 struct Play {
     random: Random,
-    mood: Arc<Mutex<Mood>>,
+    service: Arc<Mutex<Service>>,
     account: Account,
     next: u64,
 }
 
 impl Play {
     fn new(seed: u64) -> Play {
-        let mood: Arc<Mutex<Mood>> = Arc::default();
+        let service: Arc<Mutex<Service>> = Arc::default();
         Play {
             random: Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
-            account: account(mood.clone()),
-            mood,
+            account: account(service.clone()),
+            service,
             next: 0,
         }
     }
@@ -262,10 +234,12 @@ impl Play {
                 .then(|| fields[self.random.below(5) as usize]),
             children: self.random.below(4),
             broken: [None, None, Some(3), Some(2)][self.random.below(4) as usize],
+        };
+        *self.service.lock().unwrap() = Service {
+            mood,
             unsure: self.one_in(5),
             there,
         };
-        *self.mood.lock().unwrap() = mood;
         items
     }
 
@@ -278,9 +252,9 @@ impl Play {
     fn calm(&mut self, items: Vec<Item>) {
         let there = ids(&items);
         *self.account.items.lock().unwrap() = items;
-        *self.mood.lock().unwrap() = Mood {
+        *self.service.lock().unwrap() = Service {
             there,
-            ..Mood::default()
+            ..Service::default()
         };
     }
 }
@@ -425,10 +399,7 @@ fn frame(seed: u64) {
 }
 
 fn play(sequence: fn(u64)) {
-    let seed = std::env::var("MINGRAM_SEED").ok();
-    let seed = seed.and_then(|seed| seed.parse().ok());
-    let seeds = seed.map_or(1..SEQUENCES + 1, |seed: u64| seed..seed + 1);
-    for seed in seeds {
+    for seed in seeds(SEQUENCES) {
         println!("MINGRAM_SEED={seed}");
         sequence(seed);
     }

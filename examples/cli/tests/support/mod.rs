@@ -4,5 +4,6 @@
 pub mod account;
 #[path = "../../../../tests/common/mod.rs"]
 pub mod common;
+pub mod mood;
 pub mod program;
 pub mod secret;
